@@ -1,0 +1,69 @@
+"""Announced models: whatever way a row changes, its change is announced or does not happen.
+
+In autocommit Django sends post_save after the row is committed, so a handler that then fails
+would lose the announcement. These classes put every way of writing in a transaction, and give
+`update`, `bulk_create` and `bulk_update`, which send no signals, signals of their own.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db import models, router, transaction
+from django.db.models.signals import ModelSignal
+
+# Sent twice inside the transaction of a bulk operation, with `pks`: "before" the rows change
+# (empty for rows that are being made) and "after".
+bulk_changed = ModelSignal()
+
+
+class AnnouncedQuerySet(models.QuerySet):
+    """A queryset whose bulk operations announce what they touched."""
+
+    def update(self, **values: Any) -> int:
+        with transaction.atomic(using=self.db, savepoint=False):
+            pks = list(self.order_by("pk").values_list("pk", flat=True))
+            self._tell("before", pks)
+            # by pk: a row that began to match since would be changed, but not announced
+            count = models.QuerySet.update(self.order_by().filter(pk__in=pks), **values)
+            self._tell("after", pks)
+            return count
+
+    update.alters_data = True
+
+    def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
+        with transaction.atomic(using=self.db, savepoint=False):
+            made = super().bulk_create(objs, *args, **kwargs)
+            self._tell("after", [row.pk for row in made if row.pk is not None])
+            return made
+
+    bulk_create.alters_data = True
+
+    def bulk_update(self, objs: Sequence[Any], fields: Sequence[str], *args: Any, **kwargs: Any) -> int:
+        # Django's own goes through update(), batch by batch, so each batch tells for itself
+        with transaction.atomic(using=self.db, savepoint=False):
+            return super().bulk_update(objs, fields, *args, **kwargs)
+
+    bulk_update.alters_data = True
+
+    def _tell(self, moment: str, pks: list[Any]) -> None:
+        if pks:
+            bulk_changed.send(sender=self.model, moment=moment, pks=pks, using=self.db)
+
+
+class Announced(models.Model):
+    """A model each of whose saves is one transaction with its announcement."""
+
+    objects = AnnouncedQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    def save_base(self, *args: Any, using: str | None = None, **kwargs: Any) -> None:
+        using = using or router.db_for_write(type(self), instance=self)
+        with transaction.atomic(using=using, savepoint=False):
+            super().save_base(*args, using=using, **kwargs)
+
+    def delete(self, using: str | None = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
+        using = using or router.db_for_write(type(self), instance=self)
+        with transaction.atomic(using=using, savepoint=False):
+            return super().delete(using=using, keep_parents=keep_parents)

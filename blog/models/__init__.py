@@ -1,0 +1,9 @@
+"""The domain: who writes, what is written, how it belongs together."""
+
+from blog.models.books import Author, Authorship, Book, Edition, Tag
+from blog.models.people import User
+from blog.models.posts import Post, Revision
+from blog.models.publication import Publication
+from blog.models.samples import ModelSample
+
+__all__ = ["Author", "Authorship", "Book", "Edition", "ModelSample", "Post", "Publication", "Revision", "Tag", "User"]

@@ -1,0 +1,216 @@
+"""Settings: read once from the environment (and .env), odd values refused by name.
+
+Where POSTGRES_URL or REDIS_URL is unset, the embedded service that `manage.py live`
+started for this DATA_DIR is used; DATA_DIR/run.json says where it listens.
+"""
+
+import json
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import dj_database_url
+from csp.constants import NONE, SELF
+from environs import Env, validate
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = Env()
+env.read_env(BASE_DIR / ".env")
+
+DATA_DIR = Path(env.str("DATA_DIR", str(BASE_DIR / ".data"))).absolute()
+HOST = env.str("HOST", "127.0.0.1")
+PORT = env.int("PORT", 8000, validate=validate.Range(min=0, max=65535))
+DEBUG = env.bool("DEBUG", False)
+
+
+def _running() -> dict[str, str]:
+    """What `live` wrote about the services it embeds; empty when nothing runs."""
+    try:
+        return dict(json.loads((DATA_DIR / "run.json").read_text()))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+
+
+def _kept_secret() -> str:
+    """The key that `live` keeps in DATA_DIR. Without one, nothing signed can be trusted or made."""
+    try:
+        return (DATA_DIR / "secret_key").read_text().strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+
+
+RUNNING = _running()
+POSTGRES_URL = env.str("POSTGRES_URL", "") or env.str("DATABASE_URL", "") or RUNNING.get("postgres_url", "")
+REDIS_URL = env.str("REDIS_URL", "") or RUNNING.get("redis_url", "")
+SECRET_KEY = env.str("SECRET_KEY", "") or _kept_secret() or "insecure-until-live-has-made-one"
+
+# --- who may ask
+PUBLIC_URL = env.str("PUBLIC_URL", "").rstrip("/")
+if PUBLIC_URL and not urlsplit(PUBLIC_URL).netloc:
+    raise SystemExit(f"PUBLIC_URL must look like https://news.example.org, not {PUBLIC_URL!r}.")
+ORIGINS = env.list("ORIGINS", [], delimiter=",")
+ALLOWED_HOSTS = [urlsplit(PUBLIC_URL).hostname] if PUBLIC_URL else ["localhost", "127.0.0.1", "[::1]", HOST]
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
+SECURE = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "object-src": [NONE],
+        "img-src": [SELF, "data:"],
+    }
+}
+
+# --- rooms
+INSTALLED_APPS = [
+    "realtime",
+    "blog",
+    "consumers",
+    "frontend",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django.contrib.humanize",
+    "channels",
+    "pipeline",
+    "csp",
+    "django_celery_results",
+    "django_celery_beat",
+]
+# Every one of these is async-capable: a sync-only middleware around an async view keeps Daphne
+# from ending on SIGTERM (tests/realtime/test_settings.py asserts it).
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "realtime.snapshot.SnapshotMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "realtime.urls"
+ASGI_APPLICATION = "asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "blog.context.publication",
+            ],
+        },
+    }
+]
+
+# --- who is asking
+AUTH_USER_MODEL = "blog.User"
+LOGIN_URL = "sign_in"
+LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "post_list"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+
+# --- the database: order and history
+DATABASES = {
+    "default": {
+        **(dj_database_url.parse(POSTGRES_URL) if POSTGRES_URL else {"NAME": "stop_press", "HOST": "nowhere.invalid"}),
+        "ENGINE": "realtime.postgresql",
+        "ATOMIC_REQUESTS": True,
+    }
+}
+# jit: its compile time is 20 times the query's on the log (docs/decisions/0001-the-log.md)
+DATABASES["default"].setdefault("OPTIONS", {}).setdefault("options", "-c jit=off")
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Redis: rings the bell, carries Celery, may be lost at any moment
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [REDIS_URL]},
+    }
+}
+
+
+def _celery_url(url: str) -> str:
+    """Celery spells a unix socket its own way: redis+socket:///path?virtual_host=0."""
+    return url.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
+
+
+CELERY_BROKER_URL = env.str("BROKER_URL", "") or _celery_url(REDIS_URL)
+CELERY_RESULT_BACKEND = env.str("CELERY_RESULT_BACKEND", "") or "realtime.results:AnnouncedBackend"
+CELERY_RESULT_EXTENDED = True
+CELERY_TASK_TRACK_STARTED = True
+CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+
+# --- words and time
+LANGUAGE_CODE = env.str("LANGUAGE_CODE", "en", validate=validate.OneOf(["en", "ko"]))
+LANGUAGES = [("en", "English"), ("ko", "한국어")]
+LOCALE_PATHS = [BASE_DIR / "frontend" / "locale"]
+TIME_ZONE = env.str("TIME_ZONE", "UTC")
+USE_TZ = True
+
+# --- files
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+MEDIA_URL = "/media/"
+MEDIA_ROOT = DATA_DIR / "media"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "frontend.assets.AssetStorage"},
+}
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "pipeline.finders.PipelineFinder",
+]
+PIPELINE = {
+    "PIPELINE_ENABLED": True,
+    "PIPELINE_COLLECTOR_ENABLED": False,
+    "DISABLE_WRAPPER": True,
+    "SHOW_ERRORS_INLINE": False,
+    "COMPILERS": ["frontend.assets.EsbuildCompiler"],
+    "JS_COMPRESSOR": None,
+    "CSS_COMPRESSOR": "frontend.assets.LightningCompressor",
+    "JAVASCRIPT": {
+        "live": {
+            "source_filenames": ["js/live.entry.js"],
+            "output_filename": "js/live.js",
+            "template_name": "pipeline/module.html",
+        }
+    },
+    "STYLESHEETS": {
+        "press": {"source_filenames": ["css/press.css"], "output_filename": "css/press.min.css"},
+    },
+}
+TEST_RUNNER = "realtime.embedded.runner.PytestRunner"
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "WARNING")},
+}
