@@ -133,7 +133,7 @@ AUTH_PASSWORD_VALIDATORS = [
 # --- the database: order and history
 DATABASES = {
     "default": {
-        **(dj_database_url.parse(POSTGRES_URL) if POSTGRES_URL else {"NAME": "stop_press", "HOST": "nowhere.invalid"}),
+        **(dj_database_url.parse(POSTGRES_URL) if POSTGRES_URL else {"NAME": "stop_press", "HOST": "/nothing-is-running"}),
         "ENGINE": "realtime.postgresql",
         "ATOMIC_REQUESTS": True,
     }

@@ -45,9 +45,9 @@ class Post(Announced):
         Book, models.SET_NULL, null=True, blank=True, related_name="chapters", verbose_name=_("book")
     )
     chapter = models.PositiveIntegerField(_("chapter"), null=True, blank=True)
-    tags = models.ManyToManyField(Tag, blank=True, related_name="posts", verbose_name=_("tags"))
+    tags = models.ManyToManyField(Tag, through="Tagging", blank=True, related_name="posts", verbose_name=_("tags"))
     liked_by = models.ManyToManyField(
-        settings.AUTH_USER_MODEL, blank=True, related_name="liked", verbose_name=_("liked by")
+        settings.AUTH_USER_MODEL, through="Like", blank=True, related_name="liked", verbose_name=_("liked by")
     )
     pinned = models.BooleanField(_("pinned"), default=False)
     key_event = models.BooleanField(_("key event"), default=False)
@@ -99,6 +99,40 @@ class Post(Announced):
         """Takes it from every page. The text stays with its author, for a restore."""
         self.state, self.withdrawn, self.reason = self.State.WITHDRAWN, timezone.now(), reason
         self.save()
+
+
+class Tagging(Announced):
+    """That a post has a tag.
+
+    Ours, and not the table Django would make by itself, because the rows of that one come and go
+    without a signal when they are written directly or with their tag.
+    """
+
+    post = models.ForeignKey(Post, models.CASCADE, verbose_name=_("post"))
+    tag = models.ForeignKey(Tag, models.CASCADE, verbose_name=_("tag"))
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["post", "tag"], name="tagging_once")]
+        verbose_name = _("tagging")
+        verbose_name_plural = _("taggings")
+
+    def __str__(self) -> str:
+        return f"{self.post} · {self.tag}"
+
+
+class Like(Announced):
+    """That somebody likes a post. Ours for the same reason."""
+
+    post = models.ForeignKey(Post, models.CASCADE, verbose_name=_("post"))
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, verbose_name=_("user"))
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["post", "user"], name="like_once")]
+        verbose_name = _("like")
+        verbose_name_plural = _("likes")
+
+    def __str__(self) -> str:
+        return f"{self.user} · {self.post}"
 
 
 class Revision(models.Model):

@@ -1,0 +1,34 @@
+"""The net effect of one transaction on a relation."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+LONGEST = 100  # of each list in an event; the rest is counted
+
+
+@dataclass(frozen=True)
+class Net:
+    """What a relation gained, lost and has otherwise. `more`: how many were cut from the lists."""
+
+    added: tuple[Any, ...]
+    removed: tuple[Any, ...]
+    changed: tuple[Any, ...]
+    cleared: bool
+    more: int
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.changed)
+
+
+def net(before: Mapping[Hashable, Any], now: Mapping[Hashable, Any]) -> Net:
+    """Compares the parts that were touched, as they were before, with the parts there are now.
+
+    The first surviving mark of a part said what was there; there and back again is nothing.
+    """
+    added = [now[part] for part, was in before.items() if was is None and part in now]
+    removed = [was for part, was in before.items() if was is not None and part not in now]
+    changed = [now[part] for part, was in before.items() if was is not None and part in now and now[part] != was]
+    more = sum(max(0, len(parts) - LONGEST) for parts in (added, removed, changed))
+    cleared = bool(removed) and not now
+    return Net(tuple(added[:LONGEST]), tuple(removed[:LONGEST]), tuple(changed[:LONGEST]), cleared, more)

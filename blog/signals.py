@@ -1,0 +1,109 @@
+"""Every way in which something that a reader sees can change, connected in one place.
+
+Handlers only leave marks (realtime.publish); what they mean together is told in blog.events.
+"""
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from django.db.models import Model, QuerySet
+from django.db.models.signals import ModelSignal, m2m_changed, post_save, pre_delete, pre_save
+
+from blog import relations
+from blog.announced import bulk_changed
+from blog.models import Author, Book, Edition, Post, Publication, Tag
+from realtime.publish import publish
+
+
+def say(
+    kind: str, family: str, attribute: str, instance: Model, using: str, raw: bool = False, **kwargs: Any
+) -> None:
+    """`kind` of the object that the instance is, or belongs to."""
+    if not raw:
+        publish(kind, f"{family}.{getattr(instance, attribute)}", using=using)
+
+
+def say_many(
+    kind: str, family: str, attribute: str, sender: type[Model], pks: Iterable[Any], using: str, **kwargs: Any
+) -> None:
+    """The same for what a bulk operation touched."""
+    for id in sender._base_manager.using(using).filter(pk__in=pks).values_list(attribute, flat=True):
+        publish(kind, f"{family}.{id}", using=using)
+
+
+def book_state_moves(instance: Book, using: str, raw: bool = False, **kwargs: Any) -> None:
+    """Chapters name their book only while it is public, so with its state theirs changes."""
+    if instance.pk is None or raw:
+        return
+    before = Book.objects.filter(pk=instance.pk).values_list("state", flat=True).first()
+    if before is not None and before != instance.state:
+        _say_posts(Post.objects.filter(book=instance.pk), using)
+
+
+def books_move(pks: Iterable[Any], using: str, **kwargs: Any) -> None:
+    _say_posts(Post.objects.filter(book__in=pks), using)
+
+
+def book_goes(instance: Book, using: str, **kwargs: Any) -> None:
+    """Its chapters stay, without it."""
+    publish("book.updated", f"book.{instance.pk}", using=using)
+    _say_posts(Post.objects.filter(book=instance.pk), using)
+
+
+def author_goes(instance: Author, using: str, **kwargs: Any) -> None:
+    """Posts lose the byline. What books lose is told by each authorship that goes."""
+    _say_posts(Post.objects.filter(byline=instance.pk), using)
+
+
+def relation_changes(
+    relation: relations.Relation,
+    instance: Model,
+    action: str,
+    reverse: bool,
+    pk_set: set[Any] | None,
+    using: str,
+    **kwargs: Any,
+) -> None:
+    """m2m_changed after an add(), from either side. What goes is told by its rows, which know what they said."""
+    if action != "post_add" or not pk_set:
+        return
+    here, there = (relation.part, relation.owner) if reverse else (relation.owner, relation.part)
+    for row in relation.rows(**{here: instance.pk, f"{there}__in": pk_set}):
+        relation.say(row, None, using)
+
+
+def _say_posts(posts: "QuerySet[Post]", using: str) -> None:
+    for pk in posts.values_list("pk", flat=True):
+        publish("post.updated", f"post.{pk}", using=using)
+
+
+def connect() -> None:
+    """Connects all of them. Called once, from AppConfig.ready()."""
+    _object(Post, "post.updated", "post", "pk")
+    _object(Book, "book.updated", "book", "pk")
+    _object(Author, "author.updated", "author", "pk")
+    _object(Tag, "tag.updated", "tag", "slug")
+    _object(Publication, "publication.updated", "publication", "pk")
+    _object(Edition, "book.updated", "book", "book_id")
+    _on(pre_delete, Post, "goes", partial(say, "post.updated", "post", "pk"))
+    _on(pre_delete, Edition, "goes", partial(say, "book.updated", "book", "book_id"))
+    _on(pre_delete, Book, "goes", book_goes)
+    _on(pre_delete, Author, "goes", author_goes)
+    _on(pre_save, Book, "state moves", book_state_moves)
+    _on(bulk_changed, Book, "states move", books_move)
+    for relation in relations.RELATIONS:
+        _on(pre_save, relation.through, "will change", partial(relations.row_will_change, relation))
+        _on(post_save, relation.through, "changed", partial(relations.row_changed, relation))
+        _on(pre_delete, relation.through, "goes", partial(relations.row_goes, relation))
+        _on(bulk_changed, relation.through, "bulk", partial(relations.rows_change, relation))
+        _on(m2m_changed, relation.through, "added", partial(relation_changes, relation))
+
+
+def _object(model: type[Model], kind: str, family: str, attribute: str) -> None:
+    _on(post_save, model, "saved", partial(say, kind, family, attribute))
+    _on(bulk_changed, model, "bulk", partial(say_many, kind, family, attribute))
+
+
+def _on(signal: ModelSignal, sender: type[Model], what: str, handler: Any) -> None:
+    signal.connect(handler, sender=sender, weak=False, dispatch_uid=f"blog.{sender.__name__}.{what}")

@@ -1,0 +1,25 @@
+"""System checks: the settings without which the guarantees do not hold."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error
+
+PUBSUB = "channels_redis.pubsub.RedisPubSubChannelLayer"
+ENGINE = "realtime.postgresql"
+
+
+def check_channel_layer(**kwargs: Any) -> list[CheckMessage]:
+    """The bell needs the pub/sub layer: the core layer hears nothing more after Redis was restarted."""
+    backend = settings.CHANNEL_LAYERS.get("default", {}).get("BACKEND")
+    if backend == PUBSUB:
+        return []
+    return [Error(f"The channel layer is {backend}.", hint=f"Use {PUBSUB}.", id="realtime.E001")]
+
+
+def check_engine(**kwargs: Any) -> list[CheckMessage]:
+    """Marks are written by our database wrapper; with another one nothing would be announced."""
+    engine = settings.DATABASES["default"]["ENGINE"]
+    if engine == ENGINE:
+        return []
+    return [Error(f"The database engine is {engine}.", hint=f"Use {ENGINE}.", id="realtime.E002")]

@@ -1,0 +1,50 @@
+"""What can go wrong in the middle: a code for machines, a sentence for people, whether to try again."""
+
+from typing import ClassVar
+
+
+class RealtimeError(Exception):
+    """Anything that realtime raises on purpose."""
+
+    code: ClassVar[str] = "error"
+    temporary: ClassVar[bool] = False
+
+
+class NotInTransaction(RealtimeError):
+    """publish() was called outside a transaction: the change could be committed and never announced."""
+
+    code = "not-in-transaction"
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"{kind} was published outside a transaction; wrap the change in transaction.atomic().")
+
+
+class NotRegistered(RealtimeError):
+    """A kind, a topic family or a family of keys that nobody registered."""
+
+    code = "not-registered"
+
+
+class BadPosition(RealtimeError):
+    """A position that does not look like `<epoch>-<offset>`."""
+
+    code = "bad-position"
+
+
+class BadTopic(RealtimeError):
+    """A topic name outside the grammar: letters, digits, `.`, `-`, `_`, at most 100 characters."""
+
+    code = "bad-topic"
+
+
+class BadTicket(RealtimeError):
+    """A ticket that is forged, damaged or older than its 15 minutes."""
+
+    code = "bad-ticket"
+
+
+class LogAway(RealtimeError):
+    """The log cannot be read at the moment: the database is away, or not migrated yet."""
+
+    code = "log-away"
+    temporary = True

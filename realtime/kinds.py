@@ -1,0 +1,82 @@
+"""Kinds of events: the shape of their data and the templates that show it.
+
+Filled by the rooms' AppConfig.ready(). A kind names its templates as strings; the edge renders them.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from django.utils.functional import Promise
+
+from realtime.errors import NotRegistered
+
+Context = Callable[[Any], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One sort of event.
+
+    `family`: of several events of one key and family, recovery sends the newest only.
+    `fragments`: name -> template; `context` makes the template's variables of the data.
+    """
+
+    name: str
+    data: type
+    family: str = "state"
+    fragments: Mapping[str, str] = field(default_factory=dict)
+    context: Context = lambda data: {}
+
+
+_kinds: dict[str, Kind] = {}
+
+
+def register(kind: Kind) -> None:
+    """Makes a kind known. Registering the same again is harmless."""
+    if _kinds.setdefault(kind.name, kind) != kind:
+        raise NotRegistered(f"The kind {kind.name} is registered already, differently.")
+
+
+def get(name: str) -> Kind:
+    """The kind of that name. Raises NotRegistered."""
+    try:
+        return _kinds[name]
+    except KeyError:
+        raise NotRegistered(f"No kind {name} is registered.") from None
+
+
+def all_kinds() -> Iterator[Kind]:
+    yield from _kinds.values()
+
+
+def _plain(value: Any) -> str:
+    """Text that is more than str: safe markup, a lazy translation."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, Promise):
+        return _plain(str(value))
+    raise TypeError(f"An event cannot carry a {type(value).__name__}.")
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_plain)
+
+
+def encode(data: Any) -> bytes:
+    """The JSON of an event's data."""
+    return _encoder.encode(data)
+
+
+def decode(kind: Kind, data: bytes) -> Any:
+    """The data of an event, as the frozen dataclass its kind names. Unknown members are dropped."""
+    return msgspec.json.decode(data, type=kind.data)
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of every kind's data, by kind."""
+    names = sorted(_kinds)
+    schemas, components = msgspec.json.schema_components(
+        [_kinds[name].data for name in names], ref_template="#/$defs/{name}"
+    )
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "kinds": dict(zip(names, schemas)), "$defs": components}

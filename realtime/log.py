@@ -1,0 +1,179 @@
+"""The log: what was committed, in order, each event at an offset that never changes.
+
+Transactions leave rows in `pending`, without an offset. `look()` sequences: it moves what has been
+committed by then into `event`, in the order of the ids, under the lock of the one Log row. Hubs
+look when the bell rings, and so does whoever reads the log; those who publish never do, so no
+writer waits for another. docs/decisions/0001-the-log.md has the experiments behind each word here.
+"""
+
+import secrets
+import string
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any, NamedTuple, Self
+
+import psycopg2
+from django.db import connection as django_connection
+from django.db import connections
+
+from realtime.errors import LogAway
+from realtime.position import Position
+
+# Lock and numbering are two statements: the second one's snapshot must be younger than the lock.
+# psycopg2 sends all of them as one simple query: one round trip, one transaction.
+_SEQUENCE = """
+SELECT 1 FROM realtime_log WHERE id = 1 FOR UPDATE;
+WITH gone AS (DELETE FROM realtime_pending RETURNING *),
+     last AS (SELECT key, max(id) AS id FROM gone WHERE scrub GROUP BY key),
+     moved AS (
+       INSERT INTO realtime_event ("offset", kind, key, topics, left_topics, time, data)
+       SELECT l.head + row_number() OVER (ORDER BY g.id), g.kind, g.key, g.topics, g.left_topics, g.time,
+              CASE WHEN g.id < last.id THEN '{"scrubbed": true}' ELSE g.data END
+       FROM realtime_log l, gone g LEFT JOIN last USING (key) RETURNING 1),
+     scrubbed AS (
+       UPDATE realtime_event e SET data = '{"scrubbed": true}' FROM last WHERE e.key = last.key RETURNING 1)
+UPDATE realtime_log
+   SET head = head + (SELECT count(*) FROM moved), scrubbed = scrubbed + (SELECT count(*) FROM scrubbed)
+ WHERE EXISTS (SELECT 1 FROM moved);
+"""
+_COLUMNS = 'e."offset", e.kind, e.key, e.topics, e.left_topics, e.time, e.data::text'
+_AFTER = f"""
+SELECT l.epoch, l.head, l.trimmed, {_COLUMNS}
+  FROM realtime_log l
+  LEFT JOIN LATERAL (SELECT * FROM realtime_event WHERE "offset" > %(since)s ORDER BY "offset" LIMIT %(limit)s) e ON true
+ ORDER BY e."offset"
+"""
+_SINCE = f"""
+SELECT {_COLUMNS} FROM realtime_event e
+ WHERE e."offset" > %(since)s AND e."offset" <= %(until)s AND e.topics && %(topics)s
+ ORDER BY e."offset" LIMIT %(limit)s
+"""
+# A restore into another cluster, a recovery to a point in time and a failover each change one of the two.
+_CLUSTER = """
+SELECT system_identifier || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8) FROM pg_control_system()
+"""
+# What keeps the order right whatever the application's own connections use: LOG decisions, 0001.
+_OPTIONS = (
+    "-c jit=off -c synchronous_commit=on -c default_transaction_isolation=read\\ committed"
+    " -c lock_timeout=2s -c application_name=stop-press-log"
+)
+_KEEPALIVE = {"keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+_EPOCH_ALPHABET = string.ascii_lowercase + string.digits
+
+
+class Event(NamedTuple):
+    """A row of the log. `left`: the topics its object belongs to no longer. `data`: JSON text."""
+
+    offset: int
+    kind: str
+    key: str
+    topics: tuple[str, ...]
+    left: tuple[str, ...]
+    time: datetime
+    data: bytes
+
+    @classmethod
+    def of(cls, row: tuple[Any, ...]) -> Self:
+        offset, kind, key, topics, left, time, data = row
+        return cls(offset, kind, key, tuple(topics), tuple(left), time, data.encode())
+
+
+class Look(NamedTuple):
+    """What one look found: which log it is, how far it goes, how much of it was trimmed, what is new."""
+
+    epoch: str
+    head: int
+    trimmed: int
+    events: list[Event]
+
+
+class LogConnection:
+    """A connection of its own to the log, reopened when it broke. For one thread at a time.
+
+    Its methods raise LogAway while the database does not answer.
+    """
+
+    def __init__(self) -> None:
+        self._connection: Any = None
+
+    def look(self, since: int, limit: int = 1000) -> Look:
+        """Sequences what was committed, and reads at most `limit` events after `since`: one round trip."""
+        rows = self._run(_SEQUENCE + _AFTER, {"since": since, "limit": limit})
+        if not rows:
+            raise LogAway("The log has not been made; run `manage.py migrate`.")
+        epoch, head, trimmed = rows[0][:3]
+        return Look(epoch, head, trimmed, [Event.of(row[3:]) for row in rows if row[3] is not None])
+
+    def since(self, offset: int, topics: Collection[str], until: int, limit: int = 5001) -> list[Event]:
+        """The events on any of the topics after `offset` up to `until`, oldest first, at most `limit`."""
+        values = {"since": offset, "until": until, "topics": list(topics), "limit": limit}
+        return [Event.of(row) for row in self._run(_SINCE, values)]
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _run(self, sql: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+        try:
+            if self._connection is None:
+                self._connection = self._open()
+            with self._connection.cursor() as cursor:
+                cursor.execute(sql, values)
+                return list(cursor.fetchall())
+        except psycopg2.Error as error:
+            self.close()
+            raise LogAway(str(error).strip()) from error
+
+    def _open(self) -> Any:
+        parameters = {**django_connection.get_connection_params(), **_KEEPALIVE, "options": _OPTIONS}
+        for name in ("cursor_factory", "isolation_level", "server_side_binding"):
+            parameters.pop(name, None)
+        connection = psycopg2.connect(connect_timeout=5, **parameters)
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            begin(cursor)
+        return connection
+
+
+def begin(cursor: Any, anew: bool = False) -> None:
+    """Makes sure that there is a log, and a new epoch where it is not on the cluster it was made on.
+
+    `anew` starts a new epoch in any case: after the tables were restored, loaded or rewritten.
+    """
+    cursor.execute("SELECT to_regclass('realtime_log') IS NOT NULL")
+    if not cursor.fetchone()[0]:
+        raise LogAway("The log has not been made; run `manage.py migrate`.")
+    cursor.execute(_CLUSTER)
+    (cluster,) = cursor.fetchone()
+    epoch = "".join(secrets.choice(_EPOCH_ALPHABET) for _ in range(8))
+    cursor.execute(
+        """INSERT INTO realtime_log AS l (id, epoch, cluster) VALUES (1, %(epoch)s, %(cluster)s)
+           ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, cluster = excluded.cluster
+           WHERE l.cluster <> excluded.cluster OR %(anew)s""",
+        {"epoch": epoch, "cluster": cluster, "anew": anew},
+    )
+
+
+def position(using: str = "default") -> Position:
+    """The newest position, through Django's connection. Raises LogAway before the log is made."""
+    with connections[using].cursor() as cursor:
+        cursor.execute("SELECT epoch, head FROM realtime_log WHERE id = 1")
+        row = cursor.fetchone()
+    if row is None:
+        raise LogAway("The log has not been made; run `manage.py migrate`.")
+    return Position(*row)
+
+
+def versions(keys: Iterable[str], using: str = "default") -> dict[str, int]:
+    """The last announced version of each key; a key that was never announced is not in it.
+
+    A page may read them before or after the states, because its position is older than both: the
+    event between is still to come, and is applied, being no older than what is shown.
+    """
+    wanted = list(keys)
+    if not wanted:
+        return {}
+    with connections[using].cursor() as cursor:
+        cursor.execute("SELECT key, version FROM realtime_key WHERE key = ANY(%s)", [wanted])
+        return dict(cursor.fetchall())

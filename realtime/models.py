@@ -1,0 +1,132 @@
+"""The tables of the log, of what is known of each key, and of tasks.
+
+Nobody writes the first four but realtime.publish and realtime.log.
+"""
+
+import uuid
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+
+class ClockTimestamp(Now):
+    """The time of the statement, not of the transaction, which may have been open for a while."""
+
+    def as_postgresql(self, compiler, connection, **context):  # type: ignore[no-untyped-def]
+        return self.as_sql(compiler, connection, template="CLOCK_TIMESTAMP()", **context)
+
+
+class Log(models.Model):
+    """One row: which log this is and how far it goes."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    epoch = models.TextField()
+    cluster = models.TextField()  # what the epoch was made on; another cluster makes another epoch
+    head = models.BigIntegerField(default=0, db_default=0)
+    trimmed = models.BigIntegerField(default=0, db_default=0)
+    scrubbed = models.BigIntegerField(default=0, db_default=0)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="log_is_one")]
+
+    def __str__(self) -> str:
+        return f"{self.epoch}-{self.head}"
+
+
+class Pending(models.Model):
+    """A committed event that no hub has given its offset yet.
+
+    Ids come from an identity with CACHE 1, after the key's lock was taken: per key their order is
+    the order of the commits.
+    """
+
+    kind = models.TextField()
+    key = models.TextField()
+    topics = ArrayField(models.TextField())
+    left_topics = ArrayField(models.TextField(), default=list, db_default=[])
+    time = models.DateTimeField(db_default=ClockTimestamp())
+    data = models.JSONField()
+    scrub = models.BooleanField(default=False, db_default=False)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}"
+
+
+class Event(models.Model):
+    """A fact, at its place in the log."""
+
+    offset = models.BigIntegerField(primary_key=True)
+    kind = models.TextField()
+    key = models.TextField()
+    topics = ArrayField(models.TextField())
+    left_topics = ArrayField(models.TextField(), default=list, db_default=[])
+    time = models.DateTimeField()
+    data = models.JSONField()
+
+    class Meta:
+        indexes = [
+            GinIndex(fields=["topics"], name="event_topics"),
+            models.Index(models.F("key"), models.F("offset").desc(), name="event_key"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.offset} {self.kind} {self.key}"
+
+
+class Key(models.Model):
+    """What was last announced of an object. It outlives the object, so versions never fall back.
+
+    Its row is the object's lock: who announces takes it just before COMMIT and reads state under
+    it. `topics` are those the object lived on, so that the next event can name those it left.
+    """
+
+    key = models.TextField(primary_key=True)
+    version = models.BigIntegerField(default=0, db_default=0)
+    topics = ArrayField(models.TextField(), default=list, db_default=[])
+    kind = models.TextField(default="", db_default="")
+
+    def __str__(self) -> str:
+        return f"{self.key} v{self.version}"
+
+
+class Task(models.Model):
+    """A job's truth: written before it is sent, moved under its lock, never out of a final state but by a retry."""
+
+    class State(models.TextChoices):
+        PENDING = "PENDING", _("queued")
+        STARTED = "STARTED", _("started")
+        PROGRESS = "PROGRESS", _("in progress")
+        RETRY = "RETRY", _("waiting to try again")
+        SUCCESS = "SUCCESS", _("done")
+        FAILURE = "FAILURE", _("failed")
+        REVOKED = "REVOKED", _("cancelled")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.TextField()
+    state = models.CharField(max_length=10, choices=State, default=State.PENDING)
+    percent = models.PositiveSmallIntegerField(default=0)
+    step = models.TextField(blank=True, default="")
+    about = models.TextField(blank=True, default="")
+    by = models.BigIntegerField(null=True, blank=True)
+    args = models.JSONField(default=list, blank=True)
+    kwargs = models.JSONField(default=dict, blank=True)
+    result = models.JSONField(null=True, blank=True)
+    error = models.TextField(blank=True, default="")
+    attempts = models.PositiveSmallIntegerField(default=0)
+    queued = models.DateTimeField(auto_now_add=True)
+    started = models.DateTimeField(null=True, blank=True)
+    heartbeat = models.DateTimeField(null=True, blank=True)
+    finished = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-queued"]
+        indexes = [
+            models.Index(fields=["about", "-queued"], name="task_about"),
+            models.Index(fields=["state", "queued"], name="task_state"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.state} {self.percent} %"

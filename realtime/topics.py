@@ -1,0 +1,65 @@
+"""Topics: named streams, in families; each family says who may follow.
+
+Filled by the rooms' AppConfig.ready(). `front` is a family of one topic, `post` of `post.<id>`.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from realtime.errors import BadTopic, NotRegistered
+from realtime.tickets import Reader
+
+LONGEST = 100  # characters
+_GRAMMAR = re.compile(r"[\w.\-]+")
+
+MayRead = Callable[[Reader, str], bool]
+
+
+@dataclass(frozen=True)
+class Family:
+    """The topics that share a name, or a name before the first dot."""
+
+    name: str
+    may_read: MayRead | None  # None: everyone
+    single: bool
+
+
+_families: dict[str, Family] = {}
+
+
+def register(name: str, may_read: MayRead | None = None, *, single: bool = False) -> None:
+    """Makes a family known. `single` families are one topic, the name itself. Registering the same again is harmless."""
+    family = Family(name, may_read, single)
+    if _families.setdefault(name, family) != family:
+        raise NotRegistered(f"The topic family {name} is registered already, differently.")
+
+
+def normal(topic: str) -> str:
+    """The topic composed (NFC). Raises BadTopic."""
+    try:
+        topic = unicodedata.normalize("NFC", topic)
+    except ValueError as error:
+        raise BadTopic("A topic is text.") from error
+    if not 0 < len(topic) <= LONGEST or not _GRAMMAR.fullmatch(topic):
+        raise BadTopic(f"{topic[:LONGEST]!a} is not a topic: letters, digits, '.', '-', '_', at most {LONGEST}.")
+    return topic
+
+
+def check(reader: Reader, topic: str) -> str | None:
+    """None where the reader may follow the topic, else why not: `forbidden` or `unknown`.
+
+    Asks the family only, never whether an object exists, so nothing of that is revealed.
+    """
+    try:
+        topic = normal(topic)
+    except BadTopic:
+        return "unknown"
+    name, dot, rest = topic.partition(".")
+    family = _families.get(name)
+    if family is None or family.single == bool(dot) or bool(dot) != bool(rest):
+        return "unknown"
+    if family.may_read is None or family.may_read(reader, topic):
+        return None
+    return "forbidden"

@@ -1,0 +1,51 @@
+"""What machines ask of the middle: is it well, and who am I."""
+
+import redis
+from django.conf import settings
+from django.db import DatabaseError, transaction
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from realtime import log, tickets
+from realtime.errors import LogAway
+
+PATIENCE = 1.0  # seconds for Redis to answer: a health check that waits longer is an outage itself
+
+
+def _database() -> str | None:
+    try:
+        log.position()
+    except (DatabaseError, LogAway):
+        return "The database does not answer, or is not migrated."
+    return None
+
+
+def _redis() -> str | None:
+    client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE)
+    try:
+        # a worker renews its key every 2 s, for 8 s
+        worker = next(iter(client.scan_iter("stop-press:worker:*", count=1000)), None)
+    except redis.RedisError:
+        return "Redis does not answer."
+    finally:
+        client.close()
+    return None if worker else "No worker has been heard of for 8 seconds."
+
+
+@require_GET
+@never_cache
+@transaction.non_atomic_requests
+def healthz(request: HttpRequest) -> JsonResponse:
+    """200 when the database, Redis and a worker answer, else 503 with a sentence for each that does not."""
+    troubles = [trouble for trouble in (_database(), _redis()) if trouble]
+    return JsonResponse({"ok": not troubles, "troubles": troubles}, status=503 if troubles else 200)
+
+
+@require_GET
+@never_cache
+def ticket(request: HttpRequest) -> JsonResponse:
+    """A fresh ticket for who is signed in; null for everybody else."""
+    issued = tickets.issue(request)
+    expires = tickets.read(issued).expires if issued else None
+    return JsonResponse({"ticket": issued, "expires": expires.isoformat().replace("+00:00", "Z") if expires else None})
