@@ -205,7 +205,6 @@ PIPELINE = {
         "press": {"source_filenames": ["css/press.css"], "output_filename": "css/press.min.css"},
     },
 }
-TEST_RUNNER = "realtime.embedded.runner.PytestRunner"
 
 LOGGING = {
     "version": 1,

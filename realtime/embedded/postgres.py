@@ -1,0 +1,112 @@
+"""A private PostgreSQL: one cluster in a directory of ours, reachable by a unix socket only."""
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from signal import SIGINT
+
+import psycopg2
+
+from realtime.embedded.account import Account
+from realtime.embedded.child import Child
+from realtime.embedded.programs import Programs
+from realtime.embedded.supervisor import Failed
+
+NAME = "stop_press"  # of the database and of its user
+PORT = 5432  # only part of the socket's file name; nothing listens on it
+CONNECTIONS = 250  # edges, their thread pools, workers and a few terminals
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """One cluster. `durable=False` (tests) does without waiting for the disk."""
+
+    programs: Programs
+    account: Account
+    home: Path
+    sockets: Path
+    log: Path
+    durable: bool = True
+    fds: tuple[int, ...] = ()
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://{NAME}@/{NAME}?host={self.sockets}&port={PORT}"
+
+    @property
+    def data(self) -> Path:
+        return self.home / "postgres"
+
+    def create(self) -> bool:
+        """Make the cluster unless it is there; True when it was made. Half a cluster is never found."""
+        if self.data.exists():
+            self.account.own(self.data)
+            # The lock on DATA_DIR is ours, and a server that still runs would hold it too (Child.fds): what this
+            # file says is past. Left alone, its number may by now be another process, and PostgreSQL would not start.
+            (self.data / "postmaster.pid").unlink(missing_ok=True)
+            return False
+        making = self.home / "postgres.making"
+        shutil.rmtree(making, ignore_errors=True)
+        making.mkdir()
+        self.account.own(making)
+        done = subprocess.run(
+            [self.programs.initdb, "-D", making, "-U", NAME, "--auth=trust", "--encoding=UTF8"]
+            + ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
+            + ([] if self.durable else ["--no-sync"]),
+            env=self._env(),
+            cwd="/",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            **self.account.popen(),
+            start_new_session=True,
+        )
+        if done.returncode:
+            self.log.write_bytes(done.stdout)
+            raise Failed(f"PostgreSQL could not make its cluster in {self.home}; {self.log} says why.")
+        making.rename(self.data)
+        return True
+
+    def child(self) -> Child:
+        """The server. SIGINT is its fast shutdown: it ends sessions and writes everything down."""
+        options = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(self.sockets),
+            "unix_socket_permissions": "0700",
+            "port": str(PORT),
+            "max_connections": str(CONNECTIONS),
+            "log_min_messages": "error" if self.durable else "fatal",
+            **({} if self.durable else {"fsync": "off", "full_page_writes": "off"}),
+        }
+        return Child(
+            "PostgreSQL",
+            (self.programs.postgres, "-D", self.data, *[w for o in options.items() for w in ("-c", "=".join(o))]),
+            env=self._env(),
+            account=self.account,
+            log=self.log,
+            fds=self.fds,
+            stop=SIGINT,
+            orphan=SIGINT,
+            patience=10,
+        )
+
+    def ready(self) -> bool:
+        """Whether it answers; makes the database the first time."""
+        try:
+            connection = psycopg2.connect(host=str(self.sockets), port=PORT, user=NAME, dbname="postgres")
+        except psycopg2.OperationalError:
+            return False
+        try:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [NAME])
+                if not cursor.fetchone():
+                    cursor.execute(f"CREATE DATABASE {NAME}")
+        finally:
+            connection.close()
+        return True
+
+    def _env(self) -> dict[str, str]:
+        """Ours without PG* (they would name another server) and with a locale that is always there."""
+        return {key: value for key, value in os.environ.items() if not key.startswith("PG")} | {"LC_ALL": "C"}

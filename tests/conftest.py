@@ -1,0 +1,44 @@
+"""What every test can stand on: real servers, and a real browser."""
+
+import os
+from collections.abc import Iterator
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+from django.db import connection
+from playwright.sync_api import Browser, sync_playwright
+
+NEEDED = ("POSTGRES_URL", "REDIS_URL", "DATA_DIR")
+# the first three: Chromium as root in a container; the rest: no traffic of its own
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse to run on servers that are not the tests' own."""
+    if not all(os.environ.get(name) for name in NEEDED):
+        raise pytest.UsageError(f"Run `python3 manage.py test`, or set {', '.join(NEEDED)} (manage.py test --hold).")
+
+
+@pytest.fixture(scope="session")
+def child_environment(django_db_setup: None) -> dict[str, str]:
+    """The environment for processes that a test starts: they use the tests' database."""
+    url = urlsplit(os.environ["POSTGRES_URL"])
+    name = connection.settings_dict["NAME"]
+    return {**os.environ, "POSTGRES_URL": urlunsplit(url._replace(path=f"/{name}"))}
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A real Chromium, one for the whole run; a test takes a context of its own from it."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=os.environ["CHROMIUM"], args=CHROMIUM_FLAGS)
+        yield chromium
+        chromium.close()
