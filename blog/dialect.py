@@ -2,6 +2,7 @@
 
 - emphasis beside Hangul, Hanja and Kana (`Flanking`)
 - `[[wiki links]]` are their label
+- `__init__.py`, `self.__dict__` and the like are names, not bold words
 - a Python prompt (`>>> `) is code, not three quotations in each other
 - a line under *several* lines of text is a rule, not a heading of all of them
 - the indentation of a continued line is kept, as line breaks are
@@ -30,6 +31,7 @@ _CJK = (
 )
 _IS_CJK = re.compile(f"[{_CJK}]")
 _WIKI_LINK = re.compile(r"\[\[([^\[\]|\n]{1,200})(?:\|([^\[\]\n]{1,200}))?\]\](?!\()")
+_PYTHON_NAME = re.compile(r"(?<=[./])__\w+?__(?!\w)|(?<!\w)__\w+?__(?=\.\w|[(/])", re.ASCII)
 # Letters of ours belong to an address only after one of /=_-+,: "example.org에서" ends before the particle.
 _ADDRESS = re.compile(rf"https?://(?:[\w.~:/?#\[\]@!$&'()*+,;=%-](?<![{_CJK}])|(?<=[/=_+,-])[{_CJK}]+)+")
 _TRAILING = ".,;:!?'\"*_~"
@@ -42,6 +44,7 @@ def extend(markdown: MarkdownIt) -> None:
     inline.ruler2.enableOnly(markdown.inline.ruler2.get_active_rules())
     markdown.inline = inline
     inline.ruler.before("link", "wiki_link", _wiki_link)
+    inline.ruler.before("emphasis", "python_name", _python_name)
     inline.ruler.at("newline", _newline)
     markdown.block.ruler.before(
         "blockquote", "prompt", _prompt, {"alt": ["paragraph", "reference", "blockquote", "list"]}
@@ -109,6 +112,16 @@ def _wiki_link(state: StateInline, silent: bool) -> bool:
     if not silent:
         state.pending = state.pending.removesuffix("!")  # ![[embedded.png]]
         state.append_pending((match[2] or match[1]).strip())
+    state.pos = match.end()
+    return True
+
+
+def _python_name(state: StateInline, silent: bool) -> bool:
+    match = _PYTHON_NAME.match(state.src, state.pos, state.posMax)
+    if match is None:
+        return False
+    if not silent:
+        state.append_pending(match[0])
     state.pos = match.end()
     return True
 

@@ -51,13 +51,15 @@ _RAW_HEADING = re.compile(r"(</?h)([1-6])", re.IGNORECASE)
 _LANGUAGE = re.compile(r"language-[\w+#.-]{1,40}")
 _OTHER_HOST = re.compile(r"[\\/]{2}")  # browsers read /\host as //host
 _TAG = re.compile(r'<([a-z][a-z0-9]*)((?:\s[a-z-]+="[^"]*")*)>')
+_ALT = re.compile(r' alt="([^"]*)"')
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @lru_cache(maxsize=256)  # a front page of 50 posts, a few times over; texts are 128 KiB at most
 def render(text: str) -> SafeString:
     """Safe HTML of a Markdown text. Never raises, whatever the text."""
-    return mark_safe(_polyglot(_cleaner.clean(_markdown.render(_NO_XML.sub("", text)))))
+    html: str = _markdown.render(_NO_XML.sub("", text))
+    return mark_safe(_polyglot(_cleaner.clean(html)))
 
 
 def parse(text: str) -> list[Token]:
@@ -94,7 +96,8 @@ def _polyglot(html: str) -> str:
 def _xml_tag(match: re.Match[str]) -> str:
     name, attributes = match[1], match[2].replace("<", "&lt;").replace(">", "&gt;").replace("&nbsp;", "\u00a0")
     if name == "img" and " src=" not in attributes:  # not ours: its description stands for it
-        return (re.findall(r' alt="([^"]*)"', attributes) or [""])[0]
+        alt = _ALT.search(attributes)
+        return alt[1] if alt else ""
     return f"<{name}{attributes} />" if name in {"br", "hr", "img", "wbr"} else f"<{name}{attributes}>"
 
 

@@ -130,6 +130,15 @@ def test_code_keeps_its_language_and_every_character() -> None:
     assert code.text == "find . -name '*.py' <x> && {{ y }}\n"
 
 
+@pytest.mark.parametrize("text", ["proj/__init__.py", "__init__.py 파일에", "self.__dict__", "call __str__() twice"])
+def test_python_names_keep_their_underscores(text: str) -> None:
+    assert words(text) == text
+
+
+def test_underscores_still_make_words_bold() -> None:
+    assert tree("__so__ it is.").find("p/strong") is not None
+
+
 def test_nested_lists_and_tables() -> None:
     assert tree("- a\n  - b\n    1. c").find("ul/li/ul/li/ol/li") is not None
     assert [cell.text for cell in tree("|a|b|\n|:-|-:|\n|1|2|").iter("td")] == ["1", "2"]
