@@ -56,6 +56,7 @@ class Post(Announced):
     withdrawn = models.DateTimeField(_("withdrawn"), null=True, blank=True, editable=False)
     reason = models.CharField(_("reason"), max_length=200, blank=True, default="")
     source = models.CharField(_("source"), max_length=300, null=True, blank=True, unique=True, editable=False)
+    source_digest = models.CharField(_("source digest"), max_length=64, blank=True, default="", editable=False)
     created = models.DateTimeField(_("created"), auto_now_add=True)
     updated = models.DateTimeField(_("updated"), auto_now=True)
 
