@@ -1,0 +1,80 @@
+"""Two transactions at once: the event that lands last tells the whole truth."""
+
+import threading
+from collections.abc import Callable
+
+import msgspec
+import pytest
+from django.db import connection, transaction
+
+from blog.models import Author, Book
+from tests.tail import told
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ROUNDS = 15
+
+
+def at_once(*changes: Callable[[], object]) -> None:
+    """Runs each in a transaction of its own; none commits before all have changed."""
+    errors: list[BaseException] = []
+    ready = threading.Barrier(len(changes), timeout=10)
+
+    def run(change: Callable[[], object]) -> None:
+        try:
+            with transaction.atomic():
+                change()
+                ready.wait()
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(change,)) for change in changes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert errors == []
+
+
+def names(events, kind: str) -> list[str]:
+    """The authors in the newest event of the book."""
+    newest = [event for event in events if event.kind == kind][-1]
+    return sorted(author["name"] for author in msgspec.json.decode(newest.data)["book"]["authors"])
+
+
+def test_different_authors_added_to_one_book():
+    for _ in range(ROUNDS):
+        book = Book.objects.create(title="Harbour")
+        ada, ben = Author.objects.create(name="Ada"), Author.objects.create(name="Ben")
+        with told() as events:
+            at_once(lambda: book.authors.add(ada), lambda: book.authors.add(ben))
+        assert events.kinds() == ["book.authors.changed"] * 2
+        assert names(events, "book.authors.changed") == ["Ada", "Ben"]
+
+
+def test_an_author_renamed_while_joining_a_book():
+    for _ in range(ROUNDS):
+        book = Book.objects.create(title="Harbour")
+        ada = Author.objects.create(name="Ada")
+
+        def rename(pk: int = ada.pk) -> None:
+            Author.objects.filter(pk=pk).update(name="Ada L.")
+
+        with told() as events:
+            at_once(lambda: book.authors.add(ada), rename)
+        # whoever applies them in order shows the new name: the book's own, or the author's later one
+        last = [event.kind for event in events][-1]
+        assert last == "author.updated" or names(events, "book.authors.changed") == ["Ada L."]
+
+
+def test_books_changed_in_opposite_order_do_not_deadlock_by_being_announced():
+    books = [Book.objects.create(title=title) for title in "AB"]
+    authors = [Author.objects.create(name=f"{n}") for n in range(2 * ROUNDS)]
+    for ada, ben in zip(authors[::2], authors[1::2], strict=True):
+        at_once(
+            lambda ada=ada: [book.authors.add(ada) for book in books],
+            lambda ben=ben: [book.authors.add(ben) for book in reversed(books)],
+        )
+    assert [book.authors.count() for book in books] == [2 * ROUNDS] * 2

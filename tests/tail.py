@@ -1,0 +1,34 @@
+"""Reading what a block of code announced, from the log itself."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import msgspec
+
+from realtime.log import Event, LogConnection
+from realtime.position import LARGEST
+
+
+class Told(list[Event]):
+    """The events that were announced, oldest first."""
+
+    def kinds(self) -> list[str]:
+        return [event.kind for event in self]
+
+    def data(self, kind: str) -> dict:
+        """The data of the only event of that kind."""
+        (event,) = [event for event in self if event.kind == kind]
+        return msgspec.json.decode(event.data)
+
+
+@contextmanager
+def told() -> Iterator[Told]:
+    """Fills the list when the block ends: `with told() as events: post.save()`."""
+    log = LogConnection()
+    events = Told()
+    since = log.look(LARGEST).head
+    try:
+        yield events
+    finally:
+        events.extend(log.look(since, 100_000).events)
+        log.close()
