@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.core import checks
 
 
 class BlogConfig(AppConfig):
@@ -7,9 +8,11 @@ class BlogConfig(AppConfig):
 
     def ready(self) -> None:
         from blog import events, signals
+        from blog.checks import check_announced
         from blog.events.registry import rights_of
         from realtime import tickets
 
         events.register()
         signals.connect()
         tickets.register_rights(rights_of)
+        checks.register(check_announced)

@@ -13,7 +13,7 @@ from django.db.models import Model, QuerySet
 
 from blog.models import Authorship, Like, Tagging
 from blog.state import book_author, tag_ref
-from realtime.publish import publish
+from realtime.publish import loaded, publish
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,11 @@ class Relation:
     def rows(self, **which: Any) -> Iterable[Any]:
         return self.through._base_manager.filter(**which).select_related(self.part)
 
+    def key(self, row: Any) -> str:
+        return f"{self.family}.{getattr(row, self.owner + '_id')}"
+
     def say(self, row: Any, was: Any, using: str) -> None:
-        key = f"{self.family}.{getattr(row, self.owner + '_id')}"
-        publish(self.kind, key, {self.name(row): was}, using=using)
+        publish(self.kind, self.key(row), {self.name(row): was}, using=using)
 
 
 RELATIONS = (
@@ -54,7 +56,9 @@ def row_will_change(relation: Relation, instance: Any, using: str, raw: bool = F
 
 def row_changed(relation: Relation, instance: Any, using: str, raw: bool = False, **kwargs: Any) -> None:
     """post_save: nothing was there, unless row_will_change said otherwise just before."""
-    if not raw:
+    if raw:
+        loaded(relation.key(instance), using=using)
+    else:
         relation.say(instance, None, using)
 
 

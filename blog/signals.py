@@ -13,15 +13,21 @@ from django.db.models.signals import ModelSignal, m2m_changed, post_save, pre_de
 from blog import relations
 from blog.announced import bulk_changed
 from blog.models import Author, Book, Edition, Post, Publication, Tag
-from realtime.publish import publish
+from realtime.publish import loaded, publish
+
+
+senders: set[type[Model]] = set()
 
 
 def say(
     kind: str, family: str, attribute: str, instance: Model, using: str, raw: bool = False, **kwargs: Any
 ) -> None:
-    """`kind` of the object that the instance is, or belongs to."""
-    if not raw:
-        publish(kind, f"{family}.{getattr(instance, attribute)}", using=using)
+    """`kind` of the object that the instance is, or belongs to. loaddata (raw) announces nothing."""
+    key = f"{family}.{getattr(instance, attribute)}"
+    if raw:
+        loaded(key, using=using)
+    else:
+        publish(kind, key, using=using)
 
 
 def say_many(
@@ -106,4 +112,5 @@ def _object(model: type[Model], kind: str, family: str, attribute: str) -> None:
 
 
 def _on(signal: ModelSignal, sender: type[Model], what: str, handler: Any) -> None:
+    senders.add(sender)
     signal.connect(handler, sender=sender, weak=False, dispatch_uid=f"blog.{sender.__name__}.{what}")

@@ -17,9 +17,12 @@ from typing import Any, Protocol
 from django.db import connections, transaction
 from psycopg2.extras import execute_values
 
-from realtime import kinds
+from realtime import kinds, log
 from realtime.bell import bell
 from realtime.errors import NotInTransaction, NotRegistered
+
+
+LOADED = "loaded"  # the kind of a mark that announces nothing: see loaded()
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class Change:
     key: str
     id: str
     kinds: list[str] = field(default_factory=list)
+    loaded: bool = False
     before: dict[str, dict[Hashable, Any]] = field(default_factory=dict)
     known: Known = Known()
     state: Any = None
@@ -63,6 +67,7 @@ class Change:
         return self.known.version + 1
 
     def add(self, mark: Mark) -> None:
+        self.loaded |= mark.kind == LOADED
         if mark.kind not in self.kinds:
             self.kinds.append(mark.kind)
         first = self.before.setdefault(mark.kind, {})
@@ -128,6 +133,17 @@ def publish(
     transaction.on_commit(Mark(kind, key, before or {}), using=using)
 
 
+def loaded(key: str, using: str = "default") -> None:
+    """Notes that the object behind `key` was written past all announcing, by loaddata.
+
+    Nothing is told; the log gets a new epoch, so that every open page starts from a fresh
+    snapshot, and what is known of the key is read anew.
+    """
+    if not in_transaction(using):
+        raise NotInTransaction(LOADED)
+    transaction.on_commit(Mark(LOADED, key, {}), using=using)
+
+
 def in_transaction(using: str = "default") -> bool:
     """Whether a COMMIT will come. The blocks that TestCase opens do not count: theirs never does."""
     connection = connections[using]
@@ -146,6 +162,8 @@ def write(connection: Any, marks: Iterable[Mark]) -> None:
                 changes[f"{family}.{id}"].state = states.get(id)
         told = [(change, list(_sources[_family(key)].tell(change))) for key, change in changes.items()]
         _insert(cursor, [(change, drafts) for change, drafts in told if drafts])
+        if any(change.loaded for change in changes.values()):
+            log.begin(cursor, anew=True)
 
 
 def _family(key: str) -> str:
@@ -161,7 +179,8 @@ def _lock(cursor: Any, changes: dict[str, Change]) -> dict[str, list[str]]:
         shown = {key for key in parts if _family(key) == family} - own
         for key, known in _lock_family(cursor, own, shown):
             if key in own:
-                changes[key].known = known
+                # what was loaded is told as if for the first time, to nobody: where does it live?
+                changes[key].known = Known(known.version) if changes[key].loaded else known
         if own:
             locked[family] = [changes[key].id for key in changes if key in own]
             parts.update(_sources[family].parts(locked[family]))
@@ -192,17 +211,19 @@ def _insert(cursor: Any, told: Sequence[tuple[Change, Sequence[Draft]]]) -> None
         for draft in drafts:
             topics, left = _topics(draft, change.known)
             data = kinds.encode(draft.data).decode()
-            rows.append((draft.kind, change.key, topics, left, data, draft.scrub))
+            if not change.loaded:
+                rows.append((draft.kind, change.key, topics, left, data, draft.scrub))
             if draft.lives:
                 known = Known(change.version, tuple(draft.topics), draft.kind)
         notes.append((change.key, change.version, list(known.topics), known.kind))
-    execute_values(
-        cursor.cursor,
-        "INSERT INTO realtime_pending (kind, key, topics, left_topics, data, scrub) VALUES %s",
-        rows,
-        "(%s, %s, %s::text[], %s::text[], %s::jsonb, %s)",
-        page_size=1000,
-    )
+    if rows:
+        execute_values(
+            cursor.cursor,
+            "INSERT INTO realtime_pending (kind, key, topics, left_topics, data, scrub) VALUES %s",
+            rows,
+            "(%s, %s, %s::text[], %s::text[], %s::jsonb, %s)",
+            page_size=1000,
+        )
     execute_values(
         cursor.cursor,
         "UPDATE realtime_key k SET version = v.version, topics = v.topics, kind = v.kind"

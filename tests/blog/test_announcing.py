@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.core import serializers
+from django.core.management import call_command
 from django.db import transaction
 
 from blog.models import Author, Authorship, Book, Like, Post, Tag, Tagging, User
+from realtime import log
+from realtime.models import Key
 from tests.tail import told
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -243,3 +247,19 @@ def test_long_lists_are_cut_and_the_rest_is_counted():
         book.authors.add(*authors)
     data = events.data("book.authors.changed")
     assert (len(data["added"]), data["more"], len(data["book"]["authors"])) == (100, 30, 130)
+
+
+def test_loaddata_announces_nothing_and_begins_a_new_epoch(tmp_path):
+    relation = authors_of_a_book()
+    fixture = tmp_path / "book.json"
+    fixture.write_text(serializers.serialize("json", [relation.owner, relation.present, *relation.rows()]))
+    Key.objects.all().delete()
+    before = log.position()
+    with told() as events:
+        call_command("loaddata", str(fixture), verbosity=0)
+    assert events == []
+    assert log.position().epoch != before.epoch
+    # what it loaded is known: a withdrawal reaches every list it stands in
+    with told() as events:
+        relation.owner.delete()
+    assert set(events[0].left) == {"books", f"author.{relation.present.pk}"}
