@@ -147,7 +147,11 @@ def loaded(key: str, using: str = "default") -> None:
 def in_transaction(using: str = "default") -> bool:
     """Whether a COMMIT will come. The blocks that TestCase opens do not count: theirs never does."""
     connection = connections[using]
-    return connection.in_atomic_block and not all(block._from_testcase for block in connection.atomic_blocks)
+    blocks = connection.atomic_blocks
+    return connection.in_atomic_block and not all(
+        block._from_testcase  # type: ignore[attr-defined]
+        for block in blocks
+    )
 
 
 def write(connection: Any, marks: Iterable[Mark]) -> None:

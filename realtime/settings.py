@@ -6,6 +6,7 @@ started for this DATA_DIR is used; DATA_DIR/run.json says where it listens.
 
 import json
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import dj_database_url
@@ -48,7 +49,7 @@ SECRET_KEY = env.str("SECRET_KEY", "") or _kept_secret() or "insecure-until-live
 PUBLIC_URL = env.str("PUBLIC_URL", "").rstrip("/")
 if PUBLIC_URL and not urlsplit(PUBLIC_URL).netloc:
     raise SystemExit(f"PUBLIC_URL must look like https://news.example.org, not {PUBLIC_URL!r}.")
-ORIGINS = env.list("ORIGINS", [], delimiter=",")
+ORIGINS: list[str] = env.list("ORIGINS", [], delimiter=",")
 ALLOWED_HOSTS = [urlsplit(PUBLIC_URL).hostname] if PUBLIC_URL else ["localhost", "127.0.0.1", "[::1]", HOST]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
 SECURE = PUBLIC_URL.startswith("https://")
@@ -131,7 +132,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 # --- the database: order and history
-DATABASES = {
+DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         **(dj_database_url.parse(POSTGRES_URL) if POSTGRES_URL else {"NAME": "stop_press", "HOST": "/nothing-is-running"}),
         "ENGINE": "realtime.postgresql",

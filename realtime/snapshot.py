@@ -43,7 +43,7 @@ def SnapshotMiddleware(
         async def stamped_async(request: HttpRequest) -> HttpResponse:
             position = await sync_to_async(_position)()
             _prepare(request, position)
-            return _stamp(await get_response(request), position)  # type: ignore[misc]
+            return _stamp(await get_response(request), position)
 
         return stamped_async
 

@@ -15,12 +15,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """PostgreSQL, writing marks in the transaction that made them: both are committed or neither is."""
 
     def _commit(self) -> Any:
-        marks = [hook for _, hook, _ in self.run_on_commit if isinstance(hook, Mark)]
+        marks = [hook for _, hook, _ in self.run_on_commit if isinstance(hook, Mark)]  # type: ignore[misc]
         if marks:
             try:
                 write(self, marks)
             except BaseException:
-                self._rollback()
+                self._rollback()  # type: ignore[attr-defined]
                 self.run_on_commit = []
                 raise
-        return super()._commit()
+        return super()._commit()  # type: ignore[misc]
