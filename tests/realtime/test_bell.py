@@ -1,0 +1,94 @@
+"""The bell, on the channel layer as configured, over a real Valkey."""
+
+import asyncio
+import os
+import subprocess
+import sys
+
+import pytest
+
+from realtime.bell import Bell, bell, listen
+
+RING_AND_EXIT = """
+import django; django.setup()
+from realtime.bell import bell
+bell.ring()
+"""
+RING_FORK_AND_RING = """
+import os
+import django; django.setup()
+from realtime.bell import bell
+bell.ring(); bell.flush()
+child = os.fork()
+bell.ring(); bell.flush()
+if child: os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+os._exit(0 if bell.sent == 1 and not bell.failed else 1)
+"""
+
+
+class Listener:
+    """Somebody who hears, and lets a test wait for it."""
+
+    def __init__(self) -> None:
+        self.heard = 0
+        self.changed = asyncio.Event()
+
+    def __call__(self) -> None:
+        self.heard += 1
+        self.changed.set()
+
+    async def until(self, times: int) -> None:
+        async with asyncio.timeout(5):
+            while self.heard < times:
+                self.changed.clear()
+                await self.changed.wait()
+
+
+@pytest.fixture
+async def listener():
+    heard = Listener()
+    task = asyncio.create_task(listen(heard))
+    await heard.until(1)  # the call that says: look, you may have missed something
+    yield heard
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_ring_is_heard(listener):
+    bell.ring()
+    await listener.until(2)
+
+
+async def test_a_thousand_rings_are_a_few(listener):
+    own = Bell()
+    for _ in range(1000):
+        own.ring()
+    await listener.until(2)
+    own.flush()
+    assert 0 < own.sent < 100
+
+
+@pytest.mark.parametrize("program", [RING_AND_EXIT, RING_FORK_AND_RING], ids=["exit right after", "fork"])
+async def test_a_process_that_ends_right_after_is_heard(listener, program):
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, env={**os.environ, "DJANGO_SETTINGS_MODULE": "realtime.settings"}
+    )
+    assert await child.wait() == 0
+    await listener.until(3 if "fork" in program else 2)
+
+
+def test_ringing_without_redis_neither_fails_nor_waits():
+    program = "from django.conf import settings; import django; django.setup()\n" + RING_AND_EXIT
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "realtime.settings",
+            "REDIS_URL": "unix:///nowhere/valkey.sock?db=0",
+        },
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
