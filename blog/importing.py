@@ -158,12 +158,14 @@ def _updated(post: Post, document: Document) -> Outcome:
 
 
 def _byline(document: Document) -> Author | None:
-    """The author of that name, made when needed; None leaves it to the account's own."""
-    if document.author is None:
-        return None
-    return Author.objects.filter(name=document.author).order_by("pk").first() or Author.objects.create(
-        name=document.author
-    )
+    """The author whom the file names; None leaves it to the account's own."""
+    return None if document.author is None else author_named(document.author)
+
+
+def author_named(name: str) -> Author:
+    """The (first) author of that name, made when there is none."""
+    known: Author | None = Author.objects.filter(name=name).order_by("pk").first()
+    return known or Author.objects.create(name=name)
 
 
 def _tags(names: Iterable[str]) -> list[Tag]:

@@ -1,0 +1,123 @@
+"""The demo newsroom: a small harbour town, two days of news, two books.
+
+Its words are the files beside this one; they come in by the doors that everybody uses (the models
+and blog.importing). Making it again makes only what is missing, and changes nothing that is there.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+from django.contrib.auth.models import Permission
+from django.db import transaction
+from django.utils import timezone
+
+from blog.documents import Document, find, read
+from blog.importing import Outcome, author_named, source_of, store
+from blog.models import Author, Authorship, Book, Post, Publication, Tag, User
+from blog.models.books import unicode_slug
+
+FOLDER = Path(__file__).parent
+PASSWORD = "stop-press"
+_AGO = re.compile(r"(\d+) (minutes|hours) ago")
+
+
+@dataclass(frozen=True)
+class Newsroom:
+    """newsroom.yaml as read."""
+
+    publication: Mapping[str, str]
+    people: list[Mapping[str, Any]]
+    authors: list[str]
+    tags: list[str]
+    books: list[Mapping[str, Any]]
+
+
+def open_newsroom() -> None:
+    """Makes the people, the tags, the books and the publication, as far as they are missing."""
+    newsroom = Newsroom(**yaml.safe_load((FOLDER / "newsroom.yaml").read_text("utf-8")))
+    for person in newsroom.people:
+        _person(person)
+    for name in newsroom.authors:
+        author_named(name)
+    for name in newsroom.tags:
+        Tag.objects.get_or_create(slug=unicode_slug(name), defaults={"name": name})
+    for book in newsroom.books:
+        _book(book)
+    if not Publication.objects.exists():
+        Publication.objects.create(**newsroom.publication)
+
+
+def posts() -> list[Path]:
+    """The files of the demo's posts, oldest news first."""
+    now = timezone.now()
+    return sorted(find(FOLDER / "posts"), key=lambda path: _moment((read(path, path.name).meta or {})["at"], now))
+
+
+def publish(paths: list[Path]) -> Iterator[tuple[Post, Outcome]]:
+    """Publishes them, one transaction each."""
+    now = timezone.now()
+    for path in paths:
+        yield _post(read(path, source_of(path, FOLDER / "posts", "demo")), now)
+
+
+@transaction.atomic
+def _person(person: Mapping[str, Any]) -> None:
+    """An account and its byline. One that exists keeps its password and its rights."""
+    first, last = person["name"]
+    user, made = User.objects.get_or_create(
+        username=person["username"],
+        defaults={"first_name": first, "last_name": last, "is_staff": person.get("staff", False)},
+    )
+    if not made:
+        return
+    user.set_password(PASSWORD)
+    user.save()
+    ours = Permission.objects.filter(content_type__app_label="blog")
+    may = person.get("may", [])
+    user.user_permissions.set(ours if may == "all" else ours.filter(codename__in=may))
+    Author.objects.create(user=user, name=f"{first} {last}")
+
+
+@transaction.atomic
+def _book(description: Mapping[str, Any]) -> None:
+    title = description["title"]
+    if Book.objects.filter(title=title).exists():
+        return
+    book = Book.objects.create(title=title)
+    for order, author in enumerate(description["authors"], start=1):
+        Authorship.objects.create(
+            book=book,
+            author=author_named(author["name"]),
+            contribution=author["contribution"],
+            order=order,
+        )
+
+
+@transaction.atomic
+def _post(document: Document, now: datetime) -> tuple[Post, Outcome]:
+    """A post, and what only the demo's front matter says: its place, its marks, who likes it."""
+    says = document.meta or {}
+    byline = Author.objects.filter(name=document.author).select_related("user").first()
+    writer = byline.user if byline and byline.user else User.objects.get(username="ada")
+    post, outcome = store(replace(document, date=_moment(says["at"], now)), writer)
+    if outcome is Outcome.PUBLISHED:
+        post.book = Book.objects.filter(title=says.get("book")).first()
+        post.chapter = says.get("chapter")
+        post.pinned, post.key_event, post.urgent = (bool(says.get(mark)) for mark in ("pinned", "key_event", "urgent"))
+        post.save()
+        post.liked_by.set(User.objects.filter(username__in=says.get("likes", [])))
+    return post, outcome
+
+
+def _moment(at: str, now: datetime) -> datetime:
+    """`18 minutes ago`, or `-2 19:40`: two days ago at that time. The demo is always of these days."""
+    if ago := _AGO.fullmatch(at):
+        return now - timedelta(**{ago[2]: int(ago[1])})
+    days, clock = at.split()
+    day = timezone.localdate(now) + timedelta(days=int(days))
+    return timezone.make_aware(datetime.combine(day, time.fromisoformat(clock)))
