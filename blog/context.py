@@ -1,0 +1,18 @@
+"""What every page knows: the publication, and what the person asking may do."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from blog import permissions
+from blog.state import publication_state
+
+
+def publication(request: HttpRequest) -> dict[str, Any]:
+    """`publication` and `rights`, read when a template first asks, at most once a request."""
+    known = request.__dict__.setdefault("publication_context", {})
+    if not known:
+        known["publication"] = SimpleLazyObject(publication_state)
+        known["rights"] = SimpleLazyObject(lambda: " ".join(sorted(permissions.rights(request.user))))
+    return known

@@ -1,0 +1,68 @@
+"""Books, and the lists of what belongs to an author or a tag."""
+
+import unicodedata
+
+from django.db.models import F
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from blog import permissions
+from blog.models import Author, Book, Post, Tag
+from blog.paging import page_of
+from blog.permissions import EDIT, WRITE, needs
+from blog.state import author_states, book_states, post_states, tag_states
+from blog.views.attempts import say, writes
+
+
+@require_safe
+def book_list(request: HttpRequest) -> HttpResponse:
+    """Every public book, by title."""
+    books = book_states(Book.objects.filter(state=Book.State.PUBLISHED).order_by("title", "pk"))
+    return render(request, "blog/book_list.html", {"books": books, "total": len(books)})
+
+
+@require_safe
+def book_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    """A book: who wrote it, its chapters in order, its newest edition."""
+    row = _readable(request, pk)
+    chapters = Post.objects.public().filter(book=pk).order_by(F("chapter").asc(nulls_last=True), "pk")
+    context = {
+        "book": book_states(Book.objects.filter(pk=row.pk))[0],
+        "chapters": post_states(chapters),
+        "jobs": [],
+        "can_build": bool(permissions.rights(request.user) & {WRITE, EDIT}),
+    }
+    return render(request, "blog/book_detail.html", context)
+
+
+@require_safe
+def author_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    """What somebody wrote: posts, newest first, and books."""
+    authors = author_states(Author.objects.filter(pk=pk))
+    if not authors:
+        raise Http404("There is no such author.")
+    books = Book.objects.filter(state=Book.State.PUBLISHED, authorship__author=pk).order_by("title", "pk")
+    page = page_of(request, Post.objects.public().filter(byline=pk))
+    context = {**vars(page), "author": authors[0], "books": book_states(books)}
+    return render(request, "blog/author_detail.html", context)
+
+
+@require_safe
+def tag_detail(request: HttpRequest, slug: str) -> HttpResponse:
+    """What is about a subject, newest first."""
+    if "\0" in slug:
+        raise Http404("There is no such tag.")  # PostgreSQL has no such text
+    tags = tag_states(Tag.objects.filter(slug=unicodedata.normalize("NFC", slug)))
+    if not tags:
+        raise Http404("There is no such tag.")
+    page = page_of(request, Post.objects.public().filter(tags__slug=tags[0].slug))
+    return render(request, "blog/tag_detail.html", {**vars(page), "tag": tags[0]})
+
+
+def _readable(request: HttpRequest, pk: int) -> Book:
+    book = get_object_or_404(Book, pk=pk)
+    if not permissions.may_read_book(request.user, book):
+        raise Http404("There is no such book.")
+    return book

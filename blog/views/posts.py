@@ -1,0 +1,82 @@
+"""Reading posts, and liking them."""
+
+from dataclasses import dataclass
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from blog import permissions
+from blog.forms import FilterForm
+from blog.models import Author, Post, Tag
+from blog.paging import page_of
+from blog.state import AuthorState, TagState, author_states, post_states, tag_states
+from blog.views.attempts import writes
+from blog.views.errors import gone
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What the front page is narrowed to."""
+
+    tag: TagState | None = None
+    author: AuthorState | None = None
+
+    @property
+    def topic(self) -> str:
+        """The topic whose posts the list holds; empty where no single topic does."""
+        if self.tag and self.author:
+            return ""
+        if self.tag:
+            return f"tag.{self.tag.slug}"
+        return f"author.{self.author.id}" if self.author else "front"
+
+
+@require_safe
+def post_list(request: HttpRequest) -> HttpResponse:
+    """The front page: what is public, newest first."""
+    form = FilterForm(request.GET)
+    if not form.is_valid():
+        raise Http404("There is no such tag or author.")
+    tag, author = form.cleaned_data["tag"], form.cleaned_data["author"]
+    posts = Post.objects.public()
+    if tag:
+        posts = posts.filter(tags=tag)
+    if author:
+        posts = posts.filter(byline=author)
+    page = page_of(request, posts)
+    filters = Filters(
+        tag_states(Tag.objects.filter(pk=tag.pk))[0] if tag else None,
+        author_states(Author.objects.filter(pk=author.pk))[0] if author else None,
+    )
+    return render(request, "blog/post_list.html", {**vars(page), "filters": filters})
+
+
+@require_safe
+def post_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    """One post. What is not public is shown to those who may read it, what was withdrawn is gone."""
+    row = get_object_or_404(Post.objects.defer("text"), pk=pk)
+    if row.state == Post.State.WITHDRAWN:
+        return gone(request, row)
+    if not permissions.may_read(request.user, row):
+        raise Http404("There is no such post.")
+    context = {
+        "post": post_states(Post.objects.filter(pk=pk))[0],
+        "liked": request.user.is_authenticated and row.liked_by.filter(pk=request.user.pk).exists(),
+        "may_edit": permissions.may_edit(request.user, row),
+    }
+    return render(request, "blog/post_detail.html", context)
+
+
+@require_POST
+@writes
+def post_like(request: HttpRequest, pk: int) -> HttpResponse:
+    """Likes a post, or no longer."""
+    post = get_object_or_404(Post.objects.public().defer("text"), pk=pk)
+    if not request.user.is_authenticated:
+        return permissions.sign_in_first(request, then=post.get_absolute_url())
+    if post.liked_by.filter(pk=request.user.pk).exists():
+        post.liked_by.remove(request.user)
+    else:
+        post.liked_by.add(request.user)
+    return redirect(post)
