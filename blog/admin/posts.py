@@ -1,0 +1,133 @@
+"""Posts and their versions."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db import models, transaction
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from blog import permissions, revisions, tagging
+from blog.forms import LineField, ProseField, TagsField
+from blog.models import Post, Revision
+
+
+class PostAdminForm(forms.ModelForm):
+    tags_text = TagsField(label=_("Tags"), required=False, help_text=_("Names, with commas between them."))
+
+    class Meta:
+        model = Post
+        fields = "__all__"
+        field_classes = {"title": LineField, "text": ProseField, "reason": LineField}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.initial.setdefault("tags_text", tagging.as_text(self.instance.tags.all()))
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        state, date = cleaned.get("state"), cleaned.get("published_date")
+        if state == Post.State.SCHEDULED and not date:
+            self.add_error("published_date", _("A scheduled post needs its time."))
+        if state == Post.State.PUBLISHED and date and date > timezone.now():
+            self.add_error("published_date", _("This time is still to come: make the post a scheduled one."))
+        return cleaned
+
+
+@admin.register(Post)
+class PostAdmin(admin.ModelAdmin):
+    form = PostAdminForm
+    list_display = ("title", "state", "byline", "book", "published_date", "pinned", "key_event", "urgent")
+    list_filter = ("state", "pinned", "key_event", "urgent", "published_date")
+    list_select_related = ("byline", "book")
+    search_fields = ("title", "text", "byline__name", "tags__name")
+    date_hierarchy = "published_date"
+    autocomplete_fields = ("byline", "book")
+    readonly_fields = ("author", "withdrawn", "source", "created", "updated")
+    fieldsets = (
+        (None, {"fields": ("title", "text", "tags_text", "byline")}),
+        (_("Where it stands"), {"fields": ("state", "published_date", "reason", "pinned", "key_event", "urgent")}),
+        (_("Book"), {"fields": ("book", "chapter")}),
+        (_("Record"), {"fields": ("author", "withdrawn", "source", "created", "updated")}),
+    )
+    actions = ("publish_selected", "withdraw_selected")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Post | None = None) -> tuple[str, ...]:
+        given = tuple(self.readonly_fields)
+        return given if permissions.may_publish(request.user) else (*given, "state", "published_date")
+
+    def has_change_permission(self, request: HttpRequest, obj: Post | None = None) -> bool:
+        mine = obj is None or permissions.may_edit(request.user, obj)
+        return mine and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Post | None = None) -> bool:
+        mine = obj is None or permissions.may_edit(request.user, obj)
+        return mine and super().has_delete_permission(request, obj)
+
+    def has_publish_permission(self, request: HttpRequest) -> bool:
+        return permissions.may_publish(request.user)
+
+    def save_model(self, request: HttpRequest, obj: Post, form: forms.ModelForm, change: bool) -> None:
+        """Dates what becomes public or is withdrawn here, as the pages do."""
+        if not change:
+            obj.author = request.user
+        if obj.state == Post.State.PUBLISHED:
+            obj.publish()
+        elif obj.state == Post.State.WITHDRAWN and obj.withdrawn is None:
+            obj.withdraw(obj.reason)
+        else:
+            obj.save()
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        form.instance.tags.set(tagging.tags_named(form.cleaned_data["tags_text"]))
+        revisions.record(form.instance, request.user)
+
+    @admin.action(description=_("Publish selected posts"), permissions=["publish"])
+    @transaction.atomic
+    def publish_selected(self, request: HttpRequest, queryset: models.QuerySet) -> None:
+        def publish(post: Post) -> None:
+            if post.published_date and post.published_date > timezone.now():
+                post.published_date = None
+            post.publish()
+            revisions.record(post, request.user)
+
+        count = self._each(request, queryset.exclude(state=Post.State.PUBLISHED), publish)
+        text = ngettext("%(count)d post was published.", "%(count)d posts were published.", count)
+        messages.success(request, text % {"count": count})
+
+    @admin.action(description=_("Withdraw selected posts"), permissions=["publish"])
+    @transaction.atomic
+    def withdraw_selected(self, request: HttpRequest, queryset: models.QuerySet) -> None:
+        count = self._each(request, queryset.filter(state=Post.State.PUBLISHED), Post.withdraw)
+        text = ngettext("%(count)d post was withdrawn.", "%(count)d posts were withdrawn.", count)
+        messages.success(request, text % {"count": count})
+
+    def _each(self, request: HttpRequest, posts: models.QuerySet, act: Callable[[Post], Any]) -> int:
+        """Locks the posts in one order, and acts on those that the person may edit."""
+        # by pk: a search may have joined tables that cannot be locked
+        locked = Post.objects.filter(pk__in=posts.values("pk")).order_by("pk").select_for_update(no_key=True)
+        mine = [post for post in locked if permissions.may_edit(request.user, post)]
+        for post in mine:
+            act(post)
+        return len(mine)
+
+
+@admin.register(Revision)
+class RevisionAdmin(admin.ModelAdmin):
+    """What posts said, to look up: nobody rewrites it. It goes with its post."""
+
+    list_display = ("post", "title", "by", "time")
+    list_select_related = ("post", "by")
+    search_fields = ("title", "text")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
