@@ -203,7 +203,13 @@ PIPELINE = {
         }
     },
     "STYLESHEETS": {
-        "press": {"source_filenames": ["css/press.css"], "output_filename": "css/press.min.css"},
+        "press": {
+            "source_filenames": [
+                f"css/{name}.css"
+                for name in ("tokens", "base", "layout", "prose", "feed", "books", "forms", "desk", "status", "print")
+            ],
+            "output_filename": "css/press.css",
+        },
     },
 }
 

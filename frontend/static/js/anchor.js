@@ -1,0 +1,67 @@
+/**
+ * Keeps the line under the reader's eye where it is while the page changes around it.
+ *
+ * The anchor is what has the focus, else what holds the selection, else the innermost element
+ * that crosses the top third of the window. A reader at the top of a list has none: there, what
+ * is new may push down what is old.
+ */
+export class Anchor {
+  static EYE = 0.3; // of the window's height
+
+  /** @param {() => void} change */
+  keep(change) {
+    const before = this.#path().map((element) => ({ element, top: element.getBoundingClientRect().top }));
+    change();
+    // the change may have taken the innermost away; what was around it is still a good measure
+    const anchor = before.find(({ element }) => element.isConnected);
+    if (!anchor) return;
+    const moved = anchor.element.getBoundingClientRect().top - anchor.top;
+    if (moved !== 0) scrollBy({ top: moved, behavior: "instant" });
+  }
+
+  /** @returns {Element[]} the anchor, then what is around it */
+  #path() {
+    if (scrollY === 0) return [];
+    const chosen = [focused(), selected()].find((element) => element && isInView(element));
+    const innermost = chosen ?? this.#underTheEye();
+    return innermost ? withParents(innermost) : [];
+  }
+
+  #underTheEye() {
+    const first = [...document.querySelectorAll("[data-live-list] > :first-child")];
+    if (first.some((item) => crosses(item) && item.getBoundingClientRect().top >= 0)) return undefined;
+    /** @type {Element | undefined} */
+    let innermost = document.querySelector("main") ?? undefined;
+    for (let next = innermost; next; next = [...next.children].find(crosses)) innermost = next;
+    return innermost;
+  }
+}
+
+function focused() {
+  const element = document.activeElement;
+  return element && element !== document.body && element.tagName !== "MAIN" ? element : undefined;
+}
+
+function selected() {
+  const selection = getSelection();
+  return selection && !selection.isCollapsed ? (selection.anchorNode?.parentElement ?? undefined) : undefined;
+}
+
+/** @param {Element} element */
+function withParents(element) {
+  const path = [element];
+  for (let up = element.parentElement; up && up !== document.body; up = up.parentElement) path.push(up);
+  return path;
+}
+
+/** @param {Element} element */
+function crosses(element) {
+  const { top, bottom } = element.getBoundingClientRect();
+  return bottom > 0 && top < innerHeight * Anchor.EYE;
+}
+
+/** @param {Element} element */
+function isInView(element) {
+  const { top, bottom } = element.getBoundingClientRect();
+  return bottom > 0 && top < innerHeight;
+}

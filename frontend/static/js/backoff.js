@@ -1,0 +1,25 @@
+/** How long to wait before the next try: 0-1 s, then twice as long each time, at most 30 s. */
+export class Backoff {
+  static FIRST = 1_000; // ms; one lost packet should not be felt
+  static LONGEST = 30_000; // ms; a laptop that wakes up comes back within this
+
+  #tries = 0;
+  #random;
+
+  /** @param {() => number} random of 0 to 1 */
+  constructor(random = Math.random) {
+    this.#random = random;
+  }
+
+  /** Milliseconds, all of them at random ("full jitter"), so that a thousand readers do not return at once. */
+  next() {
+    const longest = Math.min(Backoff.LONGEST, Backoff.FIRST * 2 ** this.#tries);
+    this.#tries += 1;
+    return this.#random() * longest;
+  }
+
+  /** After a try that worked. */
+  reset() {
+    this.#tries = 0;
+  }
+}

@@ -1,0 +1,26 @@
+/**
+ * The frames of the wire (docs/protocol.md), as far as this client reads them.
+ *
+ * @typedef {{type: "welcome", protocol: number, epoch: string, heartbeat: number}} Welcome
+ * @typedef {{type: "hello", user: number | null, name: string | null, expires: string | null}} Hello
+ * @typedef {{topic: string, code: string}} Refusal
+ * @typedef {{type: "subscribed", topics: string[], refused: Refusal[], position: string, recovered: boolean, missed: number}} Subscribed
+ * @typedef {{type: "unsubscribed", topics: string[], code: string}} Unsubscribed
+ * @typedef {{type: "event", position: string, topics: string[], left: string[], kind: string, key: string, time: string, html: Record<string, string>}} LiveEvent
+ * @typedef {{type: "reset", topics: string[], position: string, missed: number | null, reason: string}} Reset
+ * @typedef {{type: "heartbeat" | "pong", position: string}} Beat
+ * @typedef {{type: "leaving", reconnect_in: [number, number]}} Leaving
+ * @typedef {{type: "error", code: string, detail: string}} Refused
+ * @typedef {Welcome | Hello | Subscribed | Unsubscribed | LiveEvent | Reset | Beat | Leaving | Refused} Frame
+ */
+
+/** What a close code asks of the reader: 4500-4999 stay away, everything else come back. */
+export const STAY_AWAY = { from: 4500, to: 4999 };
+
+/** Signed out, or the ticket's rights ended: come back with a new ticket, or without one. */
+export const SIGNED_OUT = 4401;
+
+/** @param {number} code */
+export function staysAway(code) {
+  return code >= STAY_AWAY.from && code <= STAY_AWAY.to;
+}

@@ -1,0 +1,26 @@
+/** Says who reads: the page's ticket first, later ones from the server. */
+export class Tickets {
+  #ticket;
+  #url;
+
+  /**
+   * @param {string} ticket the page's own; empty for a reader who has not signed in
+   * @param {string} url
+   */
+  constructor(ticket, url) {
+    this.#ticket = ticket;
+    this.#url = url;
+  }
+
+  get current() {
+    return this.#ticket;
+  }
+
+  /** Asks for another; empty when nobody is signed in any more. */
+  async renew() {
+    const answer = await fetch(this.#url, { cache: "no-store", credentials: "same-origin" });
+    if (!answer.ok) throw new Error(`no ticket: ${answer.status}`);
+    this.#ticket = (await answer.json()).ticket ?? "";
+    return this.#ticket;
+  }
+}
