@@ -1,0 +1,28 @@
+"""Why the server closes a socket: 4000-4499 come back and resume, 4500-4999 stay away."""
+
+from enum import IntEnum
+
+
+class Close(IntEnum):
+    """A close code; `sentence` is what the close frame says, for whoever debugs a client."""
+
+    sentence: str
+
+    def __new__(cls, code: int, sentence: str = "") -> "Close":
+        close = int.__new__(cls, code)
+        close._value_ = code
+        close.sentence = sentence
+        return close
+
+    SLOW = 4008, "This reader fell too far behind; come back and resume."
+    RESTARTING = 4012, "The server is restarting; come back and resume."
+    TRY_LATER = 4013, "There is no room for this connection now; try later."
+    SIGNED_OUT = 4401, "Signed out; come back with a new ticket or without one."
+    ORIGIN = 4503, "This origin may not open sockets here."
+    TOO_LARGE = 4509, "A frame may have at most 64 KiB."
+    BAD_FRAMES = 4522, "Too many frames that could not be understood."
+
+
+def sentence(code: int) -> str:
+    """The sentence of a code of ours; nothing for the codes of RFC 6455."""
+    return Close(code).sentence if code in Close._value2member_map_ else ""

@@ -1,0 +1,17 @@
+"""What this process has done since it started."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Counters:
+    """Counted on the event loop, but for `looks`, which the tail's thread counts."""
+
+    delivered: int = 0  # events written, one for each reader that got it
+    looks: int = 0  # times the log was read
+    resets: int = 0  # subscriptions that had to begin anew
+    recovered: int = 0  # subscriptions that caught up
+    cut: int = 0  # readers let go because they fell behind
+
+
+counters = Counters()

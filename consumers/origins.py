@@ -1,0 +1,36 @@
+"""Which pages may open a socket: those of the site itself and those that the operator listed."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+Origin = tuple[str, str, int]  # scheme, host, port: all three have to agree
+_PORTS = {"http": 80, "https": 443}
+
+
+def allowed(scope: dict[str, Any]) -> bool:
+    """Whether the request may open a socket. Without an Origin header it does not come from a page."""
+    headers = dict(scope["headers"])
+    if b"origin" not in headers:
+        return True
+    origin = parse(headers[b"origin"].decode("latin-1"))
+    own = parse(settings.PUBLIC_URL) if settings.PUBLIC_URL else _asked(scope, headers.get(b"host", b""))
+    return origin is not None and origin in {own, *map(parse, settings.ORIGINS)}
+
+
+def _asked(scope: dict[str, Any], host: bytes) -> Origin | None:
+    secure = scope.get("scheme") in ("wss", "https")
+    return parse(f"{'https' if secure else 'http'}://{host.decode('latin-1')}")
+
+
+def parse(text: str) -> Origin | None:
+    """The origin that the text names; None for `null` and whatever is none."""
+    try:
+        url = urlsplit(text.strip())
+        port = url.port or _PORTS.get(url.scheme)
+    except ValueError:
+        return None
+    if not url.hostname or port is None:
+        return None
+    return url.scheme, url.hostname, port
