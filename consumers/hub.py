@@ -1,0 +1,236 @@
+"""The hub: the readers of this process by topic, and what the log brings them.
+
+One per process, on its event loop. Its tail reads the log; the hub keeps the newest events in a
+ring, finds who follows them and hands each reader its share, one write for what arrived together.
+"""
+
+import asyncio
+import logging
+from collections import Counter, deque
+from collections.abc import Iterable
+from time import monotonic
+
+from consumers.fanout import Batch, Follower
+from consumers.frames import HEARTBEAT, JSON, Entry, Heartbeat, Variant
+from consumers.metrics import counters
+from consumers.outlet import Burst
+from consumers.ring import Ring
+from consumers.tail import PORTION, Anew, News, Tail, prepare
+from realtime.bell import listen
+from realtime.log import Event
+from realtime.position import Position
+
+logger = logging.getLogger(__name__)
+
+SLICE = 500  # readers served in one turn of the loop: 2-3 ms
+TICK = 1.0  # seconds between two searches for silent readers
+
+
+class Hub:
+    """The readers of this process, by topic."""
+
+    def __init__(self) -> None:
+        self.epoch = ""
+        self.offset = 0  # everything up to here has arrived and is written, or in `_batches` to be
+        self.trimmed = 0
+        self.ring = Ring(0)
+        self.clock = monotonic()
+        self._old = 0  # the head when this began: a new process first reads back what is behind it
+        self._readers: set[Follower] = set()
+        self._topics: dict[str, set[Follower]] = {}
+        self._batches: deque[Batch] = deque()
+        self._writing = False
+        self._variants: Counter[Variant] = Counter()
+        self._reads: dict[tuple[int, frozenset[str], int], asyncio.Future[tuple[list[Entry], int]]] = {}
+        self._tail: Tail | None = None
+
+    # --- its life
+
+    def start(self) -> None:
+        """Begins to read the log; on the running loop, once. The first reader does it, or the server."""
+        if self._tail is not None:
+            return
+        loop = asyncio.get_running_loop()
+        self._ready = asyncio.Event()
+        self._tail = Tail(self._arrived, lambda: tuple(self._variants))
+        self._ears = loop.create_task(listen(self._tail.heard))
+        self._timer = loop.call_later(TICK, self._tick)
+        self._tail.start(loop)
+
+    def stop(self) -> None:
+        """Stops reading the log. Who still follows hears nothing more."""
+        if self._tail is not None:
+            self._ears.cancel()
+            self._timer.cancel()
+            self._tail.stop()
+            self._tail = None
+
+    async def ready(self) -> None:
+        """Starts the hub if need be, and waits until it knows where the log stands."""
+        self.start()
+        await self._ready.wait()
+
+    @property
+    def tail(self) -> Tail:
+        assert self._tail is not None, "start() comes first"
+        return self._tail
+
+    @property
+    def position(self) -> Position:
+        """Where a reader stands who has been given everything that arrived: see `flush`."""
+        return Position(self.epoch, self.offset)
+
+    @property
+    def sockets(self) -> int:
+        return len(self._readers)
+
+    # --- its readers
+
+    def join(self, reader: Follower) -> None:
+        self._readers.add(reader)
+        self._variants[reader.variant] += 1
+
+    def part(self, reader: Follower) -> None:
+        """Forgets a reader. Harmless when it is forgotten already."""
+        if reader not in self._readers:
+            return
+        self._readers.remove(reader)
+        self.unuse(reader.variant)
+        self.leave(reader, reader.topics)
+        for batch in self._batches:
+            batch.pending.pop(reader, None)
+
+    def enter(self, reader: Follower, topics: Iterable[str]) -> None:
+        for topic in topics:
+            self._topics.setdefault(topic, set()).add(reader)
+
+    def leave(self, reader: Follower, topics: Iterable[str]) -> None:
+        for topic in topics:
+            if readers := self._topics.get(topic):
+                readers.discard(reader)
+                if not readers:
+                    del self._topics[topic]
+
+    async def use(self, variant: Variant) -> None:
+        """From when this returns, every batch arrives with its frames of this variant made."""
+        self._variants[variant] += 1
+        if self._variants[variant] == 1 and variant != JSON:
+            await self.tail.call(lambda: None)  # what was being prepared without it has arrived by then
+
+    def unuse(self, variant: Variant) -> None:
+        self._variants[variant] -= 1
+        if self._variants[variant] <= 0:
+            del self._variants[variant]
+
+    def flush(self, reader: Follower) -> None:
+        """Writes what has arrived for this reader and waits for its slice: it then stands at `position`."""
+        for batch in self._batches:
+            if mask := batch.pending.pop(reader, 0):
+                reader.take(batch, mask)
+
+    # --- the past
+
+    async def look(self) -> None:
+        """Reads the log now: somebody came with a position that this hub has not seen."""
+        await self.tail.call(self.tail.look)
+
+    async def read(self, since: int, topics: frozenset[str], until: int) -> tuple[list[Entry], int]:
+        """What the log holds on these topics after `since` up to `until`, bounded, and how much is trimmed.
+
+        Readers who ask the same at the same time share one read: a storm of them costs one query.
+        """
+        question = (since, topics, until)
+        reading = self._reads.get(question)
+        if reading is None:
+            reading = self._reads[question] = self.tail.call(lambda: self._read(*question))
+            reading.add_done_callback(lambda _: self._reads.pop(question, None))
+        return await asyncio.shield(reading)
+
+    def _read(self, since: int, topics: frozenset[str], until: int) -> tuple[list[Entry], int]:
+        events: list[Event] = self.tail.connection.since(since, topics, until)
+        entries = [Entry(event, self.epoch) for event in events]
+        return entries, self.tail.look()  # trimming raises `trimmed` first: read last, it tells if these are all
+
+    async def render(self, entries: list[Entry], variant: Variant) -> None:
+        """Makes frames that are not made yet, on the tail's thread, in portions between its looks."""
+        lacking = [entry for entry in entries if not entry.has(variant)]
+        for first in range(0, len(lacking), PORTION):
+            portion = lacking[first : first + PORTION]
+            await self.tail.call(lambda portion=portion: prepare(portion, variant))  # type: ignore[misc]
+            self.ring.recount(portion)
+
+    # --- what arrives
+
+    def _arrived(self, news: News | Anew) -> None:
+        self.clock = monotonic()
+        if isinstance(news, Anew):
+            self._begin(news)
+        else:
+            self._take(news)
+
+    def _begin(self, anew: Anew) -> None:
+        self._write_all()
+        self.epoch, self.offset, self.trimmed = anew.epoch, anew.offset, anew.trimmed
+        self._old = anew.head
+        self.ring = Ring(anew.offset)
+        if anew.reason != "start":
+            logger.warning("The log starts anew at %s (%s).", self.position, anew.reason)
+        for reader in list(self._readers):
+            reader.reset(anew.reason)
+
+    def _take(self, news: News) -> None:
+        self.trimmed = news.trimmed
+        if news.entries:
+            for entry in news.entries:
+                self.ring.append(entry)
+            self.offset = news.entries[-1].offset
+            self._batches.append(Batch(news.entries, self._topics))
+            if not self._writing:
+                self._writing = True
+                self._write()
+        if self.offset >= self._old:
+            self._ready.set()
+
+    def _write(self) -> None:
+        """Serves one slice of readers; the rest in the next turn of the loop."""
+        served = 0
+        while self._batches:
+            pending = self._batches[0].pending
+            while pending:
+                if served == SLICE:
+                    asyncio.get_running_loop().call_soon(self._write)
+                    return
+                reader, mask = pending.popitem()
+                self._give(reader, self._batches[0], mask)
+                served += 1
+            self._batches.popleft()
+        self._writing = False
+
+    def _write_all(self) -> None:
+        for batch in self._batches:
+            while batch.pending:
+                reader, mask = batch.pending.popitem()
+                self._give(reader, batch, mask)
+
+    def _give(self, reader: Follower, batch: Batch, mask: int) -> None:
+        try:
+            reader.take(batch, mask)
+        except Exception:  # one reader's trouble never delays another
+            logger.exception("A reader could not be served and is let go.")
+            self.part(reader)
+            reader.outlet.cut()
+        counters.delivered += mask.bit_count()
+
+    def _tick(self) -> None:
+        """One timer for all: whoever heard nothing for almost a heartbeat hears where it stands."""
+        self.clock = monotonic()
+        heartbeat = Burst([Heartbeat(str(self.position)).encoded()])
+        silent = self.clock - HEARTBEAT + 2 * TICK
+        for reader in list(self._readers):
+            if reader.spoke < silent:
+                self.flush(reader)
+                reader.beat(heartbeat)
+        self._timer = asyncio.get_running_loop().call_later(TICK, self._tick)
+
+
+hub = Hub()

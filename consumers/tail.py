@@ -1,0 +1,201 @@
+"""The tail: the one thread of this process that reads the log.
+
+It looks when the bell rings, or after a second, and hands what it found to the event loop, in order.
+Between two looks it does one thing that must not happen on the loop: an older read of the log, or
+rendering.
+"""
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from time import monotonic
+from typing import Any, NamedTuple, TypeVar
+
+from consumers.frames import Entry, Variant
+from consumers.metrics import counters
+from realtime import log
+from realtime.bell import bell
+from realtime.errors import LogAway
+from realtime.position import LARGEST
+
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
+
+IDLE = 1.0  # seconds between looks when the bell is silent and trusted
+DOUBT = 0.1  # seconds while the bell may not be heard
+BACKOFF = (0.1, 1.0)  # seconds to the next try while the database is away: first, longest
+BATCH = 1000  # rows of one look
+PORTION = 50  # events whose frames are made before they are handed over: about 50 ms of rendering
+PREFILL = 1000  # rows that a new process reads back, for those who lost the old one
+
+
+class News(NamedTuple):
+    """What the tail hands over: the next events, without a gap, and how much of the log is trimmed."""
+
+    entries: list[Entry]
+    trimmed: int
+
+
+class Anew(NamedTuple):
+    """The log is another one, or skipped what this process had not read: start again from here."""
+
+    epoch: str
+    offset: int
+    head: int
+    trimmed: int
+    reason: str
+
+
+class _Job(NamedTuple):
+    work: Callable[[], Any]
+    done: asyncio.Future[Any]
+
+
+class Tail:
+    """Reads the log for one hub. `tell` is called on the loop, in order."""
+
+    def __init__(self, tell: Callable[[News | Anew], None], variants: Callable[[], Iterable[Variant]]) -> None:
+        self._tell = tell
+        self._variants = variants
+        self.connection = log.LogConnection()
+        self._wake = threading.Event()
+        self._rung = False
+        self._stopping = False
+        self._jobs: deque[_Job] = deque()
+        self._waiting: list[_Job] = []  # jobs that met a database that was away
+        self._epoch = ""
+        self._seen = -1  # the offset up to which everything was handed over; -1 before the first look
+        self._unannounced = False
+        self._away = 0.0  # seconds of the present backoff; 0 while the database answers
+        self._due = 0.0
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._thread = threading.Thread(target=self._run, name="tail", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the thread, after the look it is in."""
+        self._stopping = True
+        self._wake.set()
+        self._thread.join(timeout=3)
+
+    def heard(self) -> None:
+        """The bell rang. From any thread."""
+        self._rung = True
+        self._wake.set()
+
+    def call(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        """Does the work on this thread, between two looks. A job that meets LogAway waits for the database."""
+        job = _Job(work, self._loop.create_future())
+        self._jobs.append(job)
+        self._wake.set()
+        return job.done
+
+    # On the loop above, on the thread below.
+
+    def look(self) -> int:
+        """Reads what is new and hands it over; how much of the log is trimmed. Raises LogAway."""
+        rung, self._rung = self._rung, False
+        counters.looks += 1
+        if self._seen < 0:
+            self._begin(self.connection.look(LARGEST))
+        look = self.connection.look(self._seen, BATCH)
+        if self._is_another(look):
+            self._anew(look, look.head, "epoch")
+        elif look.trimmed > self._seen:
+            self._anew(look, look.head, "trimmed")
+        else:
+            self._hand_over(look)
+            self._unannounced = not rung and (self._unannounced or bool(look.events))
+        self._due = monotonic() + (DOUBT if bell.doubt or self._unannounced else IDLE)
+        if len(look.events) == BATCH:
+            self.heard()
+        return look.trimmed
+
+    def _run(self) -> None:
+        while not self._stopping:
+            if not self._jobs:
+                self._wake.wait(max(0.0, self._due - monotonic()))
+            self._wake.clear()
+            try:
+                if monotonic() >= self._due or (self._rung and not self._away):
+                    self.look()
+                    self._came_back()
+                if self._jobs:
+                    self._do(self._jobs.popleft())
+            except LogAway as error:
+                self._went_away(error)
+            except Exception:  # a mistake of ours: the pages of this process must not freeze because of it
+                logger.exception("The tail of the log stumbled; it looks again in a second.")
+                self._due = monotonic() + IDLE
+        self.connection.close()
+
+    def _do(self, job: _Job) -> None:
+        if job.done.cancelled():
+            return
+        try:
+            result = job.work()
+        except LogAway:
+            self._waiting.append(job)
+            raise
+        except Exception as error:
+            self._on_loop(_settle, job.done, None, error)
+        else:
+            self._on_loop(_settle, job.done, result, None)
+
+    def _begin(self, look: log.Look) -> None:
+        """The first look: starts a little before the head, where the readers of a lost process stand."""
+        self._anew(look, max(look.trimmed, look.head - PREFILL), "start")
+
+    def _is_another(self, look: log.Look) -> bool:
+        return look.epoch != self._epoch or look.head < self._seen
+
+    def _anew(self, look: log.Look, offset: int, reason: str) -> None:
+        self._epoch, self._seen = look.epoch, offset
+        self._on_loop(self._tell, Anew(look.epoch, offset, look.head, look.trimmed, reason))
+
+    def _hand_over(self, look: log.Look) -> None:
+        """In portions, so that the first of many is not kept back by the rendering of the last."""
+        for first in range(0, len(look.events) or 1, PORTION):
+            entries = [Entry(event, look.epoch) for event in look.events[first : first + PORTION]]
+            for variant in self._variants():
+                prepare(entries, variant)
+            self._on_loop(self._tell, News(entries, look.trimmed))
+            if entries:
+                self._seen = entries[-1].offset
+
+    def _went_away(self, error: LogAway) -> None:
+        if not self._away:
+            logger.warning("The log cannot be read (%s); looking until it can.", error)
+        first, longest = BACKOFF
+        self._away = min(longest, self._away * 2 or first)
+        self._due = monotonic() + self._away
+
+    def _came_back(self) -> None:
+        if self._away:
+            logger.warning("The log can be read again.")
+            self._away = 0.0
+        self._jobs.extend(self._waiting)
+        self._waiting.clear()
+
+    def _on_loop(self, function: Callable[..., None], *values: Any) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(function, *values)
+
+
+def prepare(entries: Iterable[Entry], variant: Variant) -> None:
+    """Makes the frames of the entries in this variant."""
+    for entry in entries:
+        entry.prepare(variant)
+
+
+def _settle(done: asyncio.Future[Any], result: Any, error: Exception | None) -> None:
+    if done.done():
+        return
+    if error is not None:
+        done.set_exception(error)
+    else:
+        done.set_result(result)
