@@ -1,0 +1,40 @@
+"""`manage.py edge`: one server process, pages and sockets."""
+
+import socket
+from typing import Any
+
+from channels.routing import get_default_application
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from consumers.server import BACKLOG, serve
+
+
+class Command(BaseCommand):
+    help = "Serves the publication's pages and its live sockets in one process, until SIGTERM or Ctrl-C."
+    requires_system_checks = ()  # `migrate` has run them; a process that is started again is up at once
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default=settings.HOST, help="the address to listen on (HOST)")
+        parser.add_argument("--port", type=int, default=settings.PORT, help="the port to listen on (PORT)")
+        parser.add_argument("--fd", type=int, help="a socket that listens already, inherited from who starts this")
+
+    def handle(self, *args: Any, host: str, port: int, fd: int | None, **options: Any) -> None:
+        application = get_default_application()
+        if fd is None:
+            self.stdout.write(f"Serving on http://{host}:{port}/")
+            failure = serve(application, host=host, port=port)
+        else:
+            _lengthen(fd)
+            failure = serve(application, fd=fd)
+        if failure:
+            raise CommandError(failure)
+
+
+def _lengthen(fd: int) -> None:
+    """The backlog belongs to listen(), which whoever made the socket may have called with less."""
+    try:
+        with socket.socket(fileno=socket.dup(fd)) as listening:
+            listening.listen(BACKLOG)
+    except OSError as error:
+        raise CommandError(f"File descriptor {fd} is not a socket that can listen: {error}") from error

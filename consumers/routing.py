@@ -1,0 +1,7 @@
+"""Where sockets arrive."""
+
+from django.urls import path
+
+from consumers.websocket import LiveConsumer
+
+websocket_urlpatterns = [path("live/socket", LiveConsumer.as_asgi())]

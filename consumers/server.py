@@ -1,0 +1,199 @@
+"""Daphne, started our way: the only file that knows the insides of Daphne, Twisted and autobahn.
+
+What it adds: limits, a way straight to the socket for the hub's bytes, and an end on SIGTERM that
+readers come back from. Daphne's Server is subclassed; nothing of it is copied.
+"""
+
+import asyncio
+import gc
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+# First: it installs Twisted's asyncio reactor.
+from daphne.server import Server, twisted_loop  # isort: skip
+from daphne.endpoints import build_endpoint_description_strings
+from daphne.ws_protocol import WebSocketProtocol
+from twisted.internet import defer, reactor
+
+from consumers.closes import Close, sentence
+from consumers.frames import Leaving
+from consumers.hub import hub
+from consumers.metrics import counters
+from consumers.outlet import UNSENT, Burst
+
+_reactor: Any = reactor  # its module pretends to be its class
+logger = logging.getLogger(__name__)
+
+LARGEST = 64 * 1024  # bytes of a message from a client, fragments together
+BACKLOG = 4096  # connections that the kernel keeps for us; 50, Daphne's, loses readers in a storm
+HANDSHAKE = 30  # seconds; 5, Daphne's, loses readers in a storm too
+DRAIN = 6.0  # seconds for requests to finish after SIGTERM; `live` waits 10 for everything
+FAREWELL = 1.0  # seconds for the last bytes of an answer to leave
+
+
+class Socket(WebSocketProtocol):  # type: ignore[misc]
+    """Daphne's WebSocket with our limit and our way of closing."""
+
+    failedByMe: bool
+
+    def onMessageFrameBegin(self, length: int) -> None:
+        """Autobahn can only cut the connection on a frame that is too large; a client should be told."""
+        super().onMessageFrameBegin(length)
+        if self.message_data_total_length > LARGEST and not self.failedByMe:
+            self.serverClose(int(Close.TOO_LARGE))
+            self.failedByMe = True  # what still comes of it is thrown away as it comes
+
+    def serverClose(self, code: int | None = None) -> None:
+        if self.state == self.STATE_OPEN:
+            self.sendClose(code or 1000, sentence(code or 1000) or None)
+
+
+class DirectOutlet:
+    """Writes to the kernel at once while Twisted holds nothing back for this socket, else through Twisted.
+
+    Twisted's own write always takes two calls of epoll_ctl and another turn of the loop: five times
+    the cost of the whole delivery (docs/edge.md). It is registered as the transport's producer to be
+    told when the reader falls behind and when it has caught up.
+    """
+
+    def __init__(self, protocol: Socket) -> None:
+        self._protocol = protocol
+        self._transport = protocol.transport
+        # A TLS transport has to see every byte; so has whatever else is not a plain socket.
+        self._send: Callable[[bytes], int] | None = getattr(getattr(self._transport, "socket", None), "send", None)
+        self._behind = False
+        self._caught_up: asyncio.Future[None] | None = None
+        self._transport.unregisterProducer()  # Twisted's HTTP channel, which has nothing more to say here
+        self._transport.registerProducer(self, True)
+
+    def write(self, burst: Burst) -> None:
+        protocol = self._protocol
+        if protocol.state != protocol.STATE_OPEN:
+            return
+        data, unsent = burst.framed, self.unsent
+        if self._send is None or unsent:
+            if unsent > UNSENT:
+                self.cut()
+            else:
+                self._transport.write(data)
+            return
+        try:
+            sent = self._send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:  # the reading side finds out by itself and ends the connection
+            return
+        if sent < len(data):
+            self._transport.write(data[sent:])
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that Twisted holds back."""
+        transport = self._transport
+        return int(transport._tempDataLen + len(transport.dataBuffer) - transport.offset) if self._send else 0
+
+    async def drained(self) -> None:
+        while self._behind and self._protocol.state == self._protocol.STATE_OPEN:
+            self._caught_up = asyncio.get_running_loop().create_future()
+            await self._caught_up
+
+    def cut(self) -> None:
+        """No close frame could be sent any more: this is the bare end that stands for 4008."""
+        counters.cut += 1
+        self._transport.abortConnection()
+
+    # Twisted's IPushProducer
+
+    def pauseProducing(self) -> None:
+        self._behind = True
+
+    def resumeProducing(self) -> None:
+        self._behind = False
+        if self._caught_up is not None and not self._caught_up.done():
+            self._caught_up.set_result(None)
+
+    stopProducing = resumeProducing
+
+
+class EdgeServer(Server):  # type: ignore[misc]
+    """Daphne for sockets and pages, with an orderly end."""
+
+    def __init__(self, application: Any, endpoints: list[str]) -> None:
+        super().__init__(
+            application,
+            endpoints=endpoints,
+            verbosity=0,
+            websocket_timeout=-1,  # a page may stay open for a week
+            websocket_connect_timeout=HANDSHAKE,
+            websocket_handshake_timeout=HANDSHAKE,
+            websocket_max_message_size=0,  # Socket has its own limit
+            websocket_max_frame_size=0,
+            server_name="",
+        )
+        self.failure = ""  # why it could not listen
+        self._ports: list[Any] = []
+
+    def run(self) -> None:
+        twisted_loop.call_soon(self._started)
+        super().run()
+
+    def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
+        if isinstance(protocol, Socket):
+            scope["extensions"] = {"stop_press.outlet": DirectOutlet(protocol)}
+        return super().create_application(protocol, scope)
+
+    def listen_success(self, port: Any) -> None:
+        self._ports.append(port)
+        super().listen_success(port)
+
+    def listen_error(self, failure: Any) -> None:
+        self.failure = failure.getErrorMessage()
+        self.stop()
+
+    def kill_all_applications(self) -> Any:
+        """Called by Twisted before it stops; Daphne would kill everything here."""
+        return defer.Deferred.fromFuture(asyncio.ensure_future(self._drain()))
+
+    def _started(self) -> None:
+        self.ws_factory.protocol = Socket
+        # failByDrop: whoever breaks the rules of RFC 6455 gets its close codes, not a reset
+        self.ws_factory.setProtocolOptions(failByDrop=False, closeHandshakeTimeout=2)
+        hub.start()
+        # What is loaded by now stays: half of what connecting costs would go into looking at it again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
+
+    async def _drain(self) -> None:
+        """Accepts nobody, tells every reader to come back, lets requests finish."""
+        for port in self._ports:
+            port.stopListening()
+        leaving = Burst([Leaving().encoded()])
+        for protocol in list(self.connections):
+            if isinstance(protocol, Socket) and protocol.state == protocol.STATE_OPEN:
+                protocol.sendMessage(leaving.texts[0])
+                protocol.serverClose(int(Close.RESTARTING))
+        details = list(self.connections.values())
+        running = [each["application_instance"] for each in details if "application_instance" in each]
+        if running:
+            _, late = await asyncio.wait(running, timeout=DRAIN)
+            for application in late:
+                application.cancel()
+        await self._flush()
+        hub.stop()
+
+    async def _flush(self) -> None:
+        """An answer is finished when Twisted has it; this gives it time to leave."""
+        until = time.monotonic() + FAREWELL
+        while _reactor.getWriters() and time.monotonic() < until:
+            await asyncio.sleep(0.01)
+
+
+def serve(application: Any, host: str | None = None, port: int | None = None, fd: int | None = None) -> str:
+    """Serves until SIGTERM or SIGINT. Returns why it could not, or nothing."""
+    endpoints = build_endpoint_description_strings(host=host, port=port, file_descriptor=fd)
+    server = EdgeServer(application, [e if e.startswith("fd:") else f"{e}:backlog={BACKLOG}" for e in endpoints])
+    server.run()
+    return server.failure

@@ -1,0 +1,201 @@
+"""`/live/socket`: a WebSocket that follows topics. docs/protocol.md is its contract."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+from django.utils.translation import get_supported_language_variant
+
+from consumers import frames, origins, requests
+from consumers.closes import Close
+from consumers.frames import JSON, Refused, Variant, stamp
+from consumers.hub import hub
+from consumers.outlet import Outlet, SendOutlet
+from consumers.subscription import Subscription
+from realtime import tickets, topics
+from realtime.errors import BadTopic, RealtimeError
+from realtime.position import Position
+from realtime.tickets import ANONYMOUS, Reader
+
+TOPICS = 200  # of one connection
+BAD_FRAMES = 10  # of one connection: a client that cannot speak the protocol will not learn it
+SMALL = 64 * 1024  # bytes of a frame from a client
+READY = 30  # seconds that a new socket waits for a server that does not know its log yet
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+    """One reader's socket. No channel layer: the hub writes events to its outlet."""
+
+    subscription: Subscription
+    outlet: Outlet
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """One coroutine for the life of the socket: its frames are answered in order.
+
+        Channels' own loop costs two tasks and a hop to another thread for each frame, and skips
+        disconnect() when a handler raises, which would leave the reader in the hub.
+        """
+        self.scope, self.base_send, self.channel_layer = scope, send, None
+        self.reader = ANONYMOUS
+        self._bad = 0
+        self._closed = False
+        self._turn = asyncio.Lock()  # frames in order, and the end of a ticket between two of them
+        self._expiry: asyncio.TimerHandle | None = None
+        self._ending: asyncio.Task[None] | None = None
+        try:
+            while (message := await receive())["type"] != "websocket.disconnect":
+                await getattr(self, message["type"].replace(".", "_"))(message)
+        finally:
+            self._forget()
+
+    async def connect(self) -> None:
+        await self.accept()
+        if not origins.allowed(self.scope):
+            await self._close(Close.ORIGIN)
+            return
+        try:
+            async with asyncio.timeout(READY):
+                await hub.ready()
+        except TimeoutError:
+            await self._close(Close.TRY_LATER)
+            return
+        self.outlet = self.scope.get("extensions", {}).get("stop_press.outlet") or SendOutlet(self.base_send)
+        self.subscription = Subscription(hub, self.outlet)
+        self.subscription.open()
+        self.subscription.say(frames.Welcome(frames.PROTOCOL, hub.epoch, frames.HEARTBEAT))
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        if self._closed:
+            return
+        async with self._turn:
+            try:
+                await self._answer(text_data)
+            except requests.BadMessage as error:
+                await self._complain("bad-message", str(error))
+            except RealtimeError as error:
+                await self._complain(error.code, str(error))
+
+    async def _answer(self, text: str | None) -> None:
+        if text is None:
+            raise requests.BadMessage("Frames are text: one JSON object each.")
+        if len(text) > SMALL:  # Daphne's limit comes first (server.py); other servers have their own
+            await self._close(Close.TOO_LARGE)
+            return
+        match requests.decode(text):
+            case requests.Hello() as hello:
+                await self._hello(hello)
+            case requests.Subscribe(topics=names, since=since):
+                await self._subscribe(names, since)
+            case requests.Unsubscribe(topics=names):
+                self.subscription.unfollow([topics.normal(name) for name in dict.fromkeys(names)], "asked")
+            case requests.Ping():
+                self.subscription.say(frames.Pong(str(self.subscription.position)))
+            case requests.Here(topic=topic):
+                self._check_here(topic)
+
+    # --- what a client asks
+
+    async def _hello(self, hello: requests.Hello) -> None:
+        """Who reads, and how. Complete each time: what it leaves out is anonymous, JSON, the site's language."""
+        reader = tickets.read(hello.ticket) if hello.ticket else ANONYMOUS
+        form, language = hello.format or "json", _language(hello.language)
+        await self.subscription.wear(Variant(form, language) if form == "html" else JSON)
+        self.reader = reader
+        expires = stamp(reader.expires) if reader.expires else None
+        self.subscription.say(frames.Hello(reader.id, reader.name, form, language, expires))
+        self._drop_forbidden()
+        self._watch_expiry()
+
+    async def _subscribe(self, names: list[str], since: str | None) -> None:
+        position = None if since is None else Position.parse(since)
+        new, refused = self._admit(names)
+        await self.subscription.follow(new, refused, position)
+
+    def _admit(self, names: list[str]) -> tuple[list[str], list[Refused]]:
+        """Those of the topics that are new and may be followed, and those that may not."""
+        followed = set(self.subscription.topics)
+        new: dict[str, None] = {}
+        refused = []
+        for name in dict.fromkeys(names):
+            reason = topics.check(self._current_reader(), name)
+            if reason is None and (topic := topics.normal(name)) not in followed and topic not in new:
+                if len(followed) + len(new) < TOPICS:
+                    new[topic] = None
+                else:
+                    reason = "limit"
+            if reason is not None:
+                refused.append(Refused(name, reason))
+        return list(new), refused
+
+    def _check_here(self, topic: str) -> None:
+        """Presence is only checked so far: `here` has no answer unless its topic is bad."""
+        if topics.check(self._current_reader(), topic) is not None:
+            raise BadTopic(f"{topic[: topics.LONGEST]!a} is not a topic that this reader may follow.")
+
+    # --- who is reading
+
+    def _current_reader(self) -> Reader:
+        """The reader, as long as the ticket lives: a timer does not run while a machine sleeps."""
+        if self.reader.expires is not None and self.reader.expires <= datetime.now(UTC):
+            return ANONYMOUS
+        return self.reader
+
+    def _watch_expiry(self) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
+        if self.reader.expires is not None:
+            seconds = (self.reader.expires - datetime.now(UTC)).total_seconds()
+            self._expiry = asyncio.get_running_loop().call_later(max(0.0, seconds), self._expired)
+
+    def _expired(self) -> None:
+        self._ending = asyncio.get_running_loop().create_task(self._become_anonymous())
+
+    async def _become_anonymous(self) -> None:
+        async with self._turn:
+            if self._current_reader() is ANONYMOUS and not self._closed:
+                self.reader = ANONYMOUS
+                self._drop_forbidden()
+
+    def _drop_forbidden(self) -> None:
+        reader = self._current_reader()
+        if lost := [topic for topic in self.subscription.topics if topics.check(reader, topic) is not None]:
+            self.subscription.unfollow(lost, "forbidden")
+
+    # --- its end
+
+    async def _complain(self, code: str, detail: str) -> None:
+        self.subscription.say(frames.Error(code, detail))
+        self._bad += 1
+        if self._bad >= BAD_FRAMES:
+            await self.outlet.drained()
+            await self._close(Close.BAD_FRAMES)
+
+    async def _close(self, code: Close) -> None:
+        self._closed = True
+        if hasattr(self, "subscription"):
+            self.subscription.close()
+        await self.close(int(code))
+
+    def _forget(self) -> None:
+        self._closed = True
+        if self._expiry is not None:
+            self._expiry.cancel()
+        if self._ending is not None:
+            self._ending.cancel()
+        if hasattr(self, "subscription"):
+            self.subscription.close()
+
+
+def _language(asked: str | None) -> str:
+    """The language of fragments: what was asked for if the site has it, else the site's."""
+    try:
+        return str(get_supported_language_variant(asked or settings.LANGUAGE_CODE))
+    except LookupError:
+        return str(settings.LANGUAGE_CODE)

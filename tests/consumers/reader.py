@@ -1,0 +1,77 @@
+"""A client of the socket as an integrator would write it: JSON in, JSON out, nothing hidden."""
+
+import inspect
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+SOON = 5.0  # seconds that a test waits for what should come in milliseconds, on a busy machine
+
+
+class Reader:
+    """One connection. `hear()` returns the frames in the order in which they came."""
+
+    welcome: dict[str, Any]
+
+    def __init__(self, url: str, **options: Any) -> None:
+        self._socket = connect(url, max_size=None, **options)
+
+    def say(self, type: str, **members: Any) -> None:
+        self.send(json.dumps({"type": type, **members}))
+
+    def send(self, frame: str | bytes) -> None:
+        self._socket.send(frame)
+
+    def hear(self, seconds: float = SOON) -> dict[str, Any]:
+        """The next frame, which has to be JSON text. Heartbeats are left out."""
+        frame = self.hear_raw(seconds)
+        return self.hear(seconds) if frame["type"] == "heartbeat" else frame
+
+    def hear_raw(self, seconds: float = SOON) -> dict[str, Any]:
+        text = self._socket.recv(timeout=seconds)
+        assert isinstance(text, str)
+        return dict(json.loads(text))
+
+    def ask(self, type: str, **members: Any) -> dict[str, Any]:
+        """Says it and returns the answer; for when nothing else can come between."""
+        self.say(type, **members)
+        return self.hear()
+
+    def subscribe(self, *topics: str, **members: Any) -> dict[str, Any]:
+        return self.ask("subscribe", topics=list(topics), **members)
+
+    def pong(self) -> str:
+        return str(self.ask("ping")["position"])
+
+    def events(self, number: int) -> list[dict[str, Any]]:
+        events = [self.hear() for _ in range(number)]
+        assert {event["type"] for event in events} <= {"event"}, events
+        return events
+
+    def is_told_nothing(self) -> bool:
+        """Whatever would be on its way comes before the answer to a ping."""
+        return self.ask("ping")["type"] == "pong"
+
+    def end(self) -> tuple[int | None, str]:
+        """Reads until the server closes; its code and reason."""
+        try:
+            while True:
+                self._socket.recv(timeout=SOON)
+        except ConnectionClosed as closed:
+            return (closed.rcvd.code, closed.rcvd.reason) if closed.rcvd else (None, "")
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def until(holds: Callable[[], bool], seconds: float = SOON) -> None:
+    """Waits for a condition; one that never holds is shown in the failure."""
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            raise AssertionError(f"Not within {seconds} s: {inspect.getsource(holds).strip()}")
+        time.sleep(0.01)
