@@ -19,6 +19,7 @@ BOOK = {
     "heading": "blog/book/heading.html",
     "byline": "blog/book/byline.html",
     "edition": "blog/book/edition.html",
+    "name": "blog/book/name.html",
 }
 
 

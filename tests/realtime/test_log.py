@@ -101,15 +101,17 @@ def test_200_writers_of_whom_30_percent_roll_back():
             connection.close()
 
     threads = [threading.Thread(target=write, args=(seed,)) for seed in range(WRITERS)]
-    sequencer = Sequencer(start)
-    sequencer.start()
+    hubs = [Sequencer(start) for _ in range(3)]
+    for hub in hubs:
+        hub.start()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
-    events = sequencer.finish()
+    events, *others = [hub.finish() for hub in hubs]
 
     assert errors == []
+    assert all(other == events for other in others)
     assert [event.offset for event in events] == list(range(start + 1, start + 1 + len(events)))
     assert Counter(event.key for event in events) == committed
     versions = defaultdict(list)
