@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 import psycopg2
 import redis
@@ -33,7 +34,6 @@ class Backing:
         self.postgres_url = postgres_url
         self.redis_url = redis_url
         self.sockets: Path | None = None
-        self.fresh = False  # whether the database was made just now
         self._postgres: Postgres | None = None
         self._valkey: Valkey | None = None
         if postgres_url and redis_url:
@@ -54,6 +54,20 @@ class Backing:
         return self._postgres is not None
 
     @property
+    def names(self) -> str:
+        """For the person at the terminal."""
+        return f"{'' if self._postgres else 'Your '}PostgreSQL and {'Valkey' if self._valkey else 'your Redis'}"
+
+    @property
+    def run(self) -> dict[str, str]:
+        """For run.json, so that other terminals find them."""
+        return {
+            "postgres_url": self.postgres_url,
+            "redis_url": self.redis_url,
+            "sockets": str(self.sockets or ""),
+        }
+
+    @property
     def environment(self) -> dict[str, str]:
         """For the processes that use them."""
         return {"POSTGRES_URL": self.postgres_url, "REDIS_URL": self.redis_url}
@@ -62,7 +76,7 @@ class Backing:
         """Start what is ours and wait until both answer; Failed, in one sentence, when one does not."""
         waiting: list[tuple[str, Callable[[], bool]]] = []
         if self._postgres:
-            self.fresh = self._postgres.create()
+            self._postgres.create()
             supervisor.start(self._postgres.child())
             waiting.append(("PostgreSQL", self._postgres.ready))
         else:
@@ -76,8 +90,11 @@ class Backing:
         for name, ready in waiting:
             supervisor.until(ready, CRASH_RECOVERY, f"{name} did not answer within {CRASH_RECOVERY} s.")
 
-    def remove(self) -> None:
-        """Remove the directory of sockets; to be called when the servers have stopped."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove the directory of sockets: by now the supervisor has stopped the servers."""
         if self.sockets:
             shutil.rmtree(self.sockets, ignore_errors=True)
 

@@ -32,6 +32,8 @@ class Child:
     stop: Signals = SIGTERM
     orphan: Signals = SIGKILL
     patience: float = 3.5  # seconds to end in, once asked; then SIGKILL
+    stage: int = 0  # when it stops: the lowest first
+    keep: bool = True  # False: it has an end of its own
     own_session: bool = True  # else a Ctrl-C at the terminal reaches it as well, out of order
 
     def spawn(self) -> "subprocess.Popen[bytes]":
@@ -43,6 +45,7 @@ class Child:
                 [str(word) for word in self.command],
                 env=dict(self.env),
                 cwd=self.cwd,
+                stdin=subprocess.DEVNULL if self.own_session else None,
                 stdout=log,
                 stderr=log,
                 pass_fds=self.fds,

@@ -39,14 +39,14 @@ class Postgres:
     def data(self) -> Path:
         return self.home / "postgres"
 
-    def create(self) -> bool:
-        """Make the cluster unless it is there; True when it was made. Half a cluster is never found."""
+    def create(self) -> None:
+        """Make the cluster unless it is there. Half a cluster is never found."""
         if self.data.exists():
             self.account.own(self.data)
             # The lock on DATA_DIR is ours, and a server that still runs would hold it too (Child.fds): what this
             # file says is past. Left alone, its number may by now be another process, and PostgreSQL would not start.
             (self.data / "postmaster.pid").unlink(missing_ok=True)
-            return False
+            return
         making = self.home / "postgres.making"
         shutil.rmtree(making, ignore_errors=True)
         making.mkdir()
@@ -66,7 +66,6 @@ class Postgres:
             self.log.write_bytes(done.stdout)
             raise Failed(f"PostgreSQL could not make its cluster in {self.home}; {self.log} says why.")
         making.rename(self.data)
-        return True
 
     def child(self) -> Child:
         """The server. SIGINT is its fast shutdown: it ends sessions and writes everything down."""
@@ -89,6 +88,7 @@ class Postgres:
             stop=SIGINT,
             orphan=SIGINT,
             patience=10,
+            stage=3,
         )
 
     def ready(self) -> bool:

@@ -4,6 +4,7 @@ Signals only leave a mark; every wait passes through `pause()`, which looks at i
 ever half started or half stopped, and a second Ctrl-C during the clean-up changes nothing.
 """
 
+import contextlib
 import os
 import select
 import signal
@@ -11,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import groupby
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -63,7 +65,7 @@ class Supervisor:
     def __init__(self, say: Callable[[str], None]) -> None:
         self.say = say
         self.asked: signal.Signals | None = None
-        self._groups: list[list[Running]] = []
+        self._all: list[Running] = []
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
@@ -88,48 +90,44 @@ class Supervisor:
     def _ask(self, number: int, _: FrameType | None) -> None:
         self.asked = self.asked or signal.Signals(number)
 
-    def start(self, *children: Child) -> list[Running]:
-        """Start children that stop together: the last group started is the first to stop."""
-        group: list[Running] = []
-        self._groups.append(group)
-        for child in children:
-            group.append(Running(child, child.spawn(), time.monotonic()))
-        return group
+    def start(self, child: Child) -> Running:
+        """Start a child. What stops when is said by its `stage`, not by when it was started."""
+        running = Running(child, child.spawn(), time.monotonic())
+        self._all.append(running)
+        return running
 
     def pause(self, seconds: float) -> None:
         """Wait, or less when a signal comes. Raises Stopped when we were asked to stop."""
         if not self.asked:
             select.select([self._wake], [], [], seconds)
-        try:
+        with contextlib.suppress(BlockingIOError):
             os.read(self._wake, 4096)
-        except BlockingIOError:
-            pass
         if self.asked:
             raise Stopped
 
-    def until(self, condition: Callable[[], bool], seconds: float, failure: str) -> None:
+    def until(self, condition: Callable[[], bool], seconds: float, failure: str, every: float = SOON) -> None:
         """Wait for a condition; Failed when it takes too long, or when a child ends meanwhile."""
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
                 raise Failed(failure)
-            for running in self._all():
-                if running.ended:
+            for running in self._all:
+                if running.ended and running.child.keep:
                     raise Failed(f"{running.child.name} ended at once ({ending(running)}){_last_line(running)}.")
-            self.pause(SOON)
+            self.pause(every)
 
     def finish(self, running: Running) -> int:
         """Wait for a child that has an end of its own; its exit code."""
         while not running.ended:
             self.pause(TURN)
-        self._groups = [[other for other in group if other is not running] for group in self._groups]
+        self._all.remove(running)
         return running.process.returncode
 
     def watch(self) -> None:
         """Keep every child running until somebody asks us to stop."""
         try:
             while True:
-                for running in self._all():
+                for running in self._all:
                     self._keep(running)
                 self.pause(TURN)
         except Stopped:
@@ -148,22 +146,24 @@ class Supervisor:
             running.process, running.since, running.again = running.child.spawn(), now, None
 
     def stop(self) -> None:
-        """Stop all, the last started first. Returns when nothing of ours is left."""
+        """Stop all, stage by stage. Returns when nothing of ours is left."""
         deadline = time.monotonic() + BUDGET
-        for group in reversed(self._groups):
+        for _, stage in groupby(sorted(self._all, key=_stage), key=_stage):
+            group = list(stage)
             for running in group:
                 # at a terminal, Ctrl-C has reached it already: twice would cut its own clean-up short
                 if running.child.own_session or self.asked != signal.SIGINT:
                     running.signal(running.child.stop)
             for running in group:
-                _wait(running, min(time.monotonic() + running.child.patience, deadline))
-        self._groups.clear()
-
-    def _all(self) -> list[Running]:
-        return [running for group in self._groups for running in group]
+                _end(running, min(time.monotonic() + running.child.patience, deadline))
+        self._all.clear()
 
 
-def _wait(running: Running, deadline: float) -> None:
+def _stage(running: Running) -> int:
+    return running.child.stage
+
+
+def _end(running: Running, deadline: float) -> None:
     try:
         running.process.wait(max(0.0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired:

@@ -57,6 +57,7 @@ class Valkey:
             log=self.log,
             fds=self.fds,
             patience=1,
+            stage=2,
         )
 
     def ready(self) -> bool:

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from argparse import ArgumentParser
+from contextlib import ExitStack
 from pathlib import Path
 from signal import SIGINT, SIGTERM
 from typing import Any
@@ -49,15 +50,17 @@ def run(arguments: list[str], hold: bool = False) -> int:
     """Start the servers, run pytest, remove everything; pytest's exit code."""
     directory = Path(tempfile.mkdtemp(prefix="stop-press-test-"))
     directory.chmod(0o755)  # the servers go through it to their own
-    backing = None
     try:
-        with Supervisor(_say) as supervisor:
-            backing = Backing(
-                directory,
-                postgres_url=os.environ.get("POSTGRES_URL", ""),
-                redis_url=os.environ.get("REDIS_URL", ""),
-                durable=False,
+        with ExitStack() as stack:
+            backing = stack.enter_context(
+                Backing(
+                    directory,
+                    postgres_url=os.environ.get("POSTGRES_URL", ""),
+                    redis_url=os.environ.get("REDIS_URL", ""),
+                    durable=False,
+                )
             )
+            supervisor = stack.enter_context(Supervisor(_say))
             environment = {
                 **os.environ,
                 **backing.environment,
@@ -74,8 +77,6 @@ def run(arguments: list[str], hold: bool = False) -> int:
         _say(str(failure))
         return 1
     finally:
-        if backing:
-            backing.remove()
         shutil.rmtree(directory, ignore_errors=True)
 
 
@@ -85,7 +86,7 @@ def _prepare(supervisor: Supervisor, backing: Backing, environment: dict[str, st
     assets = None
     if "assets" in get_commands():
         command = (sys.executable, settings.BASE_DIR / "manage.py", "assets", "--verbosity=0")
-        [assets] = supervisor.start(Child("assets", command, environment, settings.BASE_DIR))
+        assets = supervisor.start(Child("assets", command, environment, settings.BASE_DIR, keep=False))
     backing.start(supervisor)
     if assets and supervisor.finish(assets):
         raise Failed("The assets could not be built; what was said above tells why.")
@@ -95,7 +96,7 @@ def _prepare(supervisor: Supervisor, backing: Backing, environment: dict[str, st
 def _pytest(supervisor: Supervisor, environment: dict[str, str], arguments: list[str]) -> int:
     """Run pytest to its end. At a terminal it stays in our session: it reads keys there (pdb), and hears Ctrl-C."""
     command = (sys.executable, "-m", "pytest", *arguments)
-    [pytest] = supervisor.start(
+    pytest = supervisor.start(
         Child(
             "pytest",
             command,
@@ -104,6 +105,7 @@ def _pytest(supervisor: Supervisor, environment: dict[str, str], arguments: list
             stop=SIGINT,
             orphan=SIGTERM,
             patience=6,
+            keep=False,
             own_session=not sys.stdin.isatty(),
         )
     )

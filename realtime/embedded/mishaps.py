@@ -1,0 +1,57 @@
+"""Turns the mishaps of configuration into one sentence; a bug keeps its traceback."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+
+import redis
+from dj_database_url import ParseError, UnknownSchemeError
+from django.conf import settings
+from django.db import OperationalError, connection
+from environs.exceptions import EnvError
+from kombu.exceptions import OperationalError as BrokerError
+
+NOTHING_RUNS = "Nothing is running for {}: start `python3 manage.py live` first, or set POSTGRES_URL and REDIS_URL."
+
+
+@contextlib.contextmanager
+def in_a_sentence() -> Iterator[None]:
+    """Around a command: end it with a sentence when its databases are not there, or a setting is odd."""
+    try:
+        yield
+    except EnvError as error:
+        sys.exit(str(error))
+    except (ParseError, UnknownSchemeError):
+        sys.exit("POSTGRES_URL is not an address like postgresql://user:password@host:5432/database.")
+    except OperationalError as error:
+        if _postgres_answers():
+            raise
+        sys.exit(_absent("PostgreSQL", settings.POSTGRES_URL, error))
+    except (BrokerError, redis.ConnectionError) as error:
+        if _redis_answers():
+            raise
+        sys.exit(_absent("Redis", settings.REDIS_URL, error))
+
+
+def _postgres_answers() -> bool:
+    """Whether the database can be reached at all: then the error was another one."""
+    connection.close()
+    try:
+        connection.ensure_connection()
+    except OperationalError:
+        return False
+    return True
+
+
+def _redis_answers() -> bool:
+    try:
+        return bool(settings.REDIS_URL and redis.Redis.from_url(settings.REDIS_URL).ping())
+    except redis.ConnectionError:
+        return False
+
+
+def _absent(what: str, url: str, error: Exception) -> str:
+    if not url or url in settings.RUNNING.values():
+        return NOTHING_RUNS.format(settings.DATA_DIR)
+    reason = str(error).strip().splitlines()[0].rstrip(".")
+    return f"{what} does not answer: {reason}."
