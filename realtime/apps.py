@@ -19,8 +19,10 @@ class RealtimeConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from realtime import jobs
         from realtime.checks import check_channel_layer, check_engine
 
         post_migrate.connect(begin_log, sender=self, dispatch_uid="realtime.begin_log")
         checks.register(check_channel_layer)
         checks.register(check_engine)
+        jobs.register_all()

@@ -48,3 +48,12 @@ class LogAway(RealtimeError):
 
     code = "log-away"
     temporary = True
+
+
+class ProgressInTransaction(RealtimeError):
+    """progress() was called inside a transaction: nobody would see it before the commit, or ever."""
+
+    code = "progress-in-transaction"
+
+    def __init__(self) -> None:
+        super().__init__("Progress was reported inside a transaction; report it between the task's transactions.")

@@ -163,8 +163,22 @@ CELERY_RESULT_EXTENDED = True
 CELERY_TASK_TRACK_STARTED = True
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# A message that a worker took and did not finish comes back after this; sooner than the longest job
+# may last, it would be run twice at once.
+CELERY_TASK_SOFT_TIME_LIMIT = 10 * 60
+CELERY_TASK_TIME_LIMIT = CELERY_TASK_SOFT_TIME_LIMIT + 60
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 60 * 60}
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # jobs are long: one that waits behind another could run elsewhere
+# a page that starts a job waits half a second at most for a broker that is away; the sweep sends it then
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.2, "interval_max": 0.2}
+CELERY_TIMEZONE = env.str("TIME_ZONE", "UTC")
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+# `expires`: a round that no worker took in time is not owed; they would pile up behind a long job
+CELERY_BEAT_SCHEDULE = {
+    "publish what is due": {"task": "blog.tasks.publish_due", "schedule": 5, "options": {"expires": 5}},
+    "end what was lost": {"task": "realtime.sweep.sweep", "schedule": 15, "options": {"expires": 15}},
+}
 
 # --- words and time
 LANGUAGE_CODE = env.str("LANGUAGE_CODE", "en", validate=validate.OneOf(["en", "ko"]))
