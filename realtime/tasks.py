@@ -73,6 +73,7 @@ class Job(CeleryTask):
 
     acks_late = True
     reject_on_worker_lost = True
+    throws = (TaskError,)  # said to people; to the log it is no error
     track_started = False  # before_start() does, when it knows that this delivery is to run
 
     def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
