@@ -238,6 +238,9 @@ def test_an_edit_made_here_stays_until_the_file_changes(ada: User, tmp_path: Pat
     assert Post.objects.get().title == "Corrected"
     path.write_bytes(b"# Corrected\r\n\r\nText\r\n")  # now the file agrees, and has been seen
     assert outcomes(tmp_path, ada) == [Outcome.UNCHANGED]
+    Post.objects.update(title="Corrected again")
+    run(tmp_path)
+    assert Post.objects.get().title == "Corrected again"
 
 
 def test_a_withdrawn_post_stays_withdrawn(ada: User, tmp_path: Path) -> None:

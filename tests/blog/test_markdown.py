@@ -187,6 +187,10 @@ def test_pictures_come_only_from_here() -> None:
     assert tree("![x](/media/../sign-out/)").find(".//img") is None
 
 
+def test_attributes_are_xml_too() -> None:
+    assert tree('[x](/a "1 < 2 > 0 & \u00a0")').find("p/a").get("title") == "1 < 2 > 0 & \u00a0"
+
+
 def test_the_same_text_is_rendered_once() -> None:
     assert render("cached **once**") is render("cached **once**")
 
