@@ -1,9 +1,11 @@
+from celery.signals import worker_process_init
 from django.apps import AppConfig
 from django.core import checks
 from django.db import connections
 from django.db.models.signals import post_migrate
 
 from realtime import log
+from realtime.embedded.child import follow_parent
 
 
 def begin_log(using: str, **kwargs: object) -> None:
@@ -23,6 +25,8 @@ class RealtimeConfig(AppConfig):
         from realtime.checks import check_channel_layer, check_engine
 
         post_migrate.connect(begin_log, sender=self, dispatch_uid="realtime.begin_log")
+        # a killed worker takes its pool along: nobody would hear how their jobs end
+        worker_process_init.connect(follow_parent, dispatch_uid="realtime.follow_parent")
         checks.register(check_channel_layer)
         checks.register(check_engine)
         jobs.register_all()

@@ -164,6 +164,7 @@ CELERY_TASK_TRACK_STARTED = True
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_REDIRECT_STDOUTS = False  # it logs a traceback once more, a line for each piece of it
 # A message that a worker took and did not finish comes back after this; sooner than the longest job
 # may last, it would be run twice at once.
 CELERY_TASK_SOFT_TIME_LIMIT = 10 * 60

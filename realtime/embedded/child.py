@@ -65,8 +65,14 @@ def die_with_parent(orphan: Signals) -> Callable[[], None] | None:
     parent = os.getpid()
 
     def prepare() -> None:
-        _PRCTL(PR_SET_PDEATHSIG, int(orphan))
+        follow_parent(orphan)
         if os.getppid() != parent:  # it died before the line above
             os._exit(1)
 
     return prepare
+
+
+def follow_parent(orphan: int = SIGKILL, **_: object) -> None:
+    """In a process that was forked: die with the one that forked it. Also a receiver of Celery's pool processes."""
+    if _PRCTL is not None:
+        _PRCTL(PR_SET_PDEATHSIG, int(orphan))

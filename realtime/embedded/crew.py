@@ -5,7 +5,6 @@ import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from signal import SIGQUIT
 
 from realtime.embedded.child import Child
 from realtime.embedded.supervisor import Failed, Running, Supervisor, ending
@@ -46,9 +45,7 @@ class Crew:
         worker = ("worker", "--loglevel", "warning", "--concurrency", "2", "--without-mingle", "--without-gossip")
         beat = ("beat", "--loglevel", "warning", "--pidfile", "")
         for name, words in ("worker", worker), ("schedule", beat):
-            # SIGQUIT ends a worker and its pool at once; SIGKILL would leave the pool behind
-            child = Child(name, celery + words, self._environment, self._base, stage=WORKERS, orphan=SIGQUIT)
-            self._supervisor.start(child)
+            self._supervisor.start(Child(name, celery + words, self._environment, self._base, stage=WORKERS))
 
     def serve(self, listening: socket.socket, edges: int) -> None:
         """Start the edges, all on one listening socket."""
