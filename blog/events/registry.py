@@ -18,6 +18,7 @@ BOOK = {
     "card": "blog/book/card.html",
     "heading": "blog/book/heading.html",
     "byline": "blog/book/byline.html",
+    "name": "blog/book/name.html",
     "edition": "blog/book/edition.html",
     "name": "blog/book/name.html",
 }

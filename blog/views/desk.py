@@ -18,8 +18,8 @@ def desk(request: HttpRequest) -> HttpResponse:
     state = Post.State
     waiting = Post.objects.filter(state__in=[state.DRAFT, state.SUBMITTED, state.SCHEDULED])
     context = {
-        "drafts": desk_posts(waiting.filter(state=state.DRAFT).order_by("-updated", "-pk")[:LONGEST]),
-        "submitted": desk_posts(waiting.filter(state=state.SUBMITTED).order_by("-updated", "-pk")[:LONGEST]),
+        "drafts": desk_posts(waiting.filter(state=state.DRAFT).order_by("-pk")[:LONGEST]),
+        "submitted": desk_posts(waiting.filter(state=state.SUBMITTED).order_by("-pk")[:LONGEST]),
         "scheduled": desk_posts(waiting.filter(state=state.SCHEDULED).order_by("published_date", "pk")[:LONGEST]),
         "jobs": [],
     }
