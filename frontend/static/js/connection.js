@@ -112,12 +112,12 @@ export class Connection {
     this.#listener.lost(code);
     const wait = this.#returnIn ?? this.#backoff.next();
     this.#returnIn = undefined;
-    this.#retry = Number(setTimeout(() => this.#connect(), wait));
+    this.#retry = setTimeout(() => this.#connect(), wait);
   }
 
   #listenForLife() {
     clearTimeout(this.#silence);
-    this.#silence = Number(setTimeout(() => this.#ask(), this.#heartbeat * Connection.PATIENCE));
+    this.#silence = setTimeout(() => this.#ask(), this.#heartbeat * Connection.PATIENCE);
   }
 
   #wake = () => {
@@ -129,7 +129,7 @@ export class Connection {
   #ask() {
     if (this.#answer) return;
     this.send({ type: "ping" });
-    this.#answer = Number(setTimeout(() => this.restart(), Connection.ANSWER));
+    this.#answer = setTimeout(() => this.restart(), Connection.ANSWER);
   }
 
   #drop() {

@@ -6,7 +6,7 @@ const IDENTITY = [...NAMES, "data-live-fragment", "data-live-group"];
 
 /** Makes one element like another, keeping the nodes that stay, and so their focus and selection. */
 export function morph(/** @type {Element} */ shown, /** @type {Element} */ wanted) {
-  Idiomorph.morph(shown, wanted, { morphStyle: "outerHTML", ignoreActiveValue: true });
+  Idiomorph.morph(shown, wanted, { morphStyle: "outerHTML" });
 }
 
 /**

@@ -148,7 +148,7 @@ export class Session {
     clearTimeout(this.#renewal);
     if (frame.expires) {
       const left = new Date(frame.expires).getTime() - Date.now() - Session.RENEW;
-      this.#renewal = Number(setTimeout(() => this.#renew(), Math.min(Math.max(left, 0), Session.LATEST)));
+      this.#renewal = setTimeout(() => this.#renew(), Math.min(Math.max(left, 0), Session.LATEST));
     }
     this.#follow(this.#resuming ? this.#cursor.resume() : this.#cursor.at);
     this.#resuming = false;

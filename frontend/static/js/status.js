@@ -24,7 +24,7 @@ export class LiveStatus extends HTMLElement {
     const isTrouble = state !== "live" && state !== "ended" && state !== "paused";
     // from one trouble to the next the clock runs on
     if (!isTrouble) this.#settle();
-    else if (!this.#timer && !this.#troubled) this.#timer = Number(setTimeout(() => this.#settle(), LiveStatus.TROUBLE));
+    else if (!this.#timer && !this.#troubled) this.#timer = setTimeout(() => this.#settle(), LiveStatus.TROUBLE);
     else if (this.#troubled) this.#settle();
   }
 

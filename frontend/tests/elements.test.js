@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+import { browse } from "./browser.js";
+
+const WORDS = 'data-word-live="Live" data-word-reconnecting="Reconnecting" data-word-ended="Ended" data-word-updated="last update {time}"';
+
+/** @param {string} html */
+async function page(html) {
+  const window = browse(html);
+  for (const [name, file, key] of [["live-status", "status", "LiveStatus"], ["press-composer", "composer", "PressComposer"]]) {
+    // a class extends the HTMLElement of its own window, so each test's window needs its own
+    const module = await import(`../static/js/${file}.js?window=${Math.random()}`);
+    window.customElements.define(name, module[key]);
+  }
+  return window;
+}
+
+const status = () => /** @type {any} */ (document.querySelector("live-status"));
+
+beforeEach((context) => /** @type {any} */ (context).mock.timers.enable({ apis: ["setTimeout"] }));
+
+test("trouble is shown after 4 s of it, and a short one never", async ({ mock }) => {
+  await page(`<live-status ${WORDS}><span role="status"></span> <time></time></live-status>`);
+  status().show("live");
+  assert.equal(status().getAttribute("state"), "live");
+  status().show("reconnecting");
+  mock.timers.tick(3_900);
+  status().show("live");
+  mock.timers.tick(10_000);
+  assert.equal(status().textContent.trim(), "Live");
+  status().show("catching-up");
+  mock.timers.tick(2_000);
+  status().show("reconnecting");
+  mock.timers.tick(2_000);
+  assert.equal(status().getAttribute("state"), "reconnecting");
+  assert.equal(status().textContent.trim(), "Reconnecting");
+});
+
+test("the time of the last event stands outside what is read aloud", async () => {
+  await page(`<live-status ${WORDS}><span role="status"></span> <time></time></live-status>`);
+  status().updated(new Date("2026-11-20T09:00:00Z"));
+  assert.equal(status().querySelector("time").dateTime, "2026-11-20T09:00:00.000Z");
+  assert.match(status().querySelector("time").textContent, /^last update /);
+  assert.equal(status().querySelector("[role=status]").textContent, "");
+});
+
+test("an ended publication is ended, however live its connection", async () => {
+  await page(`<live-status ${WORDS}><span role="status"></span> <time></time></live-status><p data-live-ended></p>`);
+  status().show("live");
+  assert.equal(status().getAttribute("state"), "ended");
+});
+
+const FORM = `<press-composer><form><textarea></textarea><button name="action" value="publish">Publish</button>
+  <button name="action" value="draft">Draft</button></form></press-composer>`;
+
+/** Counts what would have been sent. */
+function watch() {
+  /** @type {string[]} */
+  const sent = [];
+  const form = /** @type {any} */ (document.querySelector("form"));
+  document.addEventListener("submit", (/** @type {any} */ event) => {
+    if (!event.defaultPrevented) sent.push(`${event.submitter?.value}: ${form.querySelector("textarea").value}`);
+    event.preventDefault();
+  });
+  return sent;
+}
+
+/** @param {object} [more] */
+function shortcut(more = {}) {
+  const event = new KeyboardEvent("keydown", { key: "Enter", code: "Enter", ctrlKey: true, bubbles: true, cancelable: true, ...more });
+  document.querySelector("textarea")?.dispatchEvent(event);
+}
+
+test("the shortcut presses the first button; plain Enter is a line", async () => {
+  await page(FORM);
+  const sent = watch();
+  shortcut({ ctrlKey: false });
+  assert.deepEqual(sent, []);
+  shortcut();
+  assert.deepEqual(sent, ["publish: "]);
+});
+
+test("pressed while a syllable is being composed, it is sent once, with the syllable", async ({ mock }) => {
+  await page(FORM);
+  const sent = watch();
+  const text = /** @type {any} */ (document.querySelector("textarea"));
+  text.focus();
+  // as browsers do: leaving the field ends the composition, which then writes the syllable
+  text.addEventListener("blur", () => {
+    text.dispatchEvent(new CompositionEvent("compositionend", { data: "다", bubbles: true }));
+    text.value = "보냅니다";
+  });
+  text.dispatchEvent(new CompositionEvent("compositionstart", { bubbles: true }));
+  text.value = "보냅니";
+  shortcut({ key: "Process", isComposing: true });
+  shortcut({ key: "Enter" }); // WebKit tells of the key again after the composition
+  mock.timers.tick(1);
+  assert.deepEqual(sent.slice(0, 1), ["publish: 보냅니다"]);
+  mock.timers.tick(1_000);
+  assert.equal(sent.length, 1);
+});

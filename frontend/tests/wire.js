@@ -1,0 +1,60 @@
+/** A socket whose other end is the test, and a server that answers as docs/protocol.md says. */
+import { settled } from "./browser.js";
+
+export class Wire {
+  /** @type {Wire[]} */
+  static opened = [];
+
+  readyState = 1;
+  /** @type {any[]} */
+  sent = [];
+  /** @type {(message: {data: string}) => void} */
+  onmessage = () => {};
+  /** @type {(event: {code: number}) => void} */
+  onclose = () => {};
+
+  constructor() {
+    Wire.opened.push(this);
+  }
+
+  static get last() {
+    return /** @type {Wire} */ (Wire.opened.at(-1));
+  }
+
+  /** @param {string} text */
+  send(text) {
+    this.sent.push(JSON.parse(text));
+  }
+
+  close() {
+    this.readyState = 3;
+  }
+
+  /** @param {...object} frames */
+  async says(...frames) {
+    for (const frame of frames) this.onmessage({ data: JSON.stringify(frame) });
+    await settled();
+  }
+
+  /** @param {number} code */
+  async cuts(code) {
+    this.readyState = 3;
+    this.onclose({ code });
+    await settled();
+  }
+
+  /** @param {string} type */
+  asked(type) {
+    return this.sent.filter((frame) => frame.type === type);
+  }
+
+  /** Takes the reader in: welcome, hello, and all topics from where they were asked for. */
+  async greets() {
+    await this.says(welcome);
+    await this.says({ type: "hello", user: null, name: null, expires: null });
+    const { topics, since } = this.asked("subscribe").at(-1);
+    await this.says({ type: "subscribed", topics, refused: [], position: since, recovered: true, missed: 0 });
+  }
+}
+
+export const welcome = { type: "welcome", protocol: 1, epoch: "e", heartbeat: 25 };
