@@ -17,9 +17,11 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from blog import revisions
 from blog.documents import Document, Unreadable, read
 from blog.models import Author, Post, Tag, User
 from blog.models.books import unicode_slug
+from blog.tagging import tags_named
 
 LONGEST_SOURCE = 300  # characters; as in the model
 
@@ -95,14 +97,14 @@ def store(document: Document, by: User) -> Stored:
     """Makes or updates the post of a document, if that changes anything."""
     if len(document.source) > LONGEST_SOURCE:
         raise Unreadable(f"Its path is longer than {LONGEST_SOURCE} characters.")
-    post = Post.objects.select_for_update().filter(source=document.source).first()
+    post = Post.objects.select_for_update(no_key=True).filter(source=document.source).first()
     if post is None:
         return _made(document, by)
     if post.state == Post.State.WITHDRAWN:
         return Stored(post, Outcome.WITHDRAWN)
     if post.source_digest == document.digest:
         return Stored(post, Outcome.UNCHANGED)
-    return Stored(post, _updated(post, document))
+    return Stored(post, _updated(post, document, by))
 
 
 def _made(document: Document, by: User) -> Stored:
@@ -120,6 +122,7 @@ def _made(document: Document, by: User) -> Stored:
     post.save()
     if document.tags:
         post.tags.set(_tags(document.tags))
+    revisions.record(post, by)
     outcomes = {Post.State.DRAFT: Outcome.DRAFTED, Post.State.SCHEDULED: Outcome.SCHEDULED}
     return Stored(post, outcomes.get(state, Outcome.PUBLISHED))
 
@@ -134,7 +137,7 @@ def _state(document: Document) -> tuple[Post.State, datetime | None]:
     return Post.State.PUBLISHED, document.date or now
 
 
-def _updated(post: Post, document: Document) -> Outcome:
+def _updated(post: Post, document: Document, by: User) -> Outcome:
     """Writes what differs, and only that; a draft that stopped being one is published."""
     said: dict[str, object] = {"title": document.title, "text": document.text}
     if document.date is not None:
@@ -152,6 +155,7 @@ def _updated(post: Post, document: Document) -> Outcome:
         post.save(update_fields=[*changed, "updated"])
     if tags is not None and retagged:
         post.tags.set(tags)
+    revisions.record(post, by)
     # not part of what readers see: written beside save(), so that it alone announces nothing
     QuerySet(Post).filter(pk=post.pk).update(source_digest=document.digest)
     return Outcome.UPDATED if changed or retagged else Outcome.UNCHANGED
@@ -170,5 +174,4 @@ def author_named(name: str) -> Author:
 
 def _tags(names: Iterable[str]) -> list[Tag]:
     """The tags of those names. One without a letter or digit has no address, and is left out."""
-    slugs = {slug: name for name in names if (slug := unicode_slug(name))}
-    return [Tag.objects.get_or_create(slug=slug, defaults={"name": name})[0] for slug, name in slugs.items()]
+    return tags_named(name for name in names if unicode_slug(name))

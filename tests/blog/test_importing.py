@@ -213,6 +213,7 @@ def test_a_changed_file_updates_what_it_says_and_nothing_else(ada: User, tmp_pat
     assert (after.author, after.byline, after.published_date) == (ada, before.byline, before.published_date)
     assert [tag.name for tag in after.tags.all()] == ["Sea"]
     assert after.updated > before.updated
+    assert [(kept.title, kept.by.username) for kept in after.revisions.all()] == [("After", "ben"), ("Before", "ada")]
 
 
 def test_front_matter_may_change_date_byline_and_tags(ada: User, tmp_path: Path) -> None:
