@@ -28,6 +28,7 @@ TITLE = 200  # characters; as in the model
 NAME = 100
 OPENING = 10  # lines in which a heading is the title; one further down heads a section, or is a comment in code
 _FRONT_MATTER = YAMLHandler()
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")  # a feed cannot say these, and nobody means them
 _NOT_TEXT = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
@@ -153,7 +154,7 @@ def _words(value: Any, what: str, limit: int) -> str:
 
 
 def _line(text: str, limit: int) -> str:
-    words = " ".join(text.split())
+    words = " ".join(_CONTROL.sub("", text).split())
     return words if len(words) <= limit else words[: limit - 1].rstrip() + "…"
 
 

@@ -92,6 +92,10 @@ def test_a_long_first_line_is_cut_for_the_title_and_kept_in_the_text(tmp_path: P
     assert document.text.startswith("word word")
 
 
+def test_a_title_has_no_control_characters(tmp_path: Path) -> None:
+    assert read(write(tmp_path, "a.txt", "\x1b[1mBold\x1b[0m news\n\nText"), "a.txt").title == "[1mBold[0m news"
+
+
 def test_front_matter_says_the_rest(tmp_path: Path) -> None:
     document = read(write(tmp_path, "a.md", HARBOUR), "a.md")
     assert (document.title, document.author, document.tags) == ("The pier holds", "Mina Seo", ("Harbour", "항구"))
