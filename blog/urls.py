@@ -13,6 +13,7 @@ urlpatterns = [
     path("post/<int:pk>/like/", posts.post_like, name="post_like"),
     path("books/", books.book_list, name="book_list"),
     path("book/<int:pk>/", books.book_detail, name="book_detail"),
+    path("book/<int:pk>/build/", books.book_build, name="book_build"),
     path("author/<int:pk>/", books.author_detail, name="author_detail"),
     path("tag/<str:slug>/", books.tag_detail, name="tag_detail"),
     path("desk/", desk.desk, name="desk"),

@@ -91,6 +91,11 @@ def task_states(tasks: "QuerySet[Task]") -> list[TaskState]:
     return [task_state(row, versions.get(f"task.{row.pk}", 0)) for row in rows]
 
 
+def newest(limit: int, about: str = "") -> list[TaskState]:
+    """The newest jobs, of one object or of all."""
+    return task_states((Task.objects.filter(about=about) if about else Task.objects.all()).order_by("-queued")[:limit])
+
+
 def shows_task(task: TaskState) -> Mapping[str, Any]:
     return {"task": task}
 

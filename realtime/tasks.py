@@ -21,7 +21,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from realtime.errors import ProgressInTransaction
-from realtime.jobs import KINDS, TaskState, task_state, task_states
+from realtime.jobs import KINDS, TaskState, newest, task_state, task_states
 from realtime.models import Task
 from realtime.publish import in_transaction, publish
 
@@ -34,10 +34,12 @@ __all__ = [
     "enqueue",
     "lock",
     "move",
+    "newest",
     "progress",
     "resend",
     "task_state",
     "task_states",
+    "under_way",
 ]
 
 State = Task.State
@@ -102,6 +104,11 @@ def enqueue(task: CeleryTask, *args: Any, about: str = "", by: int | None = None
         publish(KINDS[State.PENDING], f"task.{row.pk}")
         resend(row)
     return row
+
+
+def under_way(task: CeleryTask, about: str) -> bool:
+    """Whether such a job is queued or running already."""
+    return Task.objects.filter(name=task.name, about=about).exclude(state__in=FINAL).exists()
 
 
 def resend(row: Task) -> None:

@@ -11,9 +11,14 @@ from django.views.decorators.http import require_POST, require_safe
 from blog import permissions
 from blog.models import Author, Book, Post, Tag
 from blog.paging import page_of
-from blog.permissions import EDIT, WRITE, needs
+from blog.permissions import DESK, EDIT, WRITE, needs
 from blog.state import author_states, book_states, post_states, tag_states
+from blog.tasks import build_epub
 from blog.views.attempts import say, writes
+from blog.views.errors import gone
+from realtime import tasks
+
+JOBS = 10  # of a book, newest first
 
 
 @require_safe
@@ -26,15 +31,35 @@ def book_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 def book_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """A book: who wrote it, its chapters in order, its newest edition."""
-    row = _readable(request, pk)
+    row = get_object_or_404(Book, pk=pk)
+    if row.state == Book.State.WITHDRAWN:
+        return gone(request, f"book.{pk}")
+    if not permissions.may_read_book(request.user, row):
+        raise Http404("There is no such book.")
+    at_desk = DESK in permissions.rights(request.user)
     chapters = Post.objects.public().filter(book=pk).order_by(F("chapter").asc(nulls_last=True), "pk")
     context = {
         "book": book_states(Book.objects.filter(pk=row.pk))[0],
         "chapters": post_states(chapters),
-        "jobs": [],
-        "can_build": bool(permissions.rights(request.user) & {WRITE, EDIT}),
+        "jobs": tasks.newest(JOBS, about=f"book.{pk}") if at_desk else [],
+        "can_build": at_desk,
     }
     return render(request, "blog/book_detail.html", context)
+
+
+@require_POST
+@needs(WRITE, EDIT)
+@writes
+def book_build(request: HttpRequest, pk: int) -> HttpResponse:
+    """Has a worker build a new edition, unless one is being built."""
+    book = get_object_or_404(Book.objects.select_for_update(no_key=True), pk=pk, state=Book.State.PUBLISHED)
+    about = f"book.{book.pk}"
+    if tasks.under_way(build_epub, about):
+        say(request, _("An edition is being built already."))
+    else:
+        tasks.enqueue(build_epub, book.pk, about=about, by=request.user.pk)
+        say(request, _("A new edition is being built."))
+    return redirect(book)
 
 
 @require_safe
@@ -59,10 +84,3 @@ def tag_detail(request: HttpRequest, slug: str) -> HttpResponse:
         raise Http404("There is no such tag.")
     page = page_of(request, Post.objects.public().filter(tags__slug=tags[0].slug))
     return render(request, "blog/tag_detail.html", {**vars(page), "tag": tags[0]})
-
-
-def _readable(request: HttpRequest, pk: int) -> Book:
-    book = get_object_or_404(Book, pk=pk)
-    if not permissions.may_read_book(request.user, book):
-        raise Http404("There is no such book.")
-    return book

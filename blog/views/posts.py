@@ -8,11 +8,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from blog import permissions
 from blog.forms import FilterForm
-from blog.models import Author, Post, Tag
+from blog.models import Author, Post, Tag, User
 from blog.paging import page_of
-from blog.state import AuthorState, TagState, author_states, post_states, tag_states
+from blog.state import AuthorState, TagState, Withdrawn, author_states, post_states, tag_states
 from blog.views.attempts import writes
 from blog.views.errors import gone
+from realtime import log
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def post_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """One post. What is not public is shown to those who may read it, what was withdrawn is gone."""
     row = get_object_or_404(Post.objects.defer("text"), pk=pk)
     if row.state == Post.State.WITHDRAWN:
-        return gone(request, row)
+        return _withdrawn(request, row)
     if not permissions.may_read(request.user, row):
         raise Http404("There is no such post.")
     context = {
@@ -68,6 +69,19 @@ def post_detail(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "blog/post_detail.html", context)
 
 
+def _withdrawn(request: HttpRequest, post: Post) -> HttpResponse:
+    """What is left of a post. Who may edit it finds the way back here."""
+    version = log.versions([f"post.{post.pk}"]).get(f"post.{post.pk}", 0)
+    may_edit = permissions.may_edit(request.user, post)
+    return gone(
+        request,
+        f"post.{post.pk}",
+        gone=Withdrawn(post.pk, post.withdrawn or post.updated, post.reason, False, version),
+        may_edit=may_edit,
+        may_restore=may_edit and permissions.may_publish(request.user),
+    )
+
+
 @require_POST
 @writes
 def post_like(request: HttpRequest, pk: int) -> HttpResponse:
@@ -75,6 +89,8 @@ def post_like(request: HttpRequest, pk: int) -> HttpResponse:
     post = get_object_or_404(Post.objects.public().defer("text"), pk=pk)
     if not request.user.is_authenticated:
         return permissions.sign_in_first(request, then=post.get_absolute_url())
+    # their own row is locked: a second click waits for the first, and no other reader does
+    User.objects.select_for_update(no_key=True).get(pk=request.user.pk)
     if post.liked_by.filter(pk=request.user.pk).exists():
         post.liked_by.remove(request.user)
     else:
