@@ -9,6 +9,7 @@ from django.utils.feedgenerator import Atom1Feed
 
 from blog.models import Post
 from blog.state import PostState, PublicationState, post_states, publication_state
+from blog.xhtml import legal
 
 LENGTH = 50  # entries; as many as the front page
 
@@ -24,10 +25,10 @@ class PostFeed(Feed):
         return publication_state()
 
     def title(self, publication: PublicationState) -> str:
-        return publication.title
+        return legal(publication.title)
 
     def subtitle(self, publication: PublicationState) -> str:
-        return publication.standfirst
+        return legal(publication.standfirst)
 
     def link(self) -> str:
         return reverse("post_list")
@@ -39,10 +40,10 @@ class PostFeed(Feed):
         return post_states(Post.objects.public().newest_first()[:LENGTH])
 
     def item_title(self, post: PostState) -> str:
-        return post.title
+        return legal(post.title)
 
     def item_description(self, post: PostState) -> str:
-        return post.body
+        return legal(post.body)
 
     def item_link(self, post: PostState) -> str:
         return post.url
@@ -54,7 +55,7 @@ class PostFeed(Feed):
         return post.updated
 
     def item_author_name(self, post: PostState) -> str:
-        return post.author.name if post.author else ""
+        return legal(post.author.name) if post.author else ""
 
     def item_categories(self, post: PostState) -> list[str]:
-        return [tag.name for tag in post.tags]
+        return [legal(tag.name) for tag in post.tags]

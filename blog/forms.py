@@ -1,7 +1,7 @@
 """What people type, checked and normalised: NFC, so that one word has one spelling; LF for lines."""
 
 import unicodedata
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -67,8 +67,8 @@ class PostForm(forms.ModelForm):
     class Meta:
         model = Post
         fields = ("title", "text", "tags_text", "book", "chapter", "pinned", "key_event", "urgent", "published_date")
-        field_classes = {"title": LineField, "text": ProseField}
-        widgets = {
+        field_classes: ClassVar = {"title": LineField, "text": ProseField}
+        widgets: ClassVar = {
             "published_date": forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         }
 
@@ -76,7 +76,8 @@ class PostForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         self.by = by
         self.fields["book"].queryset = Book.objects.filter(
-            ~Q(state=Book.State.WITHDRAWN) | Q(pk=self.instance.book_id)  # the one it is in stays, whatever became of it
+            # the one it is in stays, whatever became of it
+            ~Q(state=Book.State.WITHDRAWN) | Q(pk=self.instance.book_id)
         )
         if self.instance.pk:
             self.initial.setdefault("tags_text", tagging.as_text(self.instance.tags.all()))

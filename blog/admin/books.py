@@ -1,6 +1,6 @@
 """Authors, books with who wrote them, tags, editions."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -15,7 +15,7 @@ from blog.models.books import unicode_slug
 
 class NamedForm(forms.ModelForm):
     class Meta:
-        field_classes = {"name": LineField, "title": LineField, "contribution": LineField}
+        field_classes: ClassVar = {"name": LineField, "title": LineField, "contribution": LineField}
 
 
 class AuthorshipInline(admin.TabularInline):

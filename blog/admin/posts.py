@@ -1,7 +1,7 @@
 """Posts and their versions."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -21,8 +21,20 @@ class PostAdminForm(forms.ModelForm):
 
     class Meta:
         model = Post
-        fields = "__all__"
-        field_classes = {"title": LineField, "text": ProseField, "reason": LineField}
+        fields = (
+            "title",
+            "text",
+            "byline",
+            "state",
+            "published_date",
+            "reason",
+            "pinned",
+            "key_event",
+            "urgent",
+            "book",
+            "chapter",
+        )
+        field_classes: ClassVar = {"title": LineField, "text": ProseField, "reason": LineField}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -1,6 +1,7 @@
 """Files that people may fetch: covers, editions. What a worker learnt is for staff."""
 
 import mimetypes
+import os
 import posixpath
 from pathlib import Path
 
@@ -48,9 +49,9 @@ def media(request: HttpRequest, path: str) -> HttpResponse:
 
 def _file(normal: str) -> Path:
     try:
-        file = Path(safe_join(settings.MEDIA_ROOT, normal))
+        file = safe_join(settings.MEDIA_ROOT, normal)
     except SuspiciousFileOperation as error:
         raise Http404("There is no such file.") from error
-    if not file.is_file():
+    if not os.path.isfile(file):  # unlike Path.is_file(), false for a name that is too long to be one
         raise Http404("There is no such file.")
-    return file
+    return Path(file)

@@ -1,7 +1,5 @@
 """Signing in and out, and passwords."""
 
-from typing import Any
-
 from django.contrib import messages
 from django.contrib.auth import views
 from django.forms import Form

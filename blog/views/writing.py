@@ -2,7 +2,7 @@
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
@@ -17,14 +17,12 @@ FORM_METHODS = require_http_methods(["GET", "HEAD", "POST"])
 
 
 def _editable(request: HttpRequest, pk: int) -> Post:
-    """The post, locked when it is to be changed; 404 or 403 for those who may not."""
+    """The post, locked when it is to be changed; 403 for those who may not."""
     posts = Post.objects.select_for_update(no_key=True) if request.method == "POST" else Post.objects
     post = get_object_or_404(posts, pk=pk)
-    if permissions.may_edit(request.user, post):
-        return post
-    if permissions.may_read(request.user, post) or post.state == Post.State.WITHDRAWN:
-        raise PermissionDenied
-    raise Http404("There is no such post.")
+    if not permissions.may_edit(request.user, post):
+        raise PermissionDenied  # not 404: who comes this far follows the desk, which lists it
+    return post
 
 
 def _done(post: Post) -> str:
