@@ -1,0 +1,102 @@
+"""What browsers are sent: one bundle of each sort, hashed, compressed, kept for ever."""
+
+import re
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core.management import CommandError, call_command
+from pipeline.exceptions import CompilerError
+
+from frontend import catalogues
+from frontend.assets import EsbuildCompiler, LightningCompressor
+from frontend.management.commands import assets
+
+BUNDLES = ["js/live.js", "css/press.css"]
+
+
+@pytest.mark.parametrize("name", BUNDLES)
+def test_a_bundle_has_a_hashed_name_and_is_compressed_beforehand(name):
+    url = staticfiles_storage.url(name)
+    assert re.search(r"\.[0-9a-f]{12}\.(js|css)$", url)
+    path = Path(staticfiles_storage.path(staticfiles_storage.stored_name(name)))
+    sizes = [path.with_name(path.name + suffix).stat().st_size for suffix in ("", ".gz", ".br")]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+@pytest.mark.parametrize("name", BUNDLES)
+@pytest.mark.parametrize(("accepted", "encoding"), [("gzip, br", "br"), ("gzip", "gzip"), ("", None)])
+def test_it_is_served_as_the_browser_asks_and_may_be_kept_for_ever(client, name, accepted, encoding):
+    response = client.get(staticfiles_storage.url(name), headers={"accept-encoding": accepted})
+    assert response.status_code == 200
+    assert response.headers.get("Content-Encoding") == encoding
+    assert "immutable" in response.headers["Cache-Control"]
+    assert response.headers["Vary"] == "Accept-Encoding"
+
+
+def test_the_script_is_one_module_with_all_that_it_imports():
+    script = staticfiles_storage.open("js/live.js").read().decode()
+    assert "customElements.define" in script
+    assert "morphStyle" in script
+    assert not re.search(r"\bimport\s*[\"'{*]|\brequire\(|\beval\(|new Function\(", script)
+
+
+def test_a_module_that_cannot_be_found_fails_the_bundle(tmp_path):
+    entry = tmp_path / "lost.entry.js"
+    entry.write_text('import "./nowhere.js";')
+    compiler = EsbuildCompiler(verbose=False, storage=staticfiles_storage)
+    with pytest.raises(CompilerError, match="nowhere"):
+        compiler.compile_file(str(entry), str(tmp_path / "lost.js"))
+
+
+def test_a_module_is_compiled_again_though_only_its_import_changed(tmp_path):
+    (tmp_path / "part.js").write_text("export const word = 'old';")
+    entry, output = tmp_path / "whole.entry.js", tmp_path / "whole.js"
+    entry.write_text('import { word } from "./part.js"; document.title = word;')
+    compiler = EsbuildCompiler(verbose=False, storage=staticfiles_storage)
+    compiler.compile_file(str(entry), str(output))
+    (tmp_path / "part.js").write_text("export const word = 'new';")
+    compiler.compile_file(str(entry), str(output), outdated=False)
+    assert "new" in output.read_text()
+
+
+def test_styles_keep_their_meaning_when_they_shrink():
+    css = LightningCompressor(verbose=False).compress_css(".a { & :hover { width: calc(2vw + 1rem) } }")
+    assert ".a{& :hover{width:calc(2vw + 1rem)}}" in css.replace(";", "")
+
+
+def test_a_mistake_in_a_style_is_an_error():
+    with pytest.raises(Exception, match="Unexpected"):
+        LightningCompressor(verbose=False).compress_css("a { colour red } b {")
+
+
+def test_nothing_is_made_twice():
+    said = StringIO()
+    before = Path(staticfiles_storage.path("staticfiles.json")).stat().st_mtime_ns
+    call_command("assets", stdout=said)
+    assert said.getvalue() == ""
+    assert Path(staticfiles_storage.path("staticfiles.json")).stat().st_mtime_ns == before
+
+
+def test_a_change_of_any_source_is_seen(settings):
+    was = assets.fingerprint()
+    settings.PIPELINE = {**settings.PIPELINE, "DISABLE_WRAPPER": False}
+    assert assets.fingerprint() != was
+
+
+def test_a_translation_that_changed_is_compiled_again(tmp_path, monkeypatch):
+    po = tmp_path / "locale" / "ko" / "LC_MESSAGES" / "django.po"
+    po.parent.mkdir(parents=True)
+    po.write_text('msgid ""\nmsgstr "Language: ko\\n"\n\nmsgid "Live"\nmsgstr "실시간"\n')
+    monkeypatch.setattr(catalogues, "FRONTEND", tmp_path)
+    assert not catalogues.compiled()
+    catalogues.compile_all()
+    assert catalogues.compiled()
+    assert "실시간".encode() in po.with_suffix(".mo").read_bytes()
+
+
+def test_packages_that_cannot_be_installed_are_told_in_one_sentence(monkeypatch, tmp_path):
+    monkeypatch.setattr(assets, "npm", lambda: [str(tmp_path / "no-npm")])
+    with pytest.raises(CommandError, match="need node and npm"):
+        assets.install_packages()
