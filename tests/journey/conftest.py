@@ -1,0 +1,95 @@
+"""Whole ways: a real server, real browsers, and whoever sits at them."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from blog.models import User
+from tests.conftest import CHROMIUM_FLAGS
+from tests.consumers.conftest import Edge, database, start_edge
+
+__all__ = ["database", "start_edge"]
+
+PATIENCE = 10_000  # milliseconds for a browser to get ready on a busy machine
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """pytest-django makes the database only if some test is marked; these commit, but are not flushed."""
+    for item in items:
+        if Path(item.path).parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.django_db)
+
+
+@pytest.fixture(autouse=True)
+def _django_db_marker() -> None:
+    """In place of pytest-django's, which wraps a marked test in a transaction or flushes after it."""
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    """One browser for all journeys.
+
+    Playwright's loop runs on this thread, so Django would take every query of the tests for one
+    from a coroutine.
+    """
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=os.environ["CHROMIUM"], args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture(scope="package")
+def edge(start_edge: Callable[..., Edge]) -> Edge:
+    return start_edge()
+
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="package")
+def contexts(chromium: Browser, edge: Edge) -> Iterator[Callable[[User | None], BrowserContext]]:
+    """The browser profile of somebody, or of nobody; pages of one profile share its cache."""
+    made: dict[int | None, BrowserContext] = {}
+
+    def context(who: User | None) -> BrowserContext:
+        key = who.pk if who else None
+        if key not in made:
+            made[key] = chromium.new_context(base_url=edge.origin)
+            made[key].set_default_timeout(PATIENCE)
+            if who:
+                sign_in(made[key], who, edge.origin)
+        return made[key]
+
+    yield context
+    for each in made.values():
+        each.close()
+
+
+def sign_in(context: BrowserContext, who: User, origin: str) -> None:
+    """Without the form, which has a test of its own."""
+    client = Client()
+    client.force_login(who)
+    context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": origin}])
+
+
+@pytest.fixture
+def open_page(contexts: Callable[[User | None], BrowserContext]) -> Iterator[Open]:
+    """Opens a page for somebody or nobody, and waits until it is live."""
+    pages = []
+
+    def open_page(path: str = "/", who: User | None = None) -> Page:
+        page = contexts(who).new_page()
+        pages.append(page)
+        page.goto(path)
+        page.wait_for_selector("live-status[state=live]")
+        return page
+
+    yield open_page
+    for page in pages:
+        page.close()

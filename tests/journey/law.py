@@ -1,0 +1,51 @@
+"""The law of a live page: an old page and the events since are a fresh page."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Page, TimeoutError
+
+SECONDS = 5
+
+# What a fresh answer says of the same address, compared with the page that is open. Versions are the
+# client's own bookkeeping: an entry is not newer for a like in it.
+SAME = """async () => {
+  const read = (root) => {
+    const main = root.querySelector("main").cloneNode(true);
+    for (const each of main.querySelectorAll("[name=csrfmiddlewaretoken], live-status, script")) each.remove();
+    for (const each of main.querySelectorAll("*")) {
+      each.removeAttribute("data-live-version");
+      if (each.classList.length === 0) each.removeAttribute("class");
+    }
+    const masthead = root.querySelector(".masthead").textContent;
+    return (masthead + main.innerHTML).replace(/>\\s+/g, ">").replace(/\\s+</g, "<").replace(/\\s+/g, " ");
+  };
+  const answer = await fetch(location.href);
+  const fresh = read(new DOMParser().parseFromString(await answer.text(), "text/html"));
+  const open = read(document);
+  window.difference = [open, fresh];
+  return open === fresh;
+}"""
+
+
+@contextmanager
+def converges(*pages: Page) -> Iterator[None]:
+    """Changes made in the block show on the open pages, exactly as if they had been opened afterwards.
+
+    Each page must be changed by the block, and none is navigated.
+    """
+    before = [page.evaluate("() => { window.sameDocument = true; return document.body.innerHTML }") for page in pages]
+    yield
+    for page, was in zip(pages, before, strict=True):
+        try:
+            page.wait_for_function(SAME, timeout=SECONDS * 1000, polling=50)
+        except TimeoutError:
+            raise AssertionError(_difference(*page.evaluate("window.difference"))) from None
+        assert page.evaluate("window.sameDocument"), "the page was navigated"
+        page.wait_for_function("was => document.body.innerHTML !== was", arg=was, timeout=SECONDS * 1000)
+
+
+def _difference(open_page: str, fresh: str) -> str:
+    at = next((i for i, (a, b) in enumerate(zip(open_page, fresh, strict=False)) if a != b), min(len(open_page), len(fresh)))
+    around = slice(max(0, at - 200), at + 300)
+    return f"The open page differs from a fresh one.\nOpen:  …{open_page[around]}\nFresh: …{fresh[around]}"
