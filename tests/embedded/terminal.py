@@ -1,0 +1,162 @@
+"""A person at a terminal: runs a command, reads what it prints, presses Ctrl-C, pulls the plug."""
+
+import inspect
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+from realtime.embedded.child import die_with_parent
+
+BASE = Path(__file__).resolve().parent.parent.parent
+# What would lead a command to the servers of this very test run, or to those of whoever runs it.
+LEADING_ELSEWHERE = ("POSTGRES_URL", "DATABASE_URL", "REDIS_URL", "DATA_DIR", "SECRET_KEY", "HOST", "PUBLIC_URL")
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """The environment of somebody who has set nothing but this."""
+    ours = {name: value for name, value in os.environ.items() if name not in LEADING_ELSEWHERE}
+    return {**ours, "PORT": "0", "PYTHONUNBUFFERED": "1", **more}
+
+
+class Terminal:
+    """One command, running in a session of its own as it does in a terminal."""
+
+    def __init__(self, output: Path, *command: str | Path, **environment: str) -> None:
+        self._output = output
+        with output.open("wb") as file:
+            self.process = subprocess.Popen(
+                [str(word) for word in command],
+                env=clean_environment(**environment),
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=die_with_parent(signal.SIGKILL),
+            )
+
+    @property
+    def said(self) -> str:
+        return self._output.read_text(errors="replace")
+
+    def wait_for(self, text: str, seconds: float = 120) -> None:
+        """Wait until this was printed; a command that ends before shows what it said instead."""
+        until(lambda: text in self.said or self.process.poll() is not None, seconds)
+        assert text in self.said, self.said
+
+    def ends(self, seconds: float = 15) -> int:
+        """Wait for its end; its exit code."""
+        return self.process.wait(seconds)
+
+
+def run(*command: str | Path, **environment: str) -> tuple[int, str]:
+    """Run a command that ends by itself: its exit code and all that it printed."""
+    done = subprocess.run(
+        [str(word) for word in command],
+        env=clean_environment(**environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=300,
+    )
+    return done.returncode, done.stdout.decode(errors="replace")
+
+
+def manage(*arguments: str, base: Path = BASE, **environment: str) -> tuple[int, str]:
+    """Run one `manage.py` command to its end."""
+    return run(sys.executable, base / "manage.py", *arguments, **environment)
+
+
+class Newsroom:
+    """A DATA_DIR and the `manage.py live` that runs on it."""
+
+    def __init__(self, data_dir: Path, base: Path = BASE, **environment: str) -> None:
+        self.data_dir = data_dir
+        command = (sys.executable, base / "manage.py", "live")
+        self.terminal = Terminal(data_dir.parent / "said", *command, DATA_DIR=str(data_dir), **environment)
+
+    def ready(self) -> "Newsroom":
+        self.terminal.wait_for("Stop Press is live at")
+        return self
+
+    @property
+    def running(self) -> dict[str, str]:
+        return json.loads((self.data_dir / "run.json").read_text())
+
+    def status(self, path: str) -> int:
+        """The status with which a page answers; 0 when nobody does."""
+        try:
+            return urllib.request.urlopen(self.running["url"] + path, timeout=5).status
+        except urllib.error.HTTPError as answer:
+            return answer.code
+        except OSError:
+            return 0
+
+    def signal(self, number: signal.Signals) -> None:
+        self.terminal.process.send_signal(number)
+
+    def family(self) -> set["Process"]:
+        """Every process that it has started, and what those have started."""
+        return descendants(self.terminal.process.pid)
+
+    def child(self, word: str) -> int:
+        """The one child of the supervisor whose command line has this word."""
+        ours = self.terminal.process.pid
+        [pid] = [p.pid for p in self.family() if p.parent == ours and word in p.command]
+        return pid
+
+
+class Process:
+    """One process as /proc shows it; its start tells it from a later one of the same number."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        self.state, self.parent, self.start = fields[0], int(fields[1]), fields[19]
+        self.command = Path(f"/proc/{pid}/cmdline").read_text(errors="replace").replace("\0", " ")
+
+    @property
+    def runs(self) -> bool:
+        """Whether it still does; one that only waits to be counted by its parent does not."""
+        try:
+            now = Process(self.pid)
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        return now.start == self.start and now.state not in "ZX"
+
+
+def descendants(pid: int) -> set[Process]:
+    everybody = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                everybody.append(Process(int(entry.name)))
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # it ended while we read
+    found: set[Process] = set()
+    parents = {pid}
+    while parents:
+        children = {process for process in everybody if process.parent in parents} - found
+        found |= children
+        parents = {process.pid for process in children}
+    return found
+
+
+def left(family: set[Process]) -> list[str]:
+    """The command lines of those that still run."""
+    return [process.command for process in family if process.runs]
+
+
+def until(holds: Callable[[], bool], seconds: float = 30) -> None:
+    """Wait for a condition; one that never holds is shown in the failure."""
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            raise AssertionError(f"Not within {seconds} s: {inspect.getsource(holds).strip()}")
+        time.sleep(0.05)

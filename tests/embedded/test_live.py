@@ -1,0 +1,174 @@
+"""`manage.py live`, as somebody at a terminal meets it. One newsroom serves the whole file, in its order."""
+
+import os
+import signal
+import socket
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg2
+import pytest
+
+from tests.embedded.terminal import Newsroom, left, manage, until
+
+COUNT = "from blog.models import Post; print('posts:', Post.objects.count())"
+
+
+@pytest.fixture(scope="module")
+def newsroom(place: Path) -> Iterator[Newsroom]:
+    """Running, with the demo in it."""
+    live = Newsroom(place / "data").ready()
+    yield live
+    live.signal(signal.SIGTERM)
+    live.terminal.ends()
+
+
+@pytest.fixture
+def started_again(place: Path, newsroom: Newsroom) -> Iterator[Newsroom]:
+    """A run of its own on the same DATA_DIR, for what ends it."""
+    if newsroom.terminal.process.poll() is None:
+        newsroom.signal(signal.SIGTERM)
+        newsroom.terminal.ends()
+    live = Newsroom(place / "data").ready()
+    yield live
+    live.signal(signal.SIGKILL)
+    live.terminal.ends()
+
+
+def test_the_ready_line_says_where_who_and_how_to_stop(newsroom: Newsroom) -> None:
+    [line] = [line for line in newsroom.terminal.said.splitlines() if "is live at" in line]
+    assert newsroom.running["url"] in line
+    assert all(word in line for word in ("ada", "ben", "cleo", "stop-press", "Ctrl-C"))
+    assert newsroom.status("healthz") == 200
+    assert newsroom.status("") == 200
+
+
+def test_what_signs_and_what_leads_to_the_servers_is_for_the_owner_only(newsroom: Newsroom) -> None:
+    for name in ("secret_key", "run.json"):
+        assert stat.S_IMODE((newsroom.data_dir / name).stat().st_mode) == 0o600
+    sockets = Path(newsroom.running["sockets"])
+    assert stat.S_IMODE(sockets.stat().st_mode) == 0o700
+    assert sockets.parent == Path("/tmp")
+
+
+def test_a_second_terminal_finds_the_database(newsroom: Newsroom) -> None:
+    code, said = manage("shell", "-v", "0", "-c", COUNT, DATA_DIR=str(newsroom.data_dir))
+    assert code == 0
+    assert int(said.split("posts:")[1]) > 0
+
+
+def test_a_second_live_on_the_same_directory_is_refused(newsroom: Newsroom) -> None:
+    code, said = manage("live", DATA_DIR=str(newsroom.data_dir))
+    assert code == 1
+    assert said.strip() == (
+        f"{newsroom.data_dir} is in use by another `manage.py live` (process {newsroom.terminal.process.pid})."
+    )
+    assert newsroom.status("healthz") == 200
+
+
+@pytest.mark.parametrize("word", [" edge ", " worker ", " beat ", "valkey-server", "bin/postgres"])
+def test_a_child_that_dies_is_started_again(newsroom: Newsroom, word: str) -> None:
+    before = newsroom.child(word)
+    os.kill(before, signal.SIGKILL)
+    newsroom.terminal.wait_for("ended (SIGKILL); starting it again in", 10)
+    until(lambda: any(word in p.command and p.pid != before for p in newsroom.family()))
+    until(lambda: newsroom.status("healthz") == 200)
+
+
+def test_two_ctrl_c_stop_everything_in_ten_seconds(started_again: Newsroom) -> None:
+    family, running = started_again.family(), started_again.running
+    started_again.signal(signal.SIGINT)
+    started_again.terminal.wait_for("Stopping", 5)
+    started_again.signal(signal.SIGINT)
+    assert started_again.terminal.ends(10) == 0
+    assert left(family) == []
+    assert started_again.terminal.said.rstrip().endswith("Stopped.")
+    assert not Path(running["sockets"]).exists()
+    assert not (started_again.data_dir / "run.json").exists()
+
+
+def test_kill_9_leaves_no_process_and_the_next_start_clears_up(place: Path, started_again: Newsroom) -> None:
+    family, running = started_again.family(), started_again.running
+    started_again.signal(signal.SIGKILL)
+    until(lambda: left(family) == [], 10)
+
+    code, said = manage("shell", "-c", COUNT, DATA_DIR=str(place / "data"))
+    assert (code, said.strip().splitlines()[-1]) == (1, nothing_runs(place / "data"))
+
+    again = Newsroom(place / "data")
+    again.terminal.wait_for("PostgreSQL and Valkey ... ")
+    until(lambda: (place / "data" / "run.json").exists() and again.running != running)
+    assert not Path(running["sockets"]).exists()
+    family = again.family()
+    again.signal(signal.SIGTERM)  # while it is still starting
+    assert again.terminal.ends(10) == 0
+    assert left(family) == []
+
+
+@pytest.mark.parametrize("command", [("shell", "-c", COUNT), ("import_posts", "."), ("createsuperuser", "--noinput")])
+def test_a_command_says_so_when_nothing_runs(tmp_path: Path, command: tuple[str, ...]) -> None:
+    more = {"DJANGO_SUPERUSER_PASSWORD": "x"}
+    code, said = manage(*command, DATA_DIR=str(tmp_path), DJANGO_SUPERUSER_USERNAME="zoe", **more)
+    assert (code, said.strip().splitlines()[-1]) == (1, nothing_runs(tmp_path))
+    assert "Traceback" not in said
+
+
+@pytest.fixture
+def outside() -> Iterator[dict[str, str]]:
+    """Servers that somebody else runs: those of this test run, with a database of their own."""
+    url = urlsplit(os.environ["POSTGRES_URL"])
+    connection = psycopg2.connect(os.environ["POSTGRES_URL"])
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE DATABASE outside")
+        yield {
+            "POSTGRES_URL": urlunsplit(url._replace(path="/outside")),
+            "REDIS_URL": os.environ["REDIS_URL"].replace("db=0", "db=7"),
+        }
+        cursor.execute("DROP DATABASE outside WITH (FORCE)")
+    connection.close()
+
+
+def nothing_runs(data_dir: Path) -> str:
+    return (
+        f"Nothing is running for {data_dir}: start `python3 manage.py live` first, or set POSTGRES_URL and REDIS_URL."
+    )
+
+
+def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, said = manage("live", DATA_DIR=str(tmp_path / "data"), PORT=str(port))
+    assert (code, said.strip()) == (
+        1,
+        f"Port {port} on 127.0.0.1 is taken: stop what listens there, or set PORT.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "sentence"),
+    [
+        ("POSTGRES_URL", "postgresql://ada@127.0.0.1:1/press", "POSTGRES_URL is set, but no database answers there"),
+        ("REDIS_URL", "redis://127.0.0.1:1/0", "REDIS_URL is set, but no Redis answers there"),
+    ],
+)
+def test_an_outside_server_that_is_away_is_one_sentence(tmp_path: Path, name: str, url: str, sentence: str) -> None:
+    code, said = manage("live", DATA_DIR=str(tmp_path / "data"), **{name: url})
+    assert code == 1
+    assert said.strip().splitlines()[-1].startswith(sentence)
+    assert "Traceback" not in said
+
+
+def test_on_outside_servers_nothing_is_embedded_and_no_demo_is_made(tmp_path: Path, outside: dict[str, str]) -> None:
+    live = Newsroom(tmp_path / "data", **outside).ready()
+    try:
+        assert live.status("healthz") == 200
+        assert "ada" not in live.terminal.said
+        assert live.running["postgres_url"] == outside["POSTGRES_URL"]
+        assert {path.name for path in live.data_dir.iterdir()}.isdisjoint({"postgres", "valkey", "demo.done"})
+        assert not any("bin/postgres" in process.command for process in live.family())
+    finally:
+        live.signal(signal.SIGTERM)
+        assert live.terminal.ends() == 0
