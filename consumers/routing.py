@@ -1,7 +1,20 @@
 """Where sockets arrive."""
 
-from django.urls import path
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from django.urls import path, re_path
 
 from consumers.websocket import LiveConsumer
 
-websocket_urlpatterns = [path("live/socket", LiveConsumer.as_asgi())]
+
+async def nowhere(
+    scope: dict[str, Any],
+    receive: Callable[[], Awaitable[dict[str, Any]]],
+    send: Callable[[dict[str, Any]], Awaitable[None]],
+) -> None:
+    """Refuses the handshake (403); without it, an unknown path is an exception in the log."""
+    await send({"type": "websocket.close"})
+
+
+websocket_urlpatterns = [path("live/socket", LiveConsumer.as_asgi()), re_path("", nowhere)]

@@ -13,7 +13,9 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
+from blog.models import User
 from realtime import log
+from tests import cast
 from tests.consumers.reader import Reader, until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -38,10 +40,13 @@ class Edge:
         listening.close()
 
     def connect(self, **options: object) -> Reader:
-        """A reader who has been welcomed to the log that the tests write."""
+        """A reader who has been welcomed."""
         reader = Reader(self.url, **options)
         reader.welcome = reader.hear()
         return reader
+
+    def said_nothing_of(self, word: str) -> bool:
+        return word not in self.said.read_text()
 
     def caught_up(self) -> bool:
         with contextlib.closing(self.connect()) as reader:
@@ -99,6 +104,12 @@ def start_edge(
 @pytest.fixture(scope="package")
 def package_edge(start_edge: Callable[..., Edge]) -> Edge:
     return start_edge()
+
+
+@pytest.fixture(scope="package")
+def ada(database: None) -> User:
+    """She writes."""
+    return cast.ada()
 
 
 @pytest.fixture

@@ -18,13 +18,18 @@ class Reader:
     welcome: dict[str, Any]
 
     def __init__(self, url: str, **options: Any) -> None:
-        self._socket = connect(url, max_size=None, **options)
+        self._socket = connect(url, max_size=None, max_queue=None, **options)
 
     def say(self, type: str, **members: Any) -> None:
         self.send(json.dumps({"type": type, **members}))
 
-    def send(self, frame: str | bytes) -> None:
+    def send(self, frame: str | bytes | list[str]) -> None:
+        """A list goes out as one message in several frames."""
         self._socket.send(frame)
+
+    def send_malformed(self, payload: bytes) -> None:
+        """A text frame that is not UTF-8."""
+        self._socket.send(payload, text=True)
 
     def hear(self, seconds: float = SOON) -> dict[str, Any]:
         """The next frame, which has to be JSON text. Heartbeats are left out."""
@@ -66,6 +71,10 @@ class Reader:
 
     def close(self) -> None:
         self._socket.close()
+
+
+def offset(position: str) -> int:
+    return int(position.rpartition("-")[2])
 
 
 def until(holds: Callable[[], bool], seconds: float = SOON) -> None:
