@@ -20,7 +20,6 @@ BOOK = {
     "byline": "blog/book/byline.html",
     "name": "blog/book/name.html",
     "edition": "blog/book/edition.html",
-    "name": "blog/book/name.html",
 }
 
 
