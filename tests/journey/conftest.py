@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.db import connections
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
@@ -30,7 +31,7 @@ def _django_db_marker() -> None:
 
 
 @pytest.fixture(scope="package")
-def chromium() -> Iterator[Browser]:
+def chromium(database: None) -> Iterator[Browser]:
     """One browser for all journeys.
 
     Playwright's loop runs on this thread, so Django would take every query of the tests for one
@@ -41,6 +42,7 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=os.environ["CHROMIUM"], args=CHROMIUM_FLAGS)
         yield browser
         browser.close()
+        connections.close_all()  # those made beside a running loop are not those of afterwards
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
