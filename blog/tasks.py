@@ -6,7 +6,7 @@ from typing import Any
 from celery import shared_task
 from django.db import transaction
 
-from blog import editions
+from blog import editions, revisions
 from blog.models import Post
 from realtime.tasks import Job, progress
 
@@ -38,4 +38,5 @@ def _publish(pk: int) -> bool:
         if post is None:
             return False
         post.publish()
+        revisions.record(post, post.author)
     return True

@@ -21,5 +21,6 @@ urlpatterns = [
     path("sign-in/", people.SignIn.as_view(), name="sign_in"),
     path("sign-out/", people.SignOut.as_view(), name="sign_out"),
     path("password/", people.PasswordChange.as_view(), name="password_change"),
+    path("favicon.ico", media.favicon, name="favicon"),
     path("media/<path:path>", media.media, name="media"),
 ]

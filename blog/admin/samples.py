@@ -20,9 +20,7 @@ def columns() -> list[tuple[str, str]]:
 
 
 class ModelSampleForm(forms.ModelForm):
-    used_cols = forms.MultipleChoiceField(
-        label=_("Used columns"), choices=columns, widget=forms.CheckboxSelectMultiple
-    )
+    used_cols = forms.MultipleChoiceField(label=_("Used columns"), choices=columns, widget=forms.CheckboxSelectMultiple)
     # Counted while the form is open: only a number that somebody typed here is written.
     num_of_inference = forms.IntegerField(
         label=_("Number of inferences"), min_value=0, initial=0, show_hidden_initial=True

@@ -87,6 +87,8 @@ class Post(Announced):
             self.byline = Author.objects.filter(user=self.author).first() or Author.objects.create(
                 user=self.author, name=self.author.get_full_name() or self.author.get_username()
             )
+        if self.is_public and self.published_date is None:
+            self.published_date = timezone.now()  # lists and their pages go by it
         super().save(*args, **kwargs)
 
     def publish(self) -> None:

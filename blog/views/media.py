@@ -9,6 +9,8 @@ from django.conf import settings
 from django.core.exceptions import SuspiciousFileOperation
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.templatetags.static import static
 from django.utils._os import safe_join
 from django.utils.cache import get_conditional_response
 from django.utils.http import content_disposition_header
@@ -45,6 +47,13 @@ def media(request: HttpRequest, path: str) -> HttpResponse:
     stat = file.stat()
     response["ETag"] = etag = f'"{stat.st_mtime_ns:x}-{stat.st_size:x}"'
     return get_conditional_response(request, etag=etag, response=response) or response
+
+
+@require_safe
+@transaction.non_atomic_requests
+def favicon(request: HttpRequest) -> HttpResponse:
+    """For whatever asks for it here without reading a page: the admin, feed readers."""
+    return redirect(static("img/press.svg"))
 
 
 def _file(normal: str) -> Path:

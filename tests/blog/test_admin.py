@@ -17,9 +17,7 @@ from tests.tail import told
 
 pytestmark = pytest.mark.django_db
 
-NO_ROWS = {
-    f"{prefix}-{name}_FORMS": "0" for prefix in ("authorship_set", "editions") for name in ("TOTAL", "INITIAL")
-}
+NO_ROWS = {f"{prefix}-{name}_FORMS": "0" for prefix in ("authorship_set", "editions") for name in ("TOTAL", "INITIAL")}
 
 
 @pytest.fixture
@@ -154,6 +152,15 @@ def test_staff_without_the_right_to_publish_cannot_do_it_here(dan: User, ada: Us
     assert browser.post(address(Post, "change", hers.pk), the_form(hers, title="Mine")).status_code == 403
 
 
+def test_an_action_leaves_alone_what_the_person_may_not_edit(ada: User, ben: User, browser_of) -> None:
+    User.objects.filter(pk=ada.pk).update(is_staff=True)
+    hers, his = a_post(ada), a_post(ben)
+    sent = {"action": "withdraw_selected", "_selected_action": [hers.pk, his.pk]}
+    response = browser_of(ada).post(address(Post, "changelist"), sent, follow=True)
+    assert [str(message) for message in response.context["messages"]] == ["1 post was withdrawn."]
+    assert list(Post.objects.public()) == [his]
+
+
 def test_posts_can_be_purged_with_their_versions(ada: User, desk: Client) -> None:
     post = a_post(ada)
     post.revisions.create(title="T", text="x", by=ada)
@@ -253,11 +260,20 @@ def test_inferences_counted_while_the_form_is_open_are_not_lost(desk: Client) ->
 
 
 def test_accounts_are_made_but_rights_are_for_superusers_to_give(ada: User, ben: User, desk: Client) -> None:
-    sent = {"username": "eve", "usable_password": "true", "password1": "the tide is out", "password2": "the tide is out"}
+    sent = {
+        "username": "eve",
+        "usable_password": "true",
+        "password1": "the tide is out",
+        "password2": "the tide is out",
+    }
     assert desk.post(address(User, "add"), sent).status_code == 302
     eve = User.objects.get(username="eve")
     row = {"username": "eve", "email": "eve@news.example", "date_joined_0": "2026-11-20", "date_joined_1": "00:00"}
-    wanted = {"is_staff": "on", "is_superuser": "on", "user_permissions": list(ben.user_permissions.values_list("pk", flat=True))}
+    wanted = {
+        "is_staff": "on",
+        "is_superuser": "on",
+        "user_permissions": list(ben.user_permissions.values_list("pk", flat=True)),
+    }
     assert desk.post(address(eve, "change", eve.pk), row | wanted).status_code == 302
     eve.refresh_from_db()
     assert (eve.email, eve.is_staff, eve.is_superuser, eve.user_permissions.count()) == (

@@ -93,3 +93,7 @@ def test_a_file_that_has_not_changed_is_not_sent_again(client: Client, files: Pa
 
 def test_files_are_only_fetched(client: Client, files: Path) -> None:
     assert client.post("/media/covers/pier.png").status_code == 405
+
+
+def test_who_asks_for_an_icon_without_reading_a_page_finds_it(client: Client) -> None:
+    assert client.get("/favicon.ico")["Location"].startswith("/static/img/press.")

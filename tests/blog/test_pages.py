@@ -26,6 +26,12 @@ def test_the_front_page_shows_what_is_public_newest_first(client: Client, ada: U
     assert titles(client, "/") == ["Post 3", "Post 2", "Post 1"]
 
 
+def test_what_is_published_without_a_date_is_dated_then(client: Client, ada: User) -> None:
+    a_post(ada, published_date=NOON + timedelta(days=1000))
+    a_post(ada, "Now", published_date=None)
+    assert titles(client, "/") == ["The pier holds", "Now"]
+
+
 def test_an_empty_publication_has_a_front_page(client: Client, db: None) -> None:
     response = client.get("/")
     assert (response.status_code, response.context["total"], response.context["older"]) == (200, 0, "")

@@ -10,6 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from blog.models import Author, Book, Post, Tag, User
+from blog.tasks import publish_due
 from tests.cast import NOON, a_post
 from tests.tail import told
 
@@ -263,6 +264,14 @@ def test_a_new_account_gets_a_byline_with_its_first_post(ada: User, browser_of) 
     for title in ("One", "Two"):
         browser_of(ada).post("/post/new/", {"title": title, "text": "words"})
     assert Author.objects.get().user == ada
+
+
+def test_a_post_that_falls_due_is_published_at_its_time_with_its_version(ada: User) -> None:
+    due = a_post(ada, state="scheduled", published_date=timezone.now() - timedelta(seconds=1))
+    a_post(ada, state="scheduled", published_date=timezone.now() + timedelta(hours=1))
+    assert publish_due() == 1
+    assert list(Post.objects.public()) == [due]
+    assert due.revisions.get().by == ada
 
 
 @pytest.mark.django_db(transaction=True)
