@@ -55,5 +55,5 @@ class ProgressInTransaction(RealtimeError):
 
     code = "progress-in-transaction"
 
-    def __init__(self) -> None:
-        super().__init__("Progress was reported inside a transaction; report it between the task's transactions.")
+    def __init__(self, detail: str = "Report progress between the transactions of a task, never inside one.") -> None:
+        super().__init__(detail)  # made again from its own words when Celery carries it to another process

@@ -81,9 +81,11 @@ class Job(CeleryTask):
     def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
         redelivered = bool((self.request.delivery_info or {}).get("redelivered"))
         with transaction.atomic():
-            if not claim(task_id, redelivered=redelivered):
-                raise Ignore("Another delivery of this job did it, or is doing it.")
-            self.update_state(state=State.STARTED, meta={"hostname": self.request.hostname})
+            ours = claim(task_id, redelivered=redelivered)
+            if ours:
+                self.update_state(state=State.STARTED, meta={"hostname": self.request.hostname})
+        if not ours:  # outside: what the claim may have said of the job stays said
+            raise Ignore("Another delivery of this job did it, or is doing it.")
 
     def retry(self, *args: Any, max_retries: int | None = None, **kwargs: Any) -> Any:
         """As Celery's; the row says so before the message is sent, or a quick second run would be told first."""
@@ -125,11 +127,15 @@ def _send(name: str, args: list[Any], kwargs: dict[str, Any], task_id: str) -> N
 
 def lock(task_id: str) -> Task | None:
     """The row of a Celery task under its lock, None where it has none: most periodic tasks."""
+    return Task.objects.select_for_update().filter(pk=_key(task_id)).first()
+
+
+def _key(task_id: str) -> UUID | None:
+    """The row's key, None where somebody gave a Celery task another sort of id."""
     try:
-        key = UUID(task_id)
+        return UUID(task_id)
     except ValueError:
         return None
-    return Task.objects.select_for_update().filter(pk=key).first()
 
 
 def claim(task_id: str, *, redelivered: bool = False) -> bool:
@@ -228,8 +234,7 @@ def progress(percent: int, step: str) -> None:
         return
     if in_transaction():
         raise ProgressInTransaction
-    with transaction.atomic():
-        current_task.update_state(state=State.PROGRESS, meta={"percent": percent, "step": step})
-        row = lock(current_task.request.id)
-        if row is not None and row.state != State.PROGRESS:
-            raise Ignore(f"The job is {row.state}.")
+    current_task.update_state(state=State.PROGRESS, meta={"percent": percent, "step": step})
+    key = _key(current_task.request.id)
+    if Task.objects.filter(pk=key).exclude(state=State.PROGRESS).exists():
+        raise Ignore("The job is no longer this run's.")
