@@ -54,9 +54,7 @@ def build(book_id: int, told: Told) -> Made:
 
 
 def _chapters(book_id: int) -> "QuerySet[Post]":
-    return (
-        Post.objects.public().filter(book=book_id).order_by(F("chapter").asc(nulls_last=True), "published_date", "pk")
-    )
+    return Post.objects.public().filter(book=book_id).order_by(F("chapter").asc(nulls_last=True), "pk")
 
 
 def _last_number(book_id: int) -> int:

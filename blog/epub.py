@@ -181,8 +181,10 @@ def address(href: str, files: Mapping[str, str], site: str) -> str | None:
     """Where a link of a post leads in the book: to a chapter, out into the web, or (None) nowhere."""
     try:
         parts = urlsplit(urljoin(f"{site}/", href.strip()))
-        host, _port = parts.hostname or "", parts.port  # raises where it is none
-    except ValueError:
+        host, port = parts.hostname or "", parts.port
+        if not host.isascii():
+            parts = parts._replace(netloc=host.encode("idna").decode() + (f":{port}" if port else ""))
+    except ValueError:  # also UnicodeError: no such host can be
         return None
     if parts.netloc == urlsplit(site).netloc and parts.path in files:
         return files[parts.path]
