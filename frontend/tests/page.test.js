@@ -87,7 +87,7 @@ test("a full list lets its last item go, and the older page begins there", async
   const page = await open(feed([{ id: 2 }, { id: 1 }], 'data-live-limit="2" data-live-more="false"') + older);
   page.apply([event("post.3", { entry: entry({ id: 3 }) })]);
   assert.deepEqual(ids(), ["post-3", "post-2"]);
-  assert.equal(seen("a[data-live-older]").getAttribute("href"), "?tag=x&older=002-2");
+  assert.equal(seen("a[data-live-older]").getAttribute("href"), "/?tag=x&older=002-2");
   assert.equal(seen("a[data-live-older]").hidden, false);
   assert.equal(seen("section").getAttribute("data-live-more"), "true");
 });

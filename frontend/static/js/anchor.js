@@ -8,15 +8,19 @@
 export class Anchor {
   static EYE = 0.3; // of the window's height
 
+  // px; browsers scroll by whole device pixels, and what five posts in a row leave over adds up
+  #owed = 0;
+
   /** @param {() => void} change */
   keep(change) {
-    const before = this.#path().map((element) => ({ element, top: element.getBoundingClientRect().top }));
+    const before = this.#path().map((element) => ({ element, top: top(element) - this.#owed }));
     change();
     // the change may have taken the innermost away; what was around it is still a good measure
     const anchor = before.find(({ element }) => element.isConnected);
-    if (!anchor) return;
-    const moved = anchor.element.getBoundingClientRect().top - anchor.top;
+    const moved = anchor ? top(anchor.element) - anchor.top : 0;
     if (moved !== 0) scrollBy({ top: moved, behavior: "instant" });
+    const left = anchor ? top(anchor.element) - anchor.top : 0;
+    this.#owed = Math.abs(left) < 1 ? left : 0;
   }
 
   /** @returns {Element[]} the anchor, then what is around it */
@@ -29,12 +33,17 @@ export class Anchor {
 
   #underTheEye() {
     const first = [...document.querySelectorAll("[data-live-list] > :first-child")];
-    if (first.some((item) => crosses(item) && item.getBoundingClientRect().top >= 0)) return undefined;
+    if (first.some((item) => crosses(item) && top(item) >= 0)) return undefined;
     /** @type {Element | undefined} */
     let innermost = document.querySelector("main") ?? undefined;
     for (let next = innermost; next; next = [...next.children].find(crosses)) innermost = next;
     return innermost;
   }
+}
+
+/** @param {Element} element */
+function top(element) {
+  return element.getBoundingClientRect().top;
 }
 
 function focused() {

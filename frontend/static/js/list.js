@@ -109,7 +109,7 @@ export class List {
       const url = new URL(link.getAttribute("href") ?? "", location.href);
       url.searchParams.delete("newer");
       url.searchParams.set("older", place);
-      link.setAttribute("href", url.pathname === location.pathname ? url.search : url.pathname + url.search);
+      link.setAttribute("href", url.pathname + url.search);
       link.removeAttribute("hidden");
     }
   }

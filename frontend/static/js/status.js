@@ -32,9 +32,8 @@ export class LiveStatus extends HTMLElement {
   updated(time) {
     const shown = this.querySelector("time");
     if (!shown) return;
-    const clock = time.toLocaleTimeString(document.documentElement.lang, { timeZoneName: "short" });
     shown.dateTime = time.toISOString();
-    shown.textContent = (this.getAttribute("data-word-updated") ?? "{time}").replace("{time}", clock);
+    shown.textContent = (this.getAttribute("data-word-updated") ?? "{time}").replace("{time}", clock(time));
   }
 
   get #troubled() {
@@ -54,4 +53,12 @@ export class LiveStatus extends HTMLElement {
     const label = this.querySelector("[role=status]");
     if (label && label.textContent !== words) label.textContent = words;
   }
+}
+
+/** @param {Date} time as `15:04:09 KST`, in the reader's zone */
+function clock(time) {
+  const language = document.documentElement.lang;
+  const hour = time.toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+  const zone = new Intl.DateTimeFormat(language, { timeZoneName: "short" }).formatToParts(time);
+  return `${hour} ${zone.find(({ type }) => type === "timeZoneName")?.value ?? ""}`.trim();
 }
