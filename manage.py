@@ -28,9 +28,9 @@ PYTHON = VENV / "bin" / "python"
 TAIL = 25  # lines of an installer's output that are shown when it fails
 
 
-def locks() -> list[Path]:
+def locks(command: str) -> list[Path]:
     """The locks that this command needs: tests need the tools of the tests as well."""
-    names = ["requirements.lock"] + (["requirements-dev.lock"] if sys.argv[1:2] == ["test"] else [])
+    names = ["requirements.lock"] + (["requirements-dev.lock"] if command == "test" else [])
     return [BASE / name for name in names]
 
 
@@ -94,15 +94,15 @@ def install(lock: Path) -> None:
     step(f"Installing {count} packages of {lock.name}", [*pip, "--require-hashes", "-r", lock])
 
 
-def prepare() -> None:
+def prepare(wanted: list[Path]) -> None:
     """Bring `.venv` up to the locks. One at a time: two terminals may start at once."""
     door = os.open(BASE, os.O_RDONLY)
     fcntl.flock(door, fcntl.LOCK_EX)
-    missing = [lock for lock in locks() if not installed(lock)]
+    missing = [lock for lock in wanted if not installed(lock)]
     if missing and not _same_python():
         make_venv()
         (VENV / "python.made").write_text(sys.version)
-        missing = locks()
+        missing = wanted
     for lock in missing:
         file, said = stamp(lock)
         file.unlink(missing_ok=True)
@@ -117,18 +117,26 @@ def _same_python() -> bool:
     return PYTHON.exists() and made.exists() and made.read_text() == sys.version
 
 
-def enter() -> None:
-    """Run this same command inside `.venv`; comes back only when we are there, or are complete as we are."""
-    if all(complete(lock) for lock in locks()):
-        return
-    if not all(installed(lock) for lock in locks()):
-        if os.access(BASE, os.W_OK):
-            prepare()
-        else:
+def interpreter(command: str) -> Path:
+    """The Python that has what a command needs: this one when it is complete, else `.venv`'s."""
+    wanted = locks(command)
+    if all(complete(lock) for lock in wanted):
+        return Path(sys.executable)
+    if not all(installed(lock) for lock in wanted):
+        if not os.access(BASE, os.W_OK):
             sys.exit(f"Packages are missing, and {BASE} cannot be written to make .venv there.")
-    if Path(sys.prefix) == VENV:
-        sys.exit(f"{VENV} is not what the lock says although it was installed: remove it and run this again.")
-    os.execv(PYTHON, [str(PYTHON), str(BASE / "manage.py"), *sys.argv[1:]])
+        prepare(wanted)
+    return PYTHON
+
+
+def enter() -> None:
+    """Come back when this Python has everything, or start again in the one that has."""
+    command = sys.argv[1] if len(sys.argv) > 1 else ""
+    python = interpreter(command)
+    if Path(sys.prefix) != VENV and python == PYTHON:
+        os.execv(python, [str(python), str(BASE / "manage.py"), *sys.argv[1:]])
+    if not all(complete(lock) for lock in locks(command)):
+        sys.exit(f"{VENV} lacks what the lock says was installed there: remove it and run this again.")
 
 
 def django() -> None:

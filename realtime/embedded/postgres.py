@@ -51,19 +51,13 @@ class Postgres:
         shutil.rmtree(making, ignore_errors=True)
         making.mkdir()
         self.account.own(making)
-        done = subprocess.run(
-            [self.programs.initdb, "-D", making, "-U", NAME, "--auth=trust", "--encoding=UTF8"]
-            + ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
-            + ([] if self.durable else ["--no-sync"]),
-            env=self._env(),
-            cwd="/",
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            **self.account.popen(),
-            start_new_session=True,
-        )
+        command = [str(self.programs.initdb), "-D", str(making), "-U", NAME, "--auth=trust", "--encoding=UTF8"]
+        command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
+        command += [] if self.durable else ["--no-sync"]
+        with self.log.open("wb") as log:
+            arguments = self.account.popen() | {"start_new_session": True}
+            done = subprocess.run(command, env=self._env(), cwd="/", stdout=log, stderr=log, **arguments)
         if done.returncode:
-            self.log.write_bytes(done.stdout)
             raise Failed(f"PostgreSQL could not make its cluster in {self.home}; {self.log} says why.")
         making.rename(self.data)
 
