@@ -17,4 +17,4 @@ async def nowhere(
     await send({"type": "websocket.close"})
 
 
-websocket_urlpatterns = [path("live/socket", LiveConsumer.as_asgi()), re_path("", nowhere)]
+websocket_urlpatterns = [path("live/socket", LiveConsumer.as_asgi()), re_path("", nowhere)]  # type: ignore[arg-type]

@@ -77,10 +77,10 @@ class Tail:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends the thread, after the look it is in."""
+        """Ends the thread after the look it is in; one that hangs in the database is a daemon and left alone."""
         self._stopping = True
         self._wake.set()
-        self._thread.join(timeout=3)
+        self._thread.join(timeout=1)
 
     def heard(self) -> None:
         """The bell rang. From any thread."""

@@ -53,8 +53,12 @@ class Edge:
             return reader.pong() == str(log.position())
 
     def stop(self) -> int:
+        """Asks it to end; its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=15)
+        try:
+            return self.process.wait(timeout=10)
+        finally:
+            self.process.kill()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -97,8 +101,10 @@ def start_edge(
 
     yield start
     for edge in edges:
-        if edge.process.poll() is None:
-            edge.stop()
+        edge.process.send_signal(signal.SIGTERM)
+    with contextlib.ExitStack() as ended:
+        for edge in edges:
+            ended.callback(edge.stop)
 
 
 @pytest.fixture(scope="package")

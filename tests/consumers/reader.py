@@ -18,7 +18,9 @@ class Reader:
     welcome: dict[str, Any]
 
     def __init__(self, url: str, **options: Any) -> None:
-        self._socket = connect(url, max_size=None, max_queue=None, **options)
+        # without a limit of its own, so that it closes at once whatever it has not read
+        self._socket = connect(url, **{"max_size": None, "max_queue": None, **options})
+        self.heard = 0
 
     def say(self, type: str, **members: Any) -> None:
         self.send(json.dumps({"type": type, **members}))
@@ -66,6 +68,7 @@ class Reader:
         try:
             while True:
                 self._socket.recv(timeout=SOON)
+                self.heard += 1
         except ConnectionClosed as closed:
             return (closed.rcvd.code, closed.rcvd.reason) if closed.rcvd else (None, "")
 

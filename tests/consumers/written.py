@@ -10,17 +10,9 @@ from realtime.bell import bell
 
 
 def write(*events: tuple[str, Sequence[str], Sequence[str]], text: str = "tide", ring: bool = True) -> None:
-    """Commits tag events of these (key, topics, left) in one transaction, and rings, unless the bell is to be missed."""
-    rows = [
-        (
-            "tag.updated",
-            key,
-            list(topics),
-            list(left),
-            json.dumps({"slug": key, "name": text, "url": "/", "version": 1}),
-        )
-        for key, topics, left in events
-    ]
+    """Commits tag events of these (key, topics, left) at once; rings, unless the bell is to be missed."""
+    data = json.dumps({"slug": "tide", "name": text, "url": "/", "version": 1})
+    rows = [("tag.updated", key, list(topics), list(left), data) for key, topics, left in events]
     with transaction.atomic(), connection.cursor() as cursor:
         execute_values(
             cursor.cursor,

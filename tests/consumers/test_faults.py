@@ -1,0 +1,165 @@
+"""What breaks under the edge, and that readers hardly notice."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from django.db import connection, transaction
+
+from realtime.embedded import account, programs
+from realtime.embedded.valkey import Valkey
+from tests.consumers.conftest import Edge
+from tests.consumers.reader import Reader, until
+from tests.consumers.written import write
+
+SOON = 1.5  # seconds from commit to reader, whatever happens to the bell or the connection
+
+
+@pytest.fixture
+def valkey() -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """A Valkey of its own, to be killed."""
+    with tempfile.TemporaryDirectory(prefix="stop-press-", dir="/tmp") as directory:
+        who, place = account.current(), Path(directory)
+        who.own(place)
+        server = Valkey(programs.find(who), who, place, place, place.parent / f"{place.name}.log", durable=False)
+        server.create()
+        process = server.child().spawn()
+        until(server.ready)
+        yield server.url, process
+        process.kill()
+        process.wait()
+
+
+def test_valkey_killed(start_edge: Callable[..., Edge], valkey):
+    url, process = valkey
+    edge = start_edge(REDIS_URL=url)
+    with closing(edge.connect()) as cleo:
+        cleo.subscribe("site")
+        write(("tag.before", ["site"], []))
+        assert cleo.hear(SOON)["key"] == "tag.before"
+        process.kill()
+        process.wait()
+        for number in range(3):
+            write((f"tag.{number}", ["site"], []))
+            assert cleo.hear(SOON)["key"] == f"tag.{number}"
+        started = time.monotonic()
+        write(("tag.fast", ["site"], []))
+        assert cleo.hear()["key"] == "tag.fast"
+        assert time.monotonic() - started < 0.9, "in doubt it looks more often than every second"
+    assert edge.said_nothing_of("ERROR   consumers")
+    assert edge.said_nothing_of("Exception inside application")
+    assert edge.stop() == 0
+
+
+def test_its_connection_to_the_database_killed(edge: Edge, cleo: Reader):
+    cleo.subscribe("site")
+    for number in range(3):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                " WHERE application_name = 'stop-press-log' AND datname = current_database()"
+            )
+            assert cursor.fetchone()[0] >= 1
+        write((f"tag.{number}", ["site"], []))
+        assert cleo.hear(SOON)["key"] == f"tag.{number}"
+
+
+def test_a_suspended_process_looks_again(edge: Edge, cleo: Reader):
+    cleo.subscribe("site")
+    edge.process.send_signal(signal.SIGSTOP)
+    try:
+        write(*[(f"tag.{number}", ["site"], []) for number in range(1500)])
+    finally:
+        edge.process.send_signal(signal.SIGCONT)
+    assert [event["key"] for event in cleo.events(1500)] == [f"tag.{number}" for number in range(1500)]
+
+
+def test_a_reader_who_does_not_read_is_let_go_and_delays_nobody(edge: Edge, cleo: Reader):
+    with closing(edge.connect(max_queue=1)) as stuck:
+        for reader in (cleo, stuck):
+            reader.subscribe("site")
+        descriptors = len(os.listdir(f"/proc/{edge.process.pid}/fd"))
+        for number in range(30):
+            write((f"tag.{number}", ["site"], []), text="high tide " * 50_000)
+            assert cleo.hear()["key"] == f"tag.{number}"
+        until(lambda: len(os.listdir(f"/proc/{edge.process.pid}/fd")) < descriptors)
+
+
+class TestSigterm:
+    def test_readers_are_told_and_requests_finish(self, start_edge: Callable[..., Edge]):
+        edge = start_edge()
+        answers: list[int] = []
+
+        with closing(edge.connect()) as cleo:
+            cleo.subscribe("front")
+            page = threading.Thread(target=ask, args=(edge.origin, answers))
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("LOCK TABLE realtime_log IN ACCESS EXCLUSIVE MODE")  # a page waits for it
+                page.start()
+                until(lambda: is_waited_for(cursor))
+                edge.process.send_signal(signal.SIGTERM)
+                assert cleo.hear() == {"type": "leaving", "reconnect_in": [0, 8000]}
+                assert cleo.end() == (4012, "The server is restarting; come back and resume.")
+            page.join(10)
+        assert answers == [200]
+        assert edge.process.wait(10) == 0
+        assert edge.said_nothing_of("Traceback")
+
+    def test_a_request_that_never_ends_does_not_keep_the_process(self, start_edge: Callable[..., Edge]):
+        edge = start_edge()
+        page = threading.Thread(target=ask_in_vain, args=(edge.origin,))
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE realtime_log IN ACCESS EXCLUSIVE MODE")
+            page.start()
+            until(lambda: is_waited_for(cursor))
+            assert edge.stop() == 0
+        page.join(10)
+
+    def test_new_ones_are_not_accepted(self, start_edge: Callable[..., Edge]):
+        edge = start_edge()
+        assert edge.stop() == 0
+        with pytest.raises(ConnectionRefusedError):
+            edge.connect()
+
+
+def ask(origin: str, answers: list[int]) -> None:
+    with urllib.request.urlopen(origin + "/live/ticket") as answer:
+        answers.append(answer.status)
+
+
+def ask_in_vain(origin: str) -> None:
+    with contextlib.suppress(OSError):
+        ask(origin, [])
+
+
+def is_waited_for(cursor) -> bool:
+    """Whether some page reads the log's position; the tail, which locks its row, does not count."""
+    cursor.execute(
+        "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessShareLock'"
+        " AND relation = 'realtime_log'::regclass"
+    )
+    return cursor.fetchone()[0] > 0
+
+
+def test_a_taken_port_is_one_sentence(edge: Edge, child_environment: dict[str, str]):
+    ended = subprocess.run(
+        [sys.executable, "manage.py", "edge", "--port", str(edge.port)],
+        env=child_environment,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    assert str(edge.port) in ended.stderr

@@ -1,0 +1,152 @@
+"""The hub and its ring, without a server around them."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from consumers.frames import HEARTBEAT, Entry
+from consumers.hub import Hub
+from consumers.outlet import Burst, framed
+from consumers.recovery import compact
+from consumers.ring import Ring
+from consumers.subscription import Subscription
+from consumers.tail import Anew, News
+from realtime.log import Event
+
+
+class Page:
+    """An outlet that remembers."""
+
+    def __init__(self) -> None:
+        self.frames: list[dict] = []
+        self.cuts = 0
+
+    def write(self, burst: Burst) -> None:
+        self.frames += [msgspec.json.decode(text) for text in burst.texts]
+
+    async def drained(self) -> None:
+        pass
+
+    def cut(self) -> None:
+        self.cuts += 1
+
+
+def entry(
+    offset: int, *topics: str, key: str = "tag.t", kind: str = "tag.updated", left: tuple[str, ...] = ()
+) -> Entry:
+    data = b'{"slug":"t","name":"Tide","url":"/t/","version":2}'
+    return Entry(Event(offset, kind, key, topics, (), datetime(2026, 11, 20, tzinfo=UTC), data), "k3f9ab")
+
+
+@pytest.fixture
+def hub() -> Hub:
+    hub = Hub()
+    hub._ready = asyncio.Event()
+    hub._arrived(Anew("k3f9ab", 0, 0, 0, "start"))
+    return hub
+
+
+def a_reader(hub: Hub) -> tuple[Subscription, Page]:
+    page = Page()
+    subscription = Subscription(hub, page)
+    subscription.open()
+    return subscription, page
+
+
+async def test_readers_of_the_same_get_the_same_bytes(hub: Hub):
+    readers = [a_reader(hub) for _ in range(3)]
+    for subscription, _ in readers:
+        await subscription.follow(["site"], [], None)
+    bursts = []
+    for _, page in readers:
+        page.write = bursts.append
+    hub._arrived(News([entry(1, "site"), entry(2, "front"), entry(3, "site")], 0))
+    assert len(bursts) == 3
+    assert len(set(map(id, bursts))) == 1
+    assert len(bursts[0].texts) == 2
+
+
+async def test_a_position_is_never_ahead_of_what_was_sent(hub: Hub, monkeypatch: pytest.MonkeyPatch):
+    """More readers than one slice: those of the next slice have not been served when they ask."""
+    monkeypatch.setattr("consumers.hub.SLICE", 1)
+    readers = [a_reader(hub) for _ in range(3)]
+    for subscription, _ in readers:
+        await subscription.follow(["site"], [], None)
+    hub._arrived(News([entry(1, "site")], 0))
+    waiting = [(subscription, page) for subscription, page in readers if len(page.frames) == 1]
+    assert len(waiting) == 2
+    for subscription, page in waiting:
+        assert subscription.position.offset == 1
+        assert page.frames[-1]["position"] == "k3f9ab-1"
+
+
+async def test_one_broken_reader_harms_no_other(hub: Hub):
+    (bad, bad_page), (good, good_page) = a_reader(hub), a_reader(hub)
+    for subscription in (bad, good):
+        await subscription.follow(["site"], [], None)
+
+    def fail(burst: Burst) -> None:
+        raise RuntimeError("broken")
+
+    bad_page.write = fail
+    hub._arrived(News([entry(1, "site")], 0))
+    assert good_page.frames[-1]["type"] == "event"
+    assert bad_page.cuts == 1
+    assert hub.sockets == 1
+
+
+async def test_silence_is_broken_by_a_heartbeat(hub: Hub):
+    _, page = a_reader(hub)
+    hub._tick()
+    assert page.frames == []
+    for subscription in hub._readers:
+        subscription.spoke -= HEARTBEAT - 1
+    hub._tick()
+    assert page.frames == [{"type": "heartbeat", "position": "k3f9ab-0"}]
+    hub._timer.cancel()
+
+
+async def test_who_left_is_forgotten(hub: Hub):
+    subscription, _ = a_reader(hub)
+    await subscription.follow(["site", "front"], [], None)
+    subscription.close()
+    subscription.close()
+    assert (hub.sockets, hub._topics, dict(hub._variants)) == (0, {}, {})
+
+
+class TestRing:
+    def test_it_holds_what_came_after_its_floor(self):
+        ring = Ring(3, rows=2)
+        for offset in (4, 5, 6):
+            ring.append(entry(offset, "site"))
+        assert (ring.floor, [each.offset for each in ring.after(4)]) == (4, [5, 6])
+        assert ring.after(6) == []
+
+    def test_it_is_bounded_in_bytes_too(self):
+        ring = Ring(0, size=entry(1, "site").size * 2)
+        for offset in (1, 2, 3):
+            ring.append(entry(offset, "site"))
+        assert (len(ring), ring.floor) == (2, 1)
+
+    def test_a_withdrawal_takes_the_text_of_what_came_before(self):
+        ring = Ring(0)
+        other, before = entry(1, "site", key="tag.u"), entry(2, "site")
+        for each in (other, before, entry(3, "site", kind="tag.withdrawn"), after := entry(4, "site")):
+            ring.append(each)
+        texts = [b"Tide" in each.event.data for each in (other, before, after)]
+        assert texts == [True, False, True]
+
+
+def test_compaction_keeps_the_newest_of_each_in_order():
+    events = [entry(1, "a", key="x"), entry(2, "a", key="y"), entry(3, "a", key="x")]
+    assert [each.entry.offset for each in compact(events)] == [2, 3]
+
+
+@pytest.mark.parametrize("size", [0, 125, 126, 65535, 65536])
+def test_frames_say_how_long_they_are(size: int):
+    frame = framed(b"x" * size)
+    header = 2 if size < 126 else 4 if size < 65536 else 10
+    assert len(frame) == header + size
+    assert int.from_bytes(frame[2:header] or frame[1:2], "big") == size
