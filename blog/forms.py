@@ -19,7 +19,7 @@ class LineField(forms.CharField):
 
     def to_python(self, value: Any) -> str:
         # before the length is checked: a decomposed syllable counts as three characters
-        return " ".join(unicodedata.normalize("NFC", super().to_python(value)).split())
+        return " ".join(unicodedata.normalize("NFC", super().to_python(value) or "").split())
 
 
 class ProseField(forms.CharField):
@@ -29,7 +29,7 @@ class ProseField(forms.CharField):
         super().__init__(**{**kwargs, "strip": False})
 
     def to_python(self, value: Any) -> str:
-        text = unicodedata.normalize("NFC", super().to_python(value))
+        text = unicodedata.normalize("NFC", super().to_python(value) or "")
         lines = text.replace("\r\n", "\n").replace("\r", "\n")
         return lines.strip("\n") if lines.strip() else ""
 
@@ -75,7 +75,9 @@ class PostForm(forms.ModelForm):
     def __init__(self, *args: Any, by: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.by = by
-        self.fields["book"].queryset = Book.objects.filter(
+        books = self.fields["book"]
+        assert isinstance(books, forms.ModelChoiceField)
+        books.queryset = Book.objects.filter(
             # the one it is in stays, whatever became of it
             ~Q(state=Book.State.WITHDRAWN) | Q(pk=self.instance.book_id)
         )

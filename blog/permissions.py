@@ -72,6 +72,13 @@ def needs(*wanted: str) -> Callable[[View], View]:
     return guard
 
 
+def account(request: HttpRequest) -> User:
+    """Who sent the request, where somebody must have signed in to come this far."""
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
+
+
 def sign_in_first(request: HttpRequest, then: str = "") -> HttpResponse:
     """To the sign-in, and from there to `then`, or back to this page."""
     return redirect_to_login(then or request.get_full_path(), reverse("sign_in"))

@@ -87,7 +87,7 @@ class PostAdmin(admin.ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Post, form: forms.ModelForm, change: bool) -> None:
         """Dates what becomes public or is withdrawn here, as the pages do."""
         if not change:
-            obj.author = request.user
+            obj.author = permissions.account(request)
         if obj.state == Post.State.PUBLISHED:
             obj.publish()
         elif obj.state == Post.State.WITHDRAWN and obj.withdrawn is None:
@@ -98,7 +98,7 @@ class PostAdmin(admin.ModelAdmin):
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         form.instance.tags.set(tagging.tags_named(form.cleaned_data["tags_text"]))
-        revisions.record(form.instance, request.user)
+        revisions.record(form.instance, permissions.account(request))
 
     @admin.action(description=_("Publish selected posts"), permissions=["publish"])
     @transaction.atomic
@@ -107,7 +107,7 @@ class PostAdmin(admin.ModelAdmin):
             if post.published_date and post.published_date > timezone.now():
                 post.published_date = None
             post.publish()
-            revisions.record(post, request.user)
+            revisions.record(post, permissions.account(request))
 
         count = self._each(request, queryset.exclude(state=Post.State.PUBLISHED), publish)
         text = ngettext("%(count)d post was published.", "%(count)d posts were published.", count)

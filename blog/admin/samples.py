@@ -10,12 +10,12 @@ from django.utils.translation import gettext_lazy as _
 
 from blog.models import ModelSample, Post
 
-MOST = ModelSample._meta.get_field("used_cols").size
+MOST = ModelSample._meta.get_field("used_cols").size or 0
 
 
 def columns() -> list[tuple[str, str]]:
     """What a suggester may have been trained on: three of its own making, and the post's columns."""
-    names = ["name", "date", "status", *(field.column for field in Post._meta.concrete_fields)]
+    names = ["name", "date", "status", *(field.attname for field in Post._meta.concrete_fields)]
     return [(name, name) for name in names]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from blog import state
+from blog import permissions, state
 from realtime import topics
 from realtime.kinds import Kind, register
 from realtime.tickets import Reader
@@ -74,12 +74,8 @@ def register_kinds() -> None:
 
 def rights_of(user: Any) -> frozenset[str]:
     """What a ticket says its user may follow beyond the public."""
-    rights = set()
-    if any(user.has_perm(f"blog.{name}") for name in ("add_post", "publish_post", "edit_any_post")):
-        rights.add("desk")
-    if user.is_staff:
-        rights.add("staff")
-    return frozenset(rights)
+    desk = permissions.rights(user) & {permissions.DESK}
+    return desk | {"staff"} if user.is_staff else desk
 
 
 def may_follow_desk(reader: Reader, topic: str) -> bool:

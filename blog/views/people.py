@@ -2,7 +2,7 @@
 
 from django.contrib import messages
 from django.contrib.auth import views
-from django.forms import Form
+from django.contrib.auth.forms import PasswordChangeForm
 from django.http import HttpResponse
 from django.urls import reverse_lazy
 from django.utils.translation import gettext as _
@@ -25,7 +25,7 @@ class PasswordChange(views.PasswordChangeView):
     template_name = "registration/password_change.html"
     success_url = reverse_lazy("post_list")
 
-    def form_valid(self, form: Form) -> HttpResponse:
+    def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         response = super().form_valid(form)
         messages.success(self.request, _("Your password has been changed."))
         return response

@@ -41,7 +41,7 @@ def _done(post: Post) -> str:
 @writes
 def post_new(request: HttpRequest) -> HttpResponse:
     """Title and text, published at once unless another button says otherwise."""
-    form = PostForm(request.POST if request.method == "POST" else None, by=request.user)
+    form = PostForm(request.POST if request.method == "POST" else None, by=permissions.account(request))
     if request.method == "POST" and form.is_valid():
         post = form.save()
         say(request, _done(post))
@@ -55,7 +55,7 @@ def post_new(request: HttpRequest) -> HttpResponse:
 def post_edit(request: HttpRequest, pk: int) -> HttpResponse:
     """Changes what a post says. Neither its author nor the date it was published."""
     post = _editable(request, pk)
-    form = PostForm(request.POST if request.method == "POST" else None, instance=post, by=request.user)
+    form = PostForm(request.POST if request.method == "POST" else None, instance=post, by=permissions.account(request))
     if request.method == "POST" and form.is_valid():
         post = form.save()
         say(request, _done(post))
@@ -88,6 +88,6 @@ def post_restore(request: HttpRequest, pk: int) -> HttpResponse:
         raise PermissionDenied
     if post.state == Post.State.WITHDRAWN:
         post.publish()
-        revisions.record(post, request.user)
+        revisions.record(post, permissions.account(request))
         say(request, _("Restored."))
     return redirect(post)
