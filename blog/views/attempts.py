@@ -1,5 +1,7 @@
 """Requests that write: tried once more where PostgreSQL chose them to end a deadlock."""
 
+import random
+import time
 from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any
@@ -8,6 +10,8 @@ from django.contrib import messages
 from django.db import OperationalError, transaction
 from django.http import HttpRequest, HttpResponse
 from psycopg2.errors import DeadlockDetected, SerializationFailure
+
+PAUSE = (0.02, 0.06)  # seconds; many times what PostgreSQL takes to wake a waiter
 
 View = Callable[..., HttpResponse]
 
@@ -29,6 +33,8 @@ def writes(view: View) -> View:
         except OperationalError as error:
             if not isinstance(error.__cause__, DeadlockDetected | SerializationFailure):
                 raise
+        # The other one is only now being woken: who comes back at once may lock before it and meet it again.
+        time.sleep(random.uniform(*PAUSE))
         with transaction.atomic():
             return view(request, *args, **kwargs)
 
