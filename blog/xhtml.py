@@ -20,14 +20,19 @@ ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 DEEPEST = 60  # levels; more than any text has, less than Python's stack or a reading device can take
 
-VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
-SILENT = frozenset("audio canvas embed iframe math object picture script style svg template title video".split())
-INLINE = frozenset("a abbr b bdi cite code del em i ins kbd mark q s samp small span strong sub sup u var".split())
+_NAMES = re.compile(r"\w+")
+VOID = frozenset(_NAMES.findall("area base br col embed hr img input link meta source track wbr"))
+SILENT = frozenset(
+    _NAMES.findall("audio canvas embed iframe math object picture script style svg template title video")
+)
+INLINE = frozenset(
+    _NAMES.findall("a abbr b bdi cite code del em i ins kbd mark q s samp small span strong sub sup u var")
+)
 # a page's texts begin at h3 (blog/markdown.py); in a book the chapter's title is h1, and h2 comes next
 HEADINGS = {f"h{n}": f"h{max(n - 1, 2)}" for n in range(1, 7)}
 LEAVES = {"p": "p", "pre": "pre", "summary": "p", "figcaption": "p"} | HEADINGS
 BOXES = {"blockquote": "blockquote"} | dict.fromkeys(
-    "address article aside center details div figure footer header main nav section".split(), "div"
+    _NAMES.findall("address article aside center details div figure footer header main nav section"), "div"
 )
 
 

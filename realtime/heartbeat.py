@@ -30,7 +30,7 @@ PREFIX = "stop-press:worker:"
 logger = get_logger(__name__)
 
 
-class Heartbeat(bootsteps.StartStopStep):
+class Heartbeat(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
     """Keeps `stop-press:worker:<hostname>` in Redis, and touches the rows of running jobs."""
 
     requires: ClassVar[set[str]] = {"celery.worker.components:Timer"}

@@ -15,7 +15,7 @@ from realtime.models import Task
 from realtime.tasks import WORKER_STOPPED, State, TaskError, advance, lock, may_step
 
 
-class AnnouncedBackend(DatabaseBackend):
+class AnnouncedBackend(DatabaseBackend):  # type: ignore[misc]  # it has no types
     """DatabaseBackend, moving the task's row and announcing it with every state that is stored."""
 
     def store_result(

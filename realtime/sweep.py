@@ -28,7 +28,7 @@ NEVER_STARTED = "The job never started: no worker took it."
 UNKNOWN = "No worker knows this job any more."
 
 
-@shared_task(ignore_result=True)
+@shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
 def sweep() -> int:
     """Every 15 seconds, by the schedule in settings."""
     return tidy()

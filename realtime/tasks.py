@@ -66,7 +66,7 @@ class TaskError(Exception):
     """A failure that says why in a sentence for a person. What else a task raises stays in the log."""
 
 
-class Job(CeleryTask):
+class Job(CeleryTask):  # type: ignore[misc]  # Celery has no types
     """A task whose truth is a row: `@shared_task(base=Job)`, started by enqueue().
 
     It may be delivered twice, after its worker died or Redis lost track, and runs once at a time:
@@ -127,7 +127,8 @@ def _send(name: str, args: list[Any], kwargs: dict[str, Any], task_id: str) -> N
 
 def lock(task_id: str) -> Task | None:
     """The row of a Celery task under its lock, None where it has none: most periodic tasks."""
-    return Task.objects.select_for_update().filter(pk=_key(task_id)).first()
+    key = _key(task_id)
+    return Task.objects.select_for_update().filter(pk=key).first() if key else None
 
 
 def _key(task_id: str) -> UUID | None:
@@ -236,5 +237,5 @@ def progress(percent: int, step: str) -> None:
         raise ProgressInTransaction
     current_task.update_state(state=State.PROGRESS, meta={"percent": percent, "step": step})
     key = _key(current_task.request.id)
-    if Task.objects.filter(pk=key).exclude(state=State.PROGRESS).exists():
+    if key and Task.objects.filter(pk=key).exclude(state=State.PROGRESS).exists():
         raise Ignore("The job is no longer this run's.")

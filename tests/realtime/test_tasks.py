@@ -108,9 +108,9 @@ def test_enqueue_announces_the_row_and_sends_it_with_the_same_id():
 
 
 def test_a_rolled_back_enqueue_says_and_sends_nothing():
-    with told() as events, pytest.raises(ZeroDivisionError), transaction.atomic():
+    with told() as events, transaction.atomic():
         enqueue(build_epub, 5)
-        raise ZeroDivisionError
+        transaction.set_rollback(True)
     assert (events, Task.objects.count(), in_queue()) == ([], 0, 0)
 
 
@@ -178,9 +178,9 @@ def test_a_retry_that_is_stored_after_the_next_run_began_is_not_believed():
 
 def test_what_celery_stores_and_what_is_announced_are_one_transaction():
     row = a_job(State.STARTED)
-    with told() as events, pytest.raises(ZeroDivisionError), transaction.atomic():
+    with told() as events, transaction.atomic():
         backend().store_result(str(row.pk), 1, State.SUCCESS)
-        raise ZeroDivisionError
+        transaction.set_rollback(True)
     row.refresh_from_db()
     assert (row.state, backend().get_state(str(row.pk)), events) == (State.STARTED, "PENDING", [])
 
