@@ -288,18 +288,22 @@ def test_the_sweep_leaves_a_job_that_shows_life():
     assert events == []
 
 
-def test_the_sweep_leaves_a_job_that_moved_since_it_was_seen(monkeypatch):
+@pytest.mark.parametrize("ends", [True, False])
+def test_the_sweep_leaves_a_job_that_ended_or_showed_life_since_it_was_seen(ends, monkeypatch):
     row = a_job(State.PROGRESS)
     silent(row)
 
     def meanwhile(rows, inspect):
-        move(str(row.pk), State.SUCCESS)
+        if ends:
+            move(str(row.pk), State.SUCCESS)
+        else:
+            Task.objects.update(heartbeat=timezone.now())
         return set()
 
     monkeypatch.setattr(sweep, "_known_to_workers", meanwhile)
     with told() as events:
         assert tidy() == 0
-    assert events.kinds() == ["task.succeeded"]
+    assert events.kinds() == (["task.succeeded"] if ends else [])
 
 
 def test_the_sweep_leaves_what_waits_in_the_queue():
