@@ -12,7 +12,7 @@ import psycopg2
 from realtime.embedded.account import Account
 from realtime.embedded.child import Child
 from realtime.embedded.programs import Programs
-from realtime.embedded.supervisor import Failed
+from realtime.embedded.supervisor import Failed, last_line
 
 NAME = "stop_press"  # of the database and of its user
 PORT = 5432  # only part of the socket's file name; nothing listens on it
@@ -58,7 +58,8 @@ class Postgres:
             arguments = self.account.popen() | {"start_new_session": True}
             done = subprocess.run(command, env=self._env(), cwd="/", stdout=log, stderr=log, **arguments)
         if done.returncode:
-            raise Failed(f"PostgreSQL could not make its cluster in {self.home}; {self.log} says why.")
+            reason = last_line(self.log) or f"exit code {done.returncode}"
+            raise Failed(f"PostgreSQL could not make its cluster in {self.home}: {reason}.")
         making.rename(self.data)
 
     def child(self) -> Child:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -113,7 +114,8 @@ class Supervisor:
                 raise Failed(failure)
             for running in self._all:
                 if running.ended and running.child.keep:
-                    raise Failed(f"{running.child.name} ended at once ({ending(running)}){_last_line(running)}.")
+                    reason = last_line(running.child.log) or "what it said stands above"
+                    raise Failed(f"{running.child.name} ended at once ({ending(running)}): {reason}.")
             self.pause(every)
 
     def finish(self, running: Running) -> int:
@@ -178,8 +180,7 @@ def ending(running: Running) -> str:
     return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
 
 
-def _last_line(running: Running) -> str:
-    if running.child.log is None:
-        return ""
-    lines = running.child.log.read_text(errors="replace").strip().splitlines()
-    return f": {lines[-1]}" if lines else ""
+def last_line(log: Path | None) -> str:
+    """The last thing a child wrote to its log: mostly why it ended."""
+    lines = log.read_text(errors="replace").strip().splitlines() if log and log.exists() else []
+    return lines[-1].rstrip(".") if lines else ""
