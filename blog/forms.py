@@ -37,7 +37,7 @@ class ProseField(forms.CharField):
 class TagsField(LineField):
     """The names of tags, between commas."""
 
-    def clean(self, value: Any) -> list[str]:  # type: ignore[override]
+    def clean(self, value: Any) -> list[str]:
         try:
             return tagging.names_in(super().clean(value))
         except tagging.BadTag as bad:

@@ -148,6 +148,13 @@ def test_a_book_shows_its_public_chapters_in_order_and_its_authors(client: Clien
     assert [author.name for author in context["book"].authors] == ["First", "Second"]
 
 
+def test_books_stand_in_the_order_in_which_open_pages_sort_them(client: Client, db: None) -> None:
+    for title in ("가을", "ebb", "Tide", "Ebb"):
+        Book.objects.create(title=title)
+    Book.objects.create(title="Draft", state="draft")
+    assert [book.title for book in client.get("/books/").context["books"]] == ["Ebb", "Tide", "ebb", "가을"]
+
+
 def test_an_author_page_shows_posts_and_books(client: Client, ada: User) -> None:
     posts(ada, 2)
     author = Author.objects.get(user=ada)
