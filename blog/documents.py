@@ -23,7 +23,7 @@ from markdown_it.token import Token
 from blog import markdown
 
 SUFFIXES = {".md", ".markdown", ".txt"}
-LARGEST = 128 * 1024  # bytes; a reader may have 512 KiB unsent, and a post travels in several forms
+LARGEST = 256 * 1024  # bytes: more than the longest text needs in any encoding
 TITLE = 200  # characters; as in the model
 NAME = 100
 OPENING = 10  # lines in which a heading is the title; one further down heads a section, or is a comment in code
@@ -108,6 +108,8 @@ def _decoded(raw: bytes) -> str:
             continue
         if _NOT_TEXT.search(text):
             raise Unreadable("It is not text.")
+        if len(text) > markdown.LONGEST:
+            raise Unreadable(f"It is longer than {markdown.LONGEST:,} characters; split it into several posts.")
         return text
     raise Unreadable("Its encoding is unknown; save it as UTF-8.")
 

@@ -27,6 +27,8 @@ from markdown_it.utils import OptionsDict
 
 from blog import dialect
 
+# characters of a text: an event carries it in three forms, and a reader may have 512 KiB unsent
+LONGEST = 50_000
 TOP = 3  # the highest heading inside a post; h1 and h2 are the page's and the post's title
 ATTRIBUTES = {
     "a": {"href", "title"},
@@ -55,7 +57,7 @@ _ALT = re.compile(r' alt="([^"]*)"')
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-@lru_cache(maxsize=256)  # a front page of 50 posts, a few times over; texts are 128 KiB at most
+@lru_cache(maxsize=256)  # a front page of 50 posts, a few times over; texts are LONGEST at most
 def render(text: str) -> SafeString:
     """Safe HTML of a Markdown text. Never raises, whatever the text."""
     html: str = _markdown.render(_NO_XML.sub("", text))

@@ -6,6 +6,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from blog import markdown
 from blog.announced import Announced, AnnouncedQuerySet
 from blog.models.books import Author, Book, Tag
 
@@ -33,7 +34,7 @@ class Post(Announced):
         WITHDRAWN = "withdrawn", _("withdrawn")
 
     title = models.CharField(_("title"), max_length=200)
-    text = models.TextField(_("text"))
+    text = models.TextField(_("text"), max_length=markdown.LONGEST)
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="posts", verbose_name=_("account"), editable=False
     )
@@ -93,8 +94,6 @@ class Post(Announced):
 
     def publish(self) -> None:
         """Makes it public, dated now unless it has a date already. Also restores what was withdrawn."""
-        if self.state == self.State.SCHEDULED or self.published_date is None:
-            self.published_date = self.published_date or timezone.now()
         self.state, self.withdrawn, self.reason = self.State.PUBLISHED, None, ""
         self.save()
 
