@@ -30,8 +30,8 @@ logger = logging.getLogger(__name__)
 LARGEST = 64 * 1024  # bytes of a message from a client, fragments together
 BACKLOG = 4096  # connections that the kernel keeps for us; 50, Daphne's, loses readers in a storm
 HANDSHAKE = 30  # seconds; 5, Daphne's, loses readers in a storm too
-DRAIN = 5.0  # seconds for requests to finish after SIGTERM; `live` has 10 for everything
-FAREWELL = 1.0  # seconds for the last bytes of an answer to leave
+DRAIN = 2.5  # seconds for requests to finish after SIGTERM; `live` kills an edge after 3.5
+FAREWELL = 0.5  # seconds for the last bytes of an answer to leave
 
 
 class Socket(WebSocketProtocol):  # type: ignore[misc]

@@ -80,7 +80,7 @@ class Tail:
         """Ends the thread after the look it is in; one that hangs in the database is a daemon and left alone."""
         self._stopping = True
         self._wake.set()
-        self._thread.join(timeout=1)
+        self._thread.join(timeout=0.5)
 
     def heard(self) -> None:
         """The bell rang. From any thread."""

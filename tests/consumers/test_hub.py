@@ -14,6 +14,7 @@ from consumers.ring import Ring
 from consumers.subscription import Subscription
 from consumers.tail import Anew, News
 from realtime.log import Event
+from realtime.position import Position
 
 
 class Page:
@@ -150,3 +151,58 @@ def test_frames_say_how_long_they_are(size: int):
     header = 2 if size < 126 else 4 if size < 65536 else 10
     assert len(frame) == header + size
     assert int.from_bytes(frame[2:header] or frame[1:2], "big") == size
+
+
+class TestWhileThePastLoads:
+    """The log answers late; much happens until then."""
+
+    @pytest.fixture
+    def loaded(self, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+        hub._arrived(Anew("k3f9ab", 5, 5, 0, "start"))
+        answers = asyncio.Event()
+
+        async def read(since: int, topics: frozenset[str], until: int) -> tuple[list[Entry], int]:
+            await answers.wait()
+            return [entry(3, "site", key="tag.past")], 0
+
+        monkeypatch.setattr(hub, "read", read)
+        return answers
+
+    async def test_live_events_are_held(self, hub: Hub, loaded: asyncio.Event):
+        subscription, page = a_reader(hub)
+        await subscription.follow(["front"], [], None)
+        following = asyncio.ensure_future(subscription.follow(["site"], [], Position("k3f9ab", 2)))
+        await asyncio.sleep(0)
+        hub._arrived(News([entry(6, "site"), entry(7, "front"), entry(8, "books")], 0))
+        hub._tick()
+        hub._timer.cancel()
+        assert len(page.frames) == 1
+        loaded.set()
+        await following
+        hub._arrived(News([entry(9, "site")], 0))
+        assert [frame["position"] for frame in page.frames[1:]] == [f"k3f9ab-{n}" for n in (2, 3, 6, 7, 9)]
+        assert page.frames[1]["missed"] == 1
+
+    async def test_another_epoch_makes_it_worthless(self, hub: Hub, loaded: asyncio.Event):
+        subscription, page = a_reader(hub)
+        await subscription.follow(["front"], [], None)
+        following = asyncio.ensure_future(subscription.follow(["site"], [], Position("k3f9ab", 2)))
+        await asyncio.sleep(0)
+        hub._arrived(News([entry(6, "site")], 0))
+        hub._arrived(Anew("z", 1, 1, 0, "epoch"))
+        loaded.set()
+        await following
+        answer, reset = page.frames[1:]
+        assert (answer["recovered"], answer["position"]) == (False, "z-1")
+        assert (reset["topics"], reset["position"], reset["reason"]) == (["front", "site"], "z-1", "epoch")
+
+    async def test_what_was_trimmed_meanwhile_is_not_recovered(self, hub: Hub, monkeypatch: pytest.MonkeyPatch):
+        async def read(since: int, topics: frozenset[str], until: int) -> tuple[list[Entry], int]:
+            return [entry(4, "site")], 3
+
+        hub._arrived(Anew("k3f9ab", 5, 5, 0, "start"))
+        monkeypatch.setattr(hub, "read", read)
+        subscription, page = a_reader(hub)
+        await subscription.follow(["site"], [], Position("k3f9ab", 2))
+        assert [frame["type"] for frame in page.frames] == ["subscribed", "reset"]
+        assert page.frames[1]["reason"] == "trimmed"
