@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from django.conf import settings
 from django.core.checks import Tags
@@ -27,7 +27,7 @@ MAKERS = ("django", "django-pipeline", "servestatic", "lightningcss")
 class Command(BaseCommand):
     help = "Makes the static files and the translations that browsers are sent; nothing where nothing changed."
     # a bundle with a file missing is not made
-    requires_system_checks: ClassVar = [Tags.staticfiles, Tags.templates]
+    requires_system_checks = [Tags.staticfiles, Tags.templates]
 
     def handle(self, *args: Any, **options: Any) -> None:
         # one at a time: a test run and a live publication may share this checkout
