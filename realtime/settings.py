@@ -192,6 +192,7 @@ USE_TZ = True
 # --- files
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
+SERVESTATIC_ALLOW_ALL_ORIGINS = False  # only fonts would need it, and there are none
 MEDIA_URL = "/media/"
 MEDIA_ROOT = DATA_DIR / "media"
 STORAGES = {
