@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db.models import Count, IntegerField, OuterRef, Prefetch, QuerySet, Subquery
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from blog.markdown import render
 from blog.models import Author, Authorship, Book, Edition, Post, Publication, Tag
@@ -264,6 +265,11 @@ def desk_posts(posts: "QuerySet[Post]", versions: Mapping[int, int] | None = Non
 
 def desk_post(post: Post, version: int) -> DeskPost:
     return DeskPost(post.pk, post.title, post.state, author_ref(post.byline), post.published_date, version)
+
+
+def withdrawn_state(row: Post | Book, version: int) -> Withdrawn:
+    """What is left to say of something that is not public (any more), but there."""
+    return Withdrawn(row.pk, row.withdrawn or timezone.now(), row.reason, False, version)
 
 
 def author_ref(author: Author | None) -> AuthorRef | None:

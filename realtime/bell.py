@@ -37,7 +37,13 @@ class Bell:
         self._idle.set()
         self.sent = 0
         self.failed = 0
-        self.doubt = False
+        self.mute = False  # the last ring did not go out
+        self.deaf = False  # this process does not hear
+
+    @property
+    def doubt(self) -> bool:
+        """Whether rings may be lost, as far as this process knows: hubs then look more often."""
+        return self.mute or self.deaf
 
     def ring(self) -> None:
         """Tells every hub to look. From any thread or loop, in some 0.02 ms; never waits, never fails."""
@@ -70,15 +76,15 @@ class Bell:
                 await asyncio.sleep(AGAIN)
             else:
                 self.sent += 1
-                self.doubt = False
+                self.mute = False
             if not self._rung.is_set():
                 self._idle.set()
 
     def _failed(self, error: Exception) -> None:
         self.failed += 1
-        if not self.doubt:
+        if not self.mute:
             logger.warning("The bell cannot ring (%s); pages are told by polling until it can.", error)
-        self.doubt = True
+        self.mute = True
 
 
 bell = Bell()
@@ -93,11 +99,20 @@ async def listen(heard: Callable[[], None]) -> None:
             layer = get_channel_layer()
             mailbox = await layer.new_channel()
             await layer.group_add(GROUP, mailbox)
+            bell.deaf = False
             heard()  # something may have rung before we listened
             while True:
                 await layer.receive(mailbox)
                 heard()
         except Exception as error:  # as above; the pub/sub layer mends most breaks itself
-            bell.doubt = True
-            logger.warning("The bell cannot be heard (%s); looking every tenth of a second.", error)
+            if _is_cancelled():  # it unsubscribes on the way out, which fails when Redis is away
+                raise asyncio.CancelledError from error
+            if not bell.deaf:
+                logger.warning("The bell cannot be heard (%s); looking every tenth of a second.", error)
+            bell.deaf = True
             await asyncio.sleep(AGAIN)
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

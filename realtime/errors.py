@@ -15,9 +15,6 @@ class NotInTransaction(RealtimeError):
 
     code = "not-in-transaction"
 
-    def __init__(self, kind: str) -> None:
-        super().__init__(f"{kind} was published outside a transaction; wrap the change in transaction.atomic().")
-
 
 class NotRegistered(RealtimeError):
     """A kind, a topic family or a family of keys that nobody registered."""

@@ -126,8 +126,7 @@ def publish(
 
     `before` tells of a relation's parts what was there until now. Raises NotInTransaction.
     """
-    if not in_transaction(using):
-        raise NotInTransaction(kind)
+    _insist_on_transaction(kind, using)
     if key.partition(".")[0] not in _sources:
         raise NotRegistered(f"No source of {key} is registered.")
     transaction.on_commit(Mark(kind, key, before or {}), using=using)
@@ -139,9 +138,13 @@ def loaded(key: str, using: str = "default") -> None:
     Nothing is told; the log gets a new epoch, so that every open page starts from a fresh
     snapshot, and what is known of the key is read anew.
     """
-    if not in_transaction(using):
-        raise NotInTransaction(LOADED)
+    _insist_on_transaction(LOADED, using)
     transaction.on_commit(Mark(LOADED, key, {}), using=using)
+
+
+def _insist_on_transaction(kind: str, using: str) -> None:
+    if not in_transaction(using):
+        raise NotInTransaction(f"{kind} was published outside a transaction; wrap the change in transaction.atomic().")
 
 
 def in_transaction(using: str = "default") -> bool:

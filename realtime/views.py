@@ -7,6 +7,9 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
 from realtime import log, tickets
 from realtime.errors import LogAway
 
@@ -22,7 +25,9 @@ def _database() -> str | None:
 
 
 def _redis() -> str | None:
-    client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE)
+    client = redis.Redis.from_url(
+        settings.REDIS_URL, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, retry=Retry(NoBackoff(), 0)
+    )
     try:
         # a worker renews its key every 2 s, for 8 s
         worker = next(iter(client.scan_iter("stop-press:worker:*", count=1000)), None)

@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from blog.events.net import net
 from blog.models import Authorship, Book
-from blog.state import AuthorsChanged, BookState, Withdrawn, book_states
+from blog.state import AuthorsChanged, BookState, Withdrawn, book_states, withdrawn_state
 from realtime.publish import Change, Draft
 
 RELATION = "book.authors"
@@ -50,5 +50,7 @@ def topics_of(book: BookState) -> list[str]:
 
 
 def _gone(change: Change) -> Withdrawn:
-    deleted = not Book.objects.filter(pk=change.id).exists()
-    return Withdrawn(int(change.id), timezone.now(), "", deleted, change.version)
+    book = Book.objects.filter(pk=change.id).first()
+    if book is None:
+        return Withdrawn(int(change.id), timezone.now(), "", True, change.version)
+    return withdrawn_state(book, change.version)

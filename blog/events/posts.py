@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from blog.events.net import net
 from blog.models import Post
-from blog.state import DeskPost, Likes, PostState, TagsChanged, Withdrawn, desk_post, post_states
+from blog.state import DeskPost, Likes, PostState, TagsChanged, Withdrawn, desk_post, post_states, withdrawn_state
 from realtime.publish import Change, Draft
 
 RELATION = "post.tags"
@@ -41,7 +41,7 @@ class PostSource:
             str(row.pk): Seen(
                 desk_post(row, by_pk[row.pk]),
                 public.get(row.pk),
-                Withdrawn(row.pk, row.withdrawn or timezone.now(), row.reason, False, by_pk[row.pk]),
+                withdrawn_state(row, by_pk[row.pk]),
             )
             for row in rows
         }

@@ -45,6 +45,7 @@ class Tag(Announced):
 
     class Meta:
         ordering = ["name", "pk"]
+        constraints = [models.CheckConstraint(condition=~models.Q(slug=""), name="tag_has_a_slug")]
         verbose_name = _("tag")
         verbose_name_plural = _("tags")
 
@@ -74,6 +75,8 @@ class Book(Announced):
     slug = models.SlugField(_("slug"), max_length=90, unique=True, allow_unicode=True, blank=True)
     cover = models.FileField(_("cover"), upload_to="covers", blank=True)
     state = models.CharField(_("state"), max_length=12, choices=State, default=State.PUBLISHED)
+    withdrawn = models.DateTimeField(_("withdrawn"), null=True, blank=True, editable=False)
+    reason = models.CharField(_("reason"), max_length=200, blank=True, default="")
     authors = models.ManyToManyField(Author, through="Authorship", related_name="books", verbose_name=_("authors"))
 
     class Meta:
@@ -90,6 +93,10 @@ class Book(Announced):
     def save(self, *args, **kwargs) -> None:
         if not self.slug:
             self.slug = self._free_slug()
+        if self.state != self.State.WITHDRAWN:
+            self.withdrawn = None
+        elif self.withdrawn is None:
+            self.withdrawn = timezone.now()
         super().save(*args, **kwargs)
 
     def _free_slug(self) -> str:

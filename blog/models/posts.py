@@ -69,6 +69,13 @@ class Post(Announced):
             models.Index("state", models.F("published_date").desc(), name="post_by_date"),
             models.Index(fields=["book", "chapter"], name="post_by_chapter"),
         ]
+        constraints = [
+            models.CheckConstraint(
+                condition=~models.Q(state="published") | models.Q(published_date__isnull=False),
+                name="published_has_a_date",
+                violation_error_message=_("What is published has a date."),
+            )
+        ]
         permissions = [("publish_post", "Can publish posts"), ("edit_any_post", "Can edit posts of others")]
         verbose_name = _("post")
         verbose_name_plural = _("posts")
@@ -85,21 +92,31 @@ class Post(Announced):
 
     def save(self, *args, **kwargs) -> None:
         if self.byline_id is None and self._state.adding:
-            self.byline = Author.objects.filter(user=self.author).first() or Author.objects.create(
-                user=self.author, name=self.author.get_full_name() or self.author.get_username()
-            )
-        if self.is_public and self.published_date is None:
-            self.published_date = timezone.now()  # lists and their pages go by it
+            name = self.author.get_full_name() or self.author.get_username()
+            self.byline, _made = Author.objects.get_or_create(user=self.author, defaults={"name": name})
+        self._date()
         super().save(*args, **kwargs)
+
+    def clean(self) -> None:
+        self._date()
+
+    def _date(self) -> None:
+        """Lists and their pages go by the date of what is public; a tombstone tells when."""
+        if self.is_public and self.published_date is None:
+            self.published_date = timezone.now()
+        if self.state != self.State.WITHDRAWN:
+            self.withdrawn = None
+        elif self.withdrawn is None:
+            self.withdrawn = timezone.now()
 
     def publish(self) -> None:
         """Makes it public, dated now unless it has a date already. Also restores what was withdrawn."""
-        self.state, self.withdrawn, self.reason = self.State.PUBLISHED, None, ""
+        self.state, self.reason = self.State.PUBLISHED, ""
         self.save()
 
     def withdraw(self, reason: str = "") -> None:
         """Takes it from every page. The text stays with its author, for a restore."""
-        self.state, self.withdrawn, self.reason = self.State.WITHDRAWN, timezone.now(), reason
+        self.state, self.reason = self.State.WITHDRAWN, reason
         self.save()
 
 

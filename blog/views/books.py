@@ -36,7 +36,7 @@ def book_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """A book: who wrote it, its chapters in order, its newest edition."""
     row = get_object_or_404(Book, pk=pk)
     if row.state == Book.State.WITHDRAWN:
-        return gone(request, f"book.{pk}")
+        return gone(request, row)
     if not permissions.may_read_book(request.user, row):
         raise Http404("There is no such book.")
     at_desk = DESK in permissions.rights(request.user)

@@ -10,10 +10,9 @@ from blog import permissions
 from blog.forms import FilterForm
 from blog.models import Author, Post, Tag, User
 from blog.paging import page_of
-from blog.state import AuthorState, TagState, Withdrawn, author_states, post_states, tag_states
+from blog.state import AuthorState, TagState, author_states, post_states, tag_states
 from blog.views.attempts import writes
 from blog.views.errors import gone
-from realtime import log
 
 
 @dataclass(frozen=True)
@@ -71,15 +70,9 @@ def post_detail(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _withdrawn(request: HttpRequest, post: Post) -> HttpResponse:
     """What is left of a post. Who may edit it finds the way back here."""
-    version = log.versions([f"post.{post.pk}"]).get(f"post.{post.pk}", 0)
     may_edit = permissions.may_edit(request.user, post)
-    return gone(
-        request,
-        f"post.{post.pk}",
-        gone=Withdrawn(post.pk, post.withdrawn or post.updated, post.reason, False, version),
-        may_edit=may_edit,
-        may_restore=may_edit and permissions.may_publish(request.user),
-    )
+    may_restore = may_edit and permissions.may_publish(request.user)
+    return gone(request, post, may_edit=may_edit, may_restore=may_restore)
 
 
 @require_POST

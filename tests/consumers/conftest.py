@@ -16,7 +16,8 @@ from django.db import connection
 from blog.models import User
 from realtime import log
 from tests import cast
-from tests.consumers.reader import Reader, until
+from tests.consumers.reader import Reader
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

@@ -1,9 +1,6 @@
 """A client of the socket as an integrator would write it: JSON in, JSON out, nothing hidden."""
 
-import inspect
 import json
-import time
-from collections.abc import Callable
 from typing import Any
 
 from websockets.exceptions import ConnectionClosed
@@ -78,12 +75,3 @@ class Reader:
 
 def offset(position: str) -> int:
     return int(position.rpartition("-")[2])
-
-
-def until(holds: Callable[[], bool], seconds: float = SOON) -> None:
-    """Waits for a condition; one that never holds is shown in the failure."""
-    end = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > end:
-            raise AssertionError(f"Not within {seconds} s: {inspect.getsource(holds).strip()}")
-        time.sleep(0.01)

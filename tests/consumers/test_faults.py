@@ -19,8 +19,9 @@ from django.db import connection, transaction
 from realtime.embedded import account, programs
 from realtime.embedded.valkey import Valkey
 from tests.consumers.conftest import Edge
-from tests.consumers.reader import Reader, until
+from tests.consumers.reader import Reader
 from tests.consumers.written import write
+from tests.waiting import until
 
 SOON = 1.5  # seconds from commit to reader, whatever happens to the bell or the connection
 

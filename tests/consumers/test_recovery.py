@@ -13,8 +13,9 @@ from realtime.log import LogConnection
 from realtime.position import Position
 from tests import cast
 from tests.consumers.conftest import Edge
-from tests.consumers.reader import Reader, offset, until
+from tests.consumers.reader import Reader, offset
 from tests.consumers.written import fill, write
+from tests.waiting import until
 
 
 def here() -> str:

@@ -10,7 +10,8 @@ from blog.models import Tag, User
 from realtime import log, tickets
 from tests import cast
 from tests.consumers.conftest import Edge
-from tests.consumers.reader import Reader, offset, until
+from tests.consumers.reader import Reader, offset
+from tests.waiting import until
 
 KILOBYTE = 1024
 
