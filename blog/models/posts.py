@@ -110,7 +110,9 @@ class Post(Announced):
             self.withdrawn = timezone.now()
 
     def publish(self) -> None:
-        """Makes it public, dated now unless it has a date already. Also restores what was withdrawn."""
+        """Makes it public, dated now unless it has a date in the past. Also restores what was withdrawn."""
+        if self.published_date is not None and self.published_date > timezone.now():
+            self.published_date = None
         self.state, self.reason = self.State.PUBLISHED, ""
         self.save()
 
