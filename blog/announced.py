@@ -5,7 +5,7 @@ would lose the announcement. These classes put every way of writing in a transac
 `update`, `bulk_create` and `bulk_update`, which send no signals, signals of their own.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import models, router, transaction
@@ -28,7 +28,7 @@ class AnnouncedQuerySet(models.QuerySet):
             self._tell("after", pks)
             return count
 
-    update.alters_data = True
+    update.alters_data = True  # type: ignore[attr-defined]
 
     def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
         with transaction.atomic(using=self.db, savepoint=False):
@@ -36,14 +36,14 @@ class AnnouncedQuerySet(models.QuerySet):
             self._tell("after", [row.pk for row in made if row.pk is not None])
             return made
 
-    bulk_create.alters_data = True
+    bulk_create.alters_data = True  # type: ignore[attr-defined]
 
-    def bulk_update(self, objs: Sequence[Any], fields: Sequence[str], *args: Any, **kwargs: Any) -> int:
+    def bulk_update(self, objs: Iterable[Any], fields: Iterable[str], batch_size: int | None = None) -> int:
         # Django's own goes through update(), batch by batch, so each batch tells for itself
         with transaction.atomic(using=self.db, savepoint=False):
-            return super().bulk_update(objs, fields, *args, **kwargs)
+            return super().bulk_update(objs, fields, batch_size)
 
-    bulk_update.alters_data = True
+    bulk_update.alters_data = True  # type: ignore[attr-defined]
 
     def _tell(self, moment: str, pks: list[Any]) -> None:
         if pks:
@@ -61,7 +61,7 @@ class Announced(models.Model):
     def save_base(self, *args: Any, using: str | None = None, **kwargs: Any) -> None:
         using = using or router.db_for_write(type(self), instance=self)
         with transaction.atomic(using=using, savepoint=False):
-            super().save_base(*args, using=using, **kwargs)
+            super().save_base(*args, using=using, **kwargs)  # type: ignore[misc]
 
     def delete(self, using: str | None = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
         using = using or router.db_for_write(type(self), instance=self)

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -138,7 +139,7 @@ def _shelve(path: Path, book_id: int, chapters: list[Any], number: int) -> Made:
         edition = Edition.objects.create(book=book, number=number, file=name)
         for old in Edition.objects.filter(book=book).order_by("-number")[KEPT:]:
             old.delete()
-            transaction.on_commit(lambda name=old.file.name: default_storage.delete(name))
+            transaction.on_commit(partial(default_storage.delete, str(old.file.name)))
     return Made(number, edition.file.url)
 
 

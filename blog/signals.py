@@ -15,13 +15,10 @@ from blog.announced import bulk_changed
 from blog.models import Author, Book, Edition, Post, Publication, Tag
 from realtime.publish import loaded, publish
 
-
 senders: set[type[Model]] = set()
 
 
-def say(
-    kind: str, family: str, attribute: str, instance: Model, using: str, raw: bool = False, **kwargs: Any
-) -> None:
+def say(kind: str, family: str, attribute: str, instance: Model, using: str, raw: bool = False, **kwargs: Any) -> None:
     """`kind` of the object that the instance is, or belongs to. loaddata (raw) announces nothing."""
     key = f"{family}.{getattr(instance, attribute)}"
     if raw:

@@ -172,7 +172,8 @@ class AuthorsChanged:
 
 def post_states(posts: "QuerySet[Post]", versions: Mapping[int, int] | None = None) -> list[PostState]:
     """The states of posts, in the queryset's order: four queries."""
-    likes = Post.liked_by.through.objects.filter(post=OuterRef("pk")).order_by().values("post")
+    likes = Post.liked_by.through.objects.filter(post=OuterRef("pk"))  # type: ignore[attr-defined]
+    likes = likes.order_by().values("post")
     counted = likes.annotate(count=Count("pk")).values("count")
     rows = list(
         posts.select_related("byline", "book")

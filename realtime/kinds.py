@@ -79,4 +79,8 @@ def schema() -> dict[str, Any]:
     schemas, components = msgspec.json.schema_components(
         [_kinds[name].data for name in names], ref_template="#/$defs/{name}"
     )
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "kinds": dict(zip(names, schemas)), "$defs": components}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "kinds": dict(zip(names, schemas, strict=True)),
+        "$defs": components,
+    }

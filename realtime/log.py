@@ -40,7 +40,9 @@ _COLUMNS = 'e."offset", e.kind, e.key, e.topics, e.left_topics, e.time, e.data::
 _AFTER = f"""
 SELECT l.epoch, l.head, l.trimmed, {_COLUMNS}
   FROM realtime_log l
-  LEFT JOIN LATERAL (SELECT * FROM realtime_event WHERE "offset" > %(since)s ORDER BY "offset" LIMIT %(limit)s) e ON true
+  LEFT JOIN LATERAL (
+    SELECT * FROM realtime_event WHERE "offset" > %(since)s ORDER BY "offset" LIMIT %(limit)s
+  ) e ON true
  ORDER BY e."offset"
 """
 _SINCE = f"""

@@ -21,7 +21,6 @@ from realtime import kinds, log
 from realtime.bell import bell
 from realtime.errors import NotInTransaction, NotRegistered
 
-
 LOADED = "loaded"  # the kind of a mark that announces nothing: see loaded()
 
 
@@ -119,9 +118,7 @@ def register(family: str, source: Source) -> None:
         raise NotRegistered(f"The key family {family} is registered already, differently.")
 
 
-def publish(
-    kind: str, key: str, before: Mapping[Hashable, Any] | None = None, using: str = "default"
-) -> None:
+def publish(kind: str, key: str, before: Mapping[Hashable, Any] | None = None, using: str = "default") -> None:
     """Announces that the object behind `key` changed, if and when the transaction commits.
 
     `before` tells of a relation's parts what was there until now. Raises NotInTransaction.

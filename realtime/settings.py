@@ -133,9 +133,10 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 # --- the database: order and history
+NO_DATABASE = {"NAME": "stop_press", "HOST": "/nothing-is-running"}
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
-        **(dj_database_url.parse(POSTGRES_URL) if POSTGRES_URL else {"NAME": "stop_press", "HOST": "/nothing-is-running"}),
+        **(dj_database_url.parse(POSTGRES_URL) if POSTGRES_URL else NO_DATABASE),
         "ENGINE": "realtime.postgresql",
         "ATOMIC_REQUESTS": True,
     }
@@ -204,7 +205,7 @@ STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.AppDirectoriesFinder",
     "pipeline.finders.PipelineFinder",
 ]
-PIPELINE = {
+PIPELINE: dict[str, Any] = {
     "PIPELINE_ENABLED": True,
     "PIPELINE_COLLECTOR_ENABLED": False,
     "DISABLE_WRAPPER": True,

@@ -30,7 +30,7 @@ _families: dict[str, Family] = {}
 
 
 def register(name: str, may_read: MayRead | None = None, *, single: bool = False) -> None:
-    """Makes a family known. `single` families are one topic, the name itself. Registering the same again is harmless."""
+    """Makes a family known; the same again is harmless. A `single` family is one topic, the name itself."""
     family = Family(name, may_read, single)
     if _families.setdefault(name, family) != family:
         raise NotRegistered(f"The topic family {name} is registered already, differently.")

@@ -17,7 +17,7 @@ class BookSource:
 
     def parts(self, ids: Sequence[str]) -> Iterable[str]:
         """The authors that the books name."""
-        authors = Authorship.objects.filter(book__in=ids).order_by().values_list("author_id", flat=True)
+        authors = Authorship.objects.filter(book__in=map(int, ids)).order_by().values_list("author_id", flat=True)
         return (f"author.{id}" for id in authors)
 
     def read(self, ids: Sequence[str], versions: Mapping[str, int]) -> Mapping[str, BookState]:

@@ -50,5 +50,3 @@ class PublicationSource(NameSource):
 
     def tell(self, change: Change) -> Iterable[Draft]:
         yield Draft(self.kind, ["site"], change.state)
-
-

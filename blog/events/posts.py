@@ -78,7 +78,8 @@ def _likes_changed(change: Change) -> bool:
     touched = change.before.get("post.likes.changed", {})
     if not touched:
         return False
-    likes = Post.liked_by.through.objects.filter(post=change.id, user__in=touched)
+    rows = Post.liked_by.through.objects  # type: ignore[attr-defined]
+    likes = rows.filter(post=change.id, user__in=touched)
     return bool(net(touched, dict.fromkeys(likes.values_list("user_id", flat=True), True)))
 
 

@@ -21,6 +21,8 @@ BOOK = {
     "name": "blog/book/name.html",
     "edition": "blog/book/edition.html",
 }
+NO_POST = {"article": "blog/post/tombstone.html"}
+NO_BOOK = {"heading": "blog/book/tombstone.html"}
 
 
 def shows_post(post: Any) -> Mapping[str, Any]:
@@ -59,13 +61,15 @@ def register_kinds() -> None:
     for name in ("post.published", "post.updated", "post.restored"):
         register(Kind(name, state.PostState, fragments=POST, context=shows_post))
     register(Kind("post.tags.changed", state.TagsChanged, fragments=POST, context=shows_post_inside))
-    register(Kind("post.withdrawn", state.Withdrawn, fragments={"article": "blog/post/tombstone.html"}, context=shows_gone))
+    register(Kind("post.withdrawn", state.Withdrawn, fragments=NO_POST, context=shows_gone))
     register(Kind("post.likes.changed", state.Likes, "likes", {"likes": POST["likes"]}, shows_post))
     for name in ("book.published", "book.updated", "book.restored"):
         register(Kind(name, state.BookState, fragments=BOOK, context=shows_book))
     register(Kind("book.authors.changed", state.AuthorsChanged, fragments=BOOK, context=shows_book_inside))
-    register(Kind("book.withdrawn", state.Withdrawn, fragments={"heading": "blog/book/tombstone.html"}, context=shows_gone))
-    register(Kind("author.updated", state.AuthorState, fragments={"name": "blog/author/name.html"}, context=shows_author))
+    register(Kind("book.withdrawn", state.Withdrawn, fragments=NO_BOOK, context=shows_gone))
+    register(
+        Kind("author.updated", state.AuthorState, fragments={"name": "blog/author/name.html"}, context=shows_author)
+    )
     register(Kind("tag.updated", state.TagState, fragments={"name": "blog/tag/name.html"}, context=shows_tag))
     publication = {"masthead": "blog/publication/masthead.html", "summary": "blog/publication/summary.html"}
     register(Kind("publication.updated", state.PublicationState, fragments=publication, context=shows_publication))

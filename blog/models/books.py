@@ -22,7 +22,12 @@ class Author(Announced):
 
     name = models.CharField(_("name"), max_length=100)
     user = models.OneToOneField(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="byline", verbose_name=_("account")
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="byline",
+        verbose_name=_("account"),
     )
 
     class Meta:

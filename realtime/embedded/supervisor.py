@@ -122,6 +122,7 @@ class Supervisor:
         """Wait for a child that has an end of its own; its exit code."""
         while not running.ended:
             self.pause(TURN)
+        running.signal(signal.SIGKILL)  # what it has left behind
         self._all.remove(running)
         return running.process.returncode
 

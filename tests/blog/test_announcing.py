@@ -48,9 +48,7 @@ def authors_of_a_book() -> Relation:
     book = Book.objects.create(title="Harbour")
     present, absent = Author.objects.create(name="Ada"), Author.objects.create(name="Ben")
     book.authors.add(present)
-    return Relation(
-        "book.authors.changed", book, present, absent, Authorship, ("authors", "books", "book", "author")
-    )
+    return Relation("book.authors.changed", book, present, absent, Authorship, ("authors", "books", "book", "author"))
 
 
 def tags_of_a_post() -> Relation:

@@ -46,6 +46,8 @@ def converges(*pages: Page) -> Iterator[None]:
 
 
 def _difference(open_page: str, fresh: str) -> str:
-    at = next((i for i, (a, b) in enumerate(zip(open_page, fresh, strict=False)) if a != b), min(len(open_page), len(fresh)))
+    at = next(
+        (i for i, (a, b) in enumerate(zip(open_page, fresh, strict=False)) if a != b), min(len(open_page), len(fresh))
+    )
     around = slice(max(0, at - 200), at + 300)
     return f"The open page differs from a fresh one.\nOpen:  …{open_page[around]}\nFresh: …{fresh[around]}"

@@ -1,5 +1,7 @@
 """Old page + events = fresh page, for every kind, on every page that shows it."""
 
+from pathlib import Path
+
 import pytest
 from django.db import transaction
 
@@ -180,6 +182,6 @@ def test_the_publication_has_a_new_title(open_page):
 
 def test_no_kind_is_forgotten():
     """Every registered kind is named in this file, or in the journey of a task."""
-    told_here = open(__file__).read()
+    told_here = Path(__file__).read_text()
     others = [kind.name for kind in kinds.all_kinds() if f'"{kind.name}"' not in told_here]
     assert [name for name in others if not name.startswith("task.")] == []

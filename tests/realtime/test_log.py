@@ -40,7 +40,8 @@ def test_a_transaction_left_open_delays_nobody():
     try:
         with other.cursor() as cursor:
             cursor.execute(
-                "INSERT INTO realtime_pending (kind, key, topics, data) VALUES ('author.updated', 'author.0', '{site}', '{}')"
+                "INSERT INTO realtime_pending (kind, key, topics, data)"
+                " VALUES ('author.updated', 'author.0', '{site}', '{}')"
             )
         with told() as events:
             Author.objects.create(name="Ada")

@@ -15,7 +15,8 @@ def test_what_is_written_is_read_again(epoch, offset):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a", "a-", "-1", "a--1", "a-1-2", "a-1\n", "a b-1", "a-１", "에-1", f"a-{LARGEST + 1}", "a-" + "9" * 400]
+    "text",
+    ["", "a", "a-", "-1", "a--1", "a-1-2", "a-1\n", "a b-1", "a-１", "에-1", f"a-{LARGEST + 1}", "a-" + "9" * 400],
 )
 def test_anything_else_is_refused(text):
     with pytest.raises(BadPosition):
