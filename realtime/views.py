@@ -6,7 +6,6 @@ from django.db import DatabaseError, transaction
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
-
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
