@@ -5,6 +5,7 @@ started for this DATA_DIR is used; DATA_DIR/run.json says where it listens.
 """
 
 import json
+import secrets
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -43,14 +44,18 @@ def _kept_secret() -> str:
 RUNNING = _running()
 POSTGRES_URL = env.str("POSTGRES_URL", "") or env.str("DATABASE_URL", "") or RUNNING.get("postgres_url", "")
 REDIS_URL = env.str("REDIS_URL", "") or RUNNING.get("redis_url", "")
-SECRET_KEY = env.str("SECRET_KEY", "") or _kept_secret() or "insecure-until-live-has-made-one"
+# Without a key that lasts, one for this process only: nobody can know it, and servers refuse to start with it.
+_LASTING_KEY = env.str("SECRET_KEY", "") or _kept_secret()
+SECRET_KEY = _LASTING_KEY or secrets.token_urlsafe(40)
+SECRET_KEY_LASTS = bool(_LASTING_KEY)
 
 # --- who may ask
 PUBLIC_URL = env.str("PUBLIC_URL", "").rstrip("/")
 if PUBLIC_URL and not urlsplit(PUBLIC_URL).netloc:
     raise SystemExit(f"PUBLIC_URL must look like https://news.example.org, not {PUBLIC_URL!r}.")
 ORIGINS: list[str] = env.list("ORIGINS", [], delimiter=",")
-ALLOWED_HOSTS = [urlsplit(PUBLIC_URL).hostname] if PUBLIC_URL else ["localhost", "127.0.0.1", "[::1]", HOST]
+# the loopback names too: health checks ask from the machine itself
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", urlsplit(PUBLIC_URL).hostname or HOST]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
 SECURE = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE

@@ -20,6 +20,8 @@ class Command(BaseCommand):
         parser.add_argument("--fd", type=int, help="a socket that listens already, inherited from who starts this")
 
     def handle(self, *args: Any, host: str, port: int, fd: int | None, **options: Any) -> None:
+        if not settings.SECRET_KEY_LASTS:
+            raise CommandError("SECRET_KEY is not set: nobody could stay signed in. Set it to a long random text.")
         application = get_default_application()
         if fd is None:
             self.stdout.write(f"Serving on http://{host}:{port}/")
