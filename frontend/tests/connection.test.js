@@ -1,18 +1,23 @@
 import assert from "node:assert/strict";
-import { beforeEach, test } from "node:test";
+import { afterEach, beforeEach, test } from "node:test";
 import { browse } from "./browser.js";
 import { Wire, welcome } from "./wire.js";
+
+/** @type {any} */
+let connection;
+
+afterEach(() => connection.stop());
 
 /** @param {number[]} waits */
 async function connect(waits = [500, 1500]) {
   const { Connection } = await import("../static/js/connection.js");
   const backoff = { next: () => waits.shift() ?? 1, reset: () => {} };
-  const connection = new Connection(() => /** @type {any} */ (new Wire()), /** @type {any} */ (backoff));
+  connection = new Connection(() => /** @type {any} */ (new Wire()), /** @type {any} */ (backoff));
   /** @type {number[]} */
   const lost = [];
   const listener = { heard: () => {}, lost: (/** @type {number} */ code) => lost.push(code), refused: () => {} };
   connection.start(listener);
-  return { connection, lost };
+  return { lost };
 }
 
 beforeEach((context) => {
@@ -25,7 +30,7 @@ beforeEach((context) => {
 const hears = (frame) => Wire.last.onmessage({ data: JSON.stringify(frame) });
 
 test("silence longer than the heartbeat is asked about, and a dead socket given up after 3 s", async ({ mock }) => {
-  const { connection, lost } = await connect([0]);
+  const { lost } = await connect([0]);
   hears({ ...welcome, heartbeat: 10 });
   mock.timers.tick(14_000);
   assert.deepEqual(Wire.last.sent, [{ type: "ping" }]);
@@ -33,48 +38,54 @@ test("silence longer than the heartbeat is asked about, and a dead socket given 
   assert.deepEqual(lost, [0]);
   mock.timers.tick(1);
   assert.equal(Wire.opened.length, 2);
-  connection.stop();
 });
 
 test("any frame is a sign of life", async ({ mock }) => {
-  const { connection, lost } = await connect();
+  const { lost } = await connect();
   hears({ ...welcome, heartbeat: 10 });
   mock.timers.tick(14_000);
   hears({ type: "pong", position: "e-1" });
   mock.timers.tick(13_000);
   assert.deepEqual(lost, []);
-  connection.stop();
 });
 
 test("a page that is shown again asks at once", async () => {
-  const { connection } = await connect();
+  await connect();
   hears(welcome);
   document.dispatchEvent(new Event("visibilitychange"));
   assert.deepEqual(Wire.last.sent, [{ type: "ping" }]);
-  connection.stop();
 });
 
 test("a page that is online again does not wait for its turn", async () => {
-  const { connection } = await connect([30_000]);
+  await connect([30_000]);
   Wire.last.onclose({ code: 1006 });
   window.dispatchEvent(new Event("online"));
   assert.equal(Wire.opened.length, 2);
-  connection.stop();
 });
 
 test("a server that leaves says when to come back", async ({ mock }) => {
-  const { connection } = await connect([0]);
+  await connect([0]);
   hears({ type: "leaving", reconnect_in: [5_000, 5_000] });
   Wire.last.onclose({ code: 4012 });
   mock.timers.tick(4_999);
   assert.equal(Wire.opened.length, 1);
   mock.timers.tick(1);
   assert.equal(Wire.opened.length, 2);
-  connection.stop();
 });
 
-test("a stopped connection stays stopped, and a late close of the old socket is not heard", async ({ mock }) => {
-  const { connection, lost } = await connect();
+test("the late close of a socket that was given up does not end the one after it", async ({ mock }) => {
+  const { lost } = await connect([0, 0]);
+  const first = Wire.last;
+  connection.restart();
+  mock.timers.tick(1);
+  first.onclose({ code: 1006 });
+  mock.timers.tick(1);
+  assert.deepEqual(lost, [0]);
+  assert.equal(Wire.opened.length, 2);
+});
+
+test("a stopped connection stays stopped", async ({ mock }) => {
+  const { lost } = await connect();
   const first = Wire.last;
   connection.stop();
   first.onclose({ code: 1006 });

@@ -25,6 +25,7 @@ test("trouble is shown after 4 s of it, and a short one never", async ({ mock })
   assert.equal(status().getAttribute("state"), "live");
   status().show("reconnecting");
   mock.timers.tick(3_900);
+  assert.equal(status().getAttribute("state"), "live");
   status().show("live");
   mock.timers.tick(10_000);
   assert.equal(status().textContent.trim(), "Live");

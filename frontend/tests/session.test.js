@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { beforeEach, test } from "node:test";
+import { afterEach, beforeEach, test } from "node:test";
 import { browse, settled } from "./browser.js";
 import { event } from "./newsroom.js";
 import { Wire, welcome } from "./wire.js";
@@ -23,6 +23,8 @@ class Recorder {
   }
 }
 
+/** @type {any} */
+let session;
 /** @type {string[]} */
 let states;
 /** @type {Recorder} */
@@ -40,9 +42,8 @@ async function begin(position = "e-1", ticket = "") {
   page = new Recorder();
   tickets = { current: ticket, renewed: 0, renew: async () => (tickets.current = `new-${(tickets.renewed += 1)}`) };
   const parts = [new Connection(open, /** @type {any} */ (now)), new Cursor(position), page, tickets, status];
-  const session = new Session(.../** @type {[any, any, any, any, any]} */ (parts));
+  session = new Session(.../** @type {[any, any, any, any, any]} */ (parts));
   session.start();
-  return session;
 }
 
 beforeEach(() => {
@@ -51,17 +52,18 @@ beforeEach(() => {
   states = [];
 });
 
+afterEach(() => session.stop());
+
 test("it says hello, waits to be known, and subscribes from the page's position", async () => {
-  const session = await begin("e-7", "ticket");
+  await begin("e-7", "ticket");
   await Wire.last.says(welcome);
   assert.deepEqual(Wire.last.sent, [{ type: "hello", format: "html", language: "en", ticket: "ticket" }]);
   await Wire.last.says({ type: "hello", user: 7, name: "ada", expires: null });
   assert.deepEqual(Wire.last.asked("subscribe"), [{ type: "subscribe", topics: ["site", "front"], since: "e-7" }]);
-  session.stop();
 });
 
 test("it is live when all that was missed has been applied", async () => {
-  const session = await begin();
+  await begin();
   await Wire.last.says(welcome);
   await Wire.last.says({ type: "hello", user: null, name: null, expires: null });
   const answer = { type: "subscribed", topics: ["site", "front"], refused: [], position: "e-1", recovered: true, missed: 2 };
@@ -70,11 +72,10 @@ test("it is live when all that was missed has been applied", async () => {
   await Wire.last.says(event("post.2", {}, { position: "e-3" }));
   assert.equal(states.at(-1), "live");
   assert.deepEqual(page.keys, ["post.1", "post.2"]);
-  session.stop();
 });
 
 test("after a cut it comes back and resumes from the last event it applied", async () => {
-  const session = await begin();
+  await begin();
   await Wire.last.greets();
   await Wire.last.says(event("post.1", {}, { position: "e-12" }), { type: "heartbeat", position: "e-15" });
   await Wire.last.cuts(4012);
@@ -83,11 +84,10 @@ test("after a cut it comes back and resumes from the last event it applied", asy
   assert.equal(Wire.opened.length, 2);
   assert.equal(Wire.last.asked("subscribe")[0].since, "e-15");
   assert.equal(states.at(-1), "live");
-  session.stop();
 });
 
 test("topics that an event brought are followed from that event, and again if the answer was lost", async () => {
-  const session = await begin();
+  await begin();
   await Wire.last.greets();
   page.named.add("book.7");
   await Wire.last.says(event("post.1", {}, { position: "e-12" }));
@@ -98,20 +98,18 @@ test("topics that an event brought are followed from that event, and again if th
   await Wire.last.says({ type: "hello", user: null, name: null, expires: null });
   const asked = Wire.last.asked("subscribe");
   assert.deepEqual(asked, [{ type: "subscribe", topics: ["site", "front", "book.7"], since: "e-12" }]);
-  session.stop();
 });
 
 test("topics that nothing on the page names any more are let go", async () => {
-  const session = await begin();
+  await begin();
   await Wire.last.greets();
   page.named.delete("front");
   await Wire.last.says(event("post.1", {}, { position: "e-2" }));
   assert.deepEqual(Wire.last.asked("unsubscribe"), [{ type: "unsubscribe", topics: ["front"] }]);
-  session.stop();
 });
 
 test("a refused topic is not asked for again on this connection", async () => {
-  const session = await begin();
+  await begin();
   page.named.add("desk");
   await Wire.last.says(welcome);
   await Wire.last.says({ type: "hello", user: null, name: null, expires: null });
@@ -119,11 +117,10 @@ test("a refused topic is not asked for again on this connection", async () => {
   await Wire.last.says({ type: "subscribed", topics: ["site", "front"], refused, position: "e-1", recovered: true, missed: 0 });
   await Wire.last.says(event("post.1", {}, { position: "e-2" }));
   assert.equal(Wire.last.asked("subscribe").length, 1);
-  session.stop();
 });
 
 test("a reset reads the page anew and stands where the reset says", async () => {
-  const session = await begin("old-3");
+  await begin("old-3");
   await Wire.last.says(welcome);
   await Wire.last.says({ type: "hello", user: null, name: null, expires: null });
   const answer = { type: "subscribed", topics: ["site", "front"], refused: [], position: "e-40", recovered: false, missed: 0 };
@@ -133,32 +130,29 @@ test("a reset reads the page anew and stands where the reset says", async () => 
   await Wire.last.cuts(4008);
   await Wire.last.greets();
   assert.equal(Wire.last.asked("subscribe")[0].since, "e-40");
-  session.stop();
 });
 
 test("an event that cannot be applied costs a fresh page, not the events after it", async () => {
-  const session = await begin();
+  await begin();
   await Wire.last.greets();
   await Wire.last.says(event("broken", {}, { position: "e-2" }));
   await Wire.last.says(event("post.2", {}, { position: "e-3" }));
   assert.equal(page.refreshed, 1);
   assert.deepEqual(page.keys, ["post.2"]);
-  session.stop();
 });
 
 test("signed out, it comes back with a new ticket; a bad ticket is exchanged at once", async () => {
-  const session = await begin("e-1", "ticket");
+  await begin("e-1", "ticket");
   await Wire.last.greets();
   await Wire.last.cuts(4401);
   await Wire.last.says(welcome);
   assert.equal(Wire.last.asked("hello")[0].ticket, "new-1");
   await Wire.last.says({ type: "error", code: "bad-ticket", detail: "expired" });
   assert.equal(Wire.last.asked("hello")[1].ticket, "new-2");
-  session.stop();
 });
 
 test("a ticket is renewed before it ends, without subscribing twice", async () => {
-  const session = await begin("e-1", "ticket");
+  await begin("e-1", "ticket");
   await Wire.last.says(welcome);
   const soon = new Date(Date.now() + 60_005).toISOString();
   await Wire.last.says({ type: "hello", user: 7, name: "ada", expires: soon });
@@ -167,25 +161,22 @@ test("a ticket is renewed before it ends, without subscribing twice", async () =
   assert.equal(Wire.last.asked("hello").at(-1).ticket, "new-1");
   await Wire.last.says({ type: "hello", user: 7, name: "ada", expires: null });
   assert.equal(Wire.last.asked("subscribe").length, 1);
-  session.stop();
 });
 
 test("told to stay away, it does", async () => {
-  const session = await begin();
+  await begin();
   await Wire.last.greets();
   await Wire.last.cuts(4503);
   assert.equal(Wire.opened.length, 1);
   assert.equal(states.at(-1), "offline");
-  session.stop();
 });
 
 test("stopped for the way back, it starts again from its cursor", async () => {
-  const session = await begin();
+  await begin();
   await Wire.last.greets();
   await Wire.last.says(event("post.1", {}, { position: "e-9" }));
   session.stop();
   session.start();
   await Wire.last.greets();
   assert.equal(Wire.last.asked("subscribe")[0].since, "e-9");
-  session.stop();
 });
