@@ -59,7 +59,14 @@ _OPTIONS = (
     "-c jit=off -c synchronous_commit=on -c default_transaction_isolation=read\\ committed"
     " -c lock_timeout=2s -c application_name=stop-press-log"
 )
-_KEEPALIVE = {"keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+# a server that vanished without a word is noticed after 11 s, also in the middle of a question
+_KEEPALIVE = {
+    "keepalives": 1,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 11_000,
+}
 _EPOCH_ALPHABET = string.ascii_lowercase + string.digits
 
 
@@ -141,7 +148,8 @@ class LogConnection:
 def begin(cursor: Any, anew: bool = False) -> None:
     """Makes sure that there is a log, and a new epoch where it is not on the cluster it was made on.
 
-    `anew` starts a new epoch in any case: after the tables were restored, loaded or rewritten.
+    `anew` starts a new epoch in any case: after the tables were restored, loaded or rewritten. A head that
+    was restored behind the events beside it is put right, or the next event would get a place that is taken.
     """
     cursor.execute("SELECT to_regclass('realtime_log') IS NOT NULL")
     if not cursor.fetchone()[0]:
@@ -150,8 +158,10 @@ def begin(cursor: Any, anew: bool = False) -> None:
     (cluster,) = cursor.fetchone()
     epoch = "".join(secrets.choice(_EPOCH_ALPHABET) for _ in range(8))
     cursor.execute(
-        """INSERT INTO realtime_log AS l (id, epoch, cluster) VALUES (1, %(epoch)s, %(cluster)s)
-           ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, cluster = excluded.cluster
+        """INSERT INTO realtime_log AS l (id, epoch, cluster, head)
+           SELECT 1, %(epoch)s, %(cluster)s, coalesce(max("offset"), 0) FROM realtime_event
+           ON CONFLICT (id) DO UPDATE
+           SET epoch = excluded.epoch, cluster = excluded.cluster, head = greatest(l.head, excluded.head)
            WHERE l.cluster <> excluded.cluster OR %(anew)s""",
         {"epoch": epoch, "cluster": cluster, "anew": anew},
     )

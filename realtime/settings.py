@@ -149,6 +149,10 @@ DATABASES: dict[str, dict[str, Any]] = {
 # jit: its compile time is 20 times the query's on the log (docs/decisions/0001-the-log.md)
 DATABASES["default"].setdefault("OPTIONS", {}).setdefault("options", "-c jit=off")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# what is kept (realtime/retention.py)
+LOG_DAYS = env.int("LOG_DAYS", 7, validate=validate.Range(min=1))
+LOG_ROWS = env.int("LOG_ROWS", 1_000_000, validate=validate.Range(min=1000))
+TASK_DAYS = env.int("TASK_DAYS", 30, validate=validate.Range(min=1))
 
 # --- Redis: rings the bell, carries Celery, may be lost at any moment
 CHANNEL_LAYERS = {
@@ -186,6 +190,7 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = {
     "publish what is due": {"task": "blog.tasks.publish_due", "schedule": 5, "options": {"expires": 5}},
     "end what was lost": {"task": "realtime.sweep.sweep", "schedule": 15, "options": {"expires": 15}},
+    "trim what is old": {"task": "realtime.retention.trim", "schedule": 3600, "options": {"expires": 3600}},
 }
 
 # --- words and time
@@ -248,5 +253,7 @@ LOGGING = {
         }
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["asked"]}},
+    # while Redis is away the layer logs a traceback for every try; the bell says it in one line, once
+    "loggers": {"channels_redis.pubsub": {"level": "CRITICAL"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "WARNING")},
 }
