@@ -154,8 +154,8 @@ def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
         ("REDIS_URL", "redis://127.0.0.1:1/0", "REDIS_URL is set, but no Redis answers there"),
     ],
 )
-def test_an_outside_server_that_is_away_is_one_sentence(tmp_path: Path, name: str, url: str, sentence: str) -> None:
-    code, said = manage("live", DATA_DIR=str(tmp_path / "data"), **{name: url})
+def test_an_outside_server_that_is_away_is_one_sentence(place: Path, name: str, url: str, sentence: str) -> None:
+    code, said = manage("live", DATA_DIR=str(place / f"without-{name}"), **{name: url})
     assert code == 1
     assert said.strip().splitlines()[-1].startswith(sentence)
     assert "Traceback" not in said
