@@ -1,11 +1,16 @@
-"""The embedded default: PostgreSQL and Valkey as private processes, and the supervisor of all of `live`.
+"""What `live` and `test` start: PostgreSQL and Valkey as private processes, and everything else beside them.
 
 account     who the servers run as, and where their files can lie
 programs    the servers' binaries, out of the packages that bring them
-child       one process to start, and what becomes of it when its parent dies
-supervisor  starts children, keeps them, stops them in order
 postgres, valkey
 backing     both of them, or what the environment names instead
+child       one process to start, and what becomes of it when its parent dies
+supervisor  starts children, keeps them, stops them in order
+crew        the children of `live`: commands of the start, edges, worker, schedule
 datadir     DATA_DIR: the lock, run.json, the secret key
-doorstep    answers 503 until the first edge is up
+doorstep    the listening socket, and a 503 on it until the first edge is up
+schema      whether the database needs `migrate`
+health      asks /healthz
+browser     finds a Chromium for the tests
+mishaps     one sentence for what is not a bug
 """
