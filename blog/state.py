@@ -4,7 +4,7 @@ Frozen dataclasses, encoded to JSON as they stand. Read from querysets in a cons
 queries, whatever is on the page.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -171,19 +171,18 @@ class AuthorsChanged:
 
 
 def post_states(posts: "QuerySet[Post]", versions: Mapping[int, int] | None = None) -> list[PostState]:
-    """The states of posts, in the queryset's order: four queries."""
+    """The states of posts, in the queryset's order: two queries."""
     likes = Post.liked_by.through.objects.filter(post=OuterRef("pk"))  # type: ignore[attr-defined]
     likes = likes.order_by().values("post")
     counted = likes.annotate(count=Count("pk")).values("count")
-    rows = list(
+    rows = (
         posts.select_related("byline", "book")
         .prefetch_related(Prefetch("tags", Tag.objects.order_by("name", "pk")))
-        .annotate(like_count=Coalesce(Subquery(counted, output_field=IntegerField()), 0))
+        .annotate(
+            announced=log.version_of("post"), like_count=Coalesce(Subquery(counted, output_field=IntegerField()), 0)
+        )
     )
-    if versions is None:
-        # read after the rows: see below
-        versions = _versions("post", [row.pk for row in rows])
-    return [_post(row, versions.get(row.pk, 0)) for row in rows]
+    return [_post(row, _version(row, row.pk, versions)) for row in rows]
 
 
 def _post(post: Any, version: int) -> PostState:
@@ -208,17 +207,15 @@ def _post(post: Any, version: int) -> PostState:
 
 
 def book_states(books: "QuerySet[Book]", versions: Mapping[int, int] | None = None) -> list[BookState]:
-    """The states of books, in the queryset's order: four queries."""
+    """The states of books, in the queryset's order: three queries."""
     newest = Edition.objects.order_by("book_id", "-number").distinct("book_id")
     rows = list(
-        books.prefetch_related(
+        books.annotate(announced=log.version_of("book")).prefetch_related(
             Prefetch("authorship_set", Authorship.objects.select_related("author").order_by("order", "pk")),
             Prefetch("editions", newest, to_attr="newest"),
         )
     )
-    if versions is None:
-        versions = _versions("book", [row.pk for row in rows])
-    return [_book(row, versions.get(row.pk, 0)) for row in rows]
+    return [_book(row, _version(row, row.pk, versions)) for row in rows]
 
 
 def _book(book: Any, version: int) -> BookState:
@@ -235,33 +232,27 @@ def _book(book: Any, version: int) -> BookState:
 
 
 def author_states(authors: "QuerySet[Author]", versions: Mapping[int, int] | None = None) -> list[AuthorState]:
-    rows = list(authors)
-    if versions is None:
-        versions = _versions("author", [row.pk for row in rows])
-    return [AuthorState(row.pk, row.name, row.get_absolute_url(), versions.get(row.pk, 0)) for row in rows]
+    rows = authors.annotate(announced=log.version_of("author"))
+    return [AuthorState(row.pk, row.name, row.get_absolute_url(), _version(row, row.pk, versions)) for row in rows]
 
 
 def tag_states(tags: "QuerySet[Tag]", versions: Mapping[str, int] | None = None) -> list[TagState]:
-    rows = list(tags)
-    if versions is None:
-        versions = _versions("tag", [row.slug for row in rows])
-    return [TagState(row.slug, row.name, row.get_absolute_url(), versions.get(row.slug, 0)) for row in rows]
+    rows = tags.annotate(announced=log.version_of("tag", "slug"))
+    return [TagState(row.slug, row.name, row.get_absolute_url(), _version(row, row.slug, versions)) for row in rows]
 
 
 def publication_state(version: int | None = None) -> PublicationState:
     """The publication as it is; its defaults where nobody has named it yet."""
-    row = Publication.objects.filter(pk=1).first() or Publication()
     if version is None:
         version = log.versions(["publication.1"]).get("publication.1", 0)
+    row = Publication.objects.filter(pk=1).first() or Publication()
     return PublicationState(row.title, row.standfirst, render(row.summary), row.ended, version)
 
 
 def desk_posts(posts: "QuerySet[Post]", versions: Mapping[int, int] | None = None) -> list[DeskPost]:
-    """How far unpublished posts got: two queries."""
-    rows = list(posts.select_related("byline"))
-    if versions is None:
-        versions = _versions("post", [row.pk for row in rows])
-    return [desk_post(row, versions.get(row.pk, 0)) for row in rows]
+    """How far unpublished posts got: one query."""
+    rows = posts.select_related("byline").annotate(announced=log.version_of("post"))
+    return [desk_post(row, _version(row, row.pk, versions)) for row in rows]
 
 
 def desk_post(post: Post, version: int) -> DeskPost:
@@ -300,11 +291,6 @@ def book_author(authorship: Authorship) -> BookAuthor:
     )
 
 
-def _versions(family: str, ids: Iterable[Any]) -> dict[Any, int]:
-    """The versions of what a page shows.
-
-    Read after the states a version may be newer than its state. The page's position is older than
-    both, so that version's event still comes; it is applied, being no older than what is shown.
-    """
-    by_key = {f"{family}.{id}": id for id in ids}
-    return {by_key[key]: version for key, version in log.versions(by_key).items()}
+def _version(row: Any, id: Any, versions: Mapping[Any, int] | None) -> int:
+    """The version that is being announced, where one is; else the one read with the row."""
+    return row.announced if versions is None else versions.get(id, 0)

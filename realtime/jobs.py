@@ -85,10 +85,8 @@ def task_state(task: Task, version: int) -> TaskState:
 
 
 def task_states(tasks: "QuerySet[Task]") -> list[TaskState]:
-    """The states of jobs, in the queryset's order: two queries."""
-    rows = list(tasks)
-    versions = log.versions(f"task.{row.pk}" for row in rows)
-    return [task_state(row, versions.get(f"task.{row.pk}", 0)) for row in rows]
+    """The states of jobs, in the queryset's order: one query."""
+    return [task_state(row, row.announced) for row in tasks.annotate(announced=log.version_of("task"))]
 
 
 def newest(limit: int, about: str = "") -> list[TaskState]:

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple, Self
 import psycopg2
 from django.db import connection as django_connection
 from django.db import connections
+from django.db.models import BigIntegerField, Func, TextField, Value
+from django.db.models.functions import Cast, Concat
 
 from realtime.errors import LogAway
 from realtime.position import Position
@@ -177,11 +179,22 @@ def position(using: str = "default") -> Position:
     return Position(*row)
 
 
+def version_of(family: str, field: str = "pk") -> Func:
+    """An expression for querysets: the last announced version of each row's key, in the row's own statement.
+
+    Read in a later statement it could be that of a like which followed an edit that the row does not
+    show: the page would take the edit's event for old. What a page reads of other tables afterwards
+    may be newer than the version; its event comes, and is applied to no effect.
+    """
+    key = Concat(Value(f"{family}."), Cast(field, TextField()))
+    template = "COALESCE((SELECT version FROM realtime_key WHERE key = %(expressions)s), 0)"
+    return Func(key, template=template, output_field=BigIntegerField())
+
+
 def versions(keys: Iterable[str], using: str = "default") -> dict[str, int]:
     """The last announced version of each key; a key that was never announced is not in it.
 
-    A page may read them before or after the states, because its position is older than both: the
-    event between is still to come, and is applied, being no older than what is shown.
+    Read before what they are the versions of; for the rows of a queryset see `version_of`.
     """
     wanted = list(keys)
     if not wanted:

@@ -1,6 +1,7 @@
 """Books, and the lists of what belongs to an author or a tag."""
 
 import unicodedata
+from typing import Any
 
 from django.db.models import F
 from django.db.models.functions import Collate
@@ -17,7 +18,7 @@ from blog.state import author_states, book_states, post_states, tag_states
 from blog.tasks import build_epub
 from blog.views.attempts import say, writes
 from blog.views.errors import gone
-from realtime import tasks
+from realtime import log, tasks
 
 # By code point, as open pages sort what arrives, whatever the database would make of it.
 BY_TITLE = (Collate("title", "C"), "pk")
@@ -34,9 +35,9 @@ def book_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 def book_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """A book: who wrote it, its chapters in order, its newest edition."""
-    row = get_object_or_404(Book, pk=pk)
+    row: Any = get_object_or_404(Book.objects.annotate(announced=log.version_of("book")), pk=pk)
     if row.state == Book.State.WITHDRAWN:
-        return gone(request, row)
+        return gone(request, row, row.announced)
     if not permissions.may_read_book(request.user, row):
         raise Http404("There is no such book.")
     at_desk = DESK in permissions.rights(request.user)

@@ -10,15 +10,13 @@ from django.shortcuts import render
 
 from blog.models import Book, Post
 from blog.state import withdrawn_state
-from realtime import log
 
 
-def gone(request: HttpRequest, row: Post | Book, **context: Any) -> HttpResponse:
+def gone(request: HttpRequest, row: Post | Book, version: int, **context: Any) -> HttpResponse:
     """410: it was here, and was withdrawn. On its topic the page hears when it comes back."""
-    topic = f"{row._meta.model_name}.{row.pk}"
-    state = withdrawn_state(row, log.versions([topic]).get(topic, 0))
-    tombstone = f"blog/{row._meta.model_name}/tombstone.html"
-    return render(request, "410.html", {"topic": topic, "gone": state, "tombstone": tombstone, **context}, status=410)
+    name = row._meta.model_name
+    tombstone = {"gone": withdrawn_state(row, version), "tombstone": f"blog/{name}/tombstone.html"}
+    return render(request, "410.html", {"topic": f"{name}.{row.pk}", **tombstone, **context}, status=410)
 
 
 def forged(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -1,6 +1,7 @@
 """Reading posts, and liking them."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -13,6 +14,7 @@ from blog.paging import page_of
 from blog.state import AuthorState, TagState, author_states, post_states, tag_states
 from blog.views.attempts import writes
 from blog.views.errors import gone
+from realtime import log
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,9 @@ def post_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 def post_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """One post. What is not public is shown to those who may read it, what was withdrawn is gone."""
-    row = get_object_or_404(Post.objects.defer("text"), pk=pk)
+    row: Any = get_object_or_404(Post.objects.defer("text").annotate(announced=log.version_of("post")), pk=pk)
     if row.state == Post.State.WITHDRAWN:
-        return _withdrawn(request, row)
+        return _withdrawn(request, row, row.announced)
     if not permissions.may_read(request.user, row):
         raise Http404("There is no such post.")
     context = {
@@ -68,11 +70,11 @@ def post_detail(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "blog/post_detail.html", context)
 
 
-def _withdrawn(request: HttpRequest, post: Post) -> HttpResponse:
+def _withdrawn(request: HttpRequest, post: Post, version: int) -> HttpResponse:
     """What is left of a post. Who may edit it finds the way back here."""
     may_edit = permissions.may_edit(request.user, post)
     may_restore = may_edit and permissions.may_publish(request.user)
-    return gone(request, post, may_edit=may_edit, may_restore=may_restore)
+    return gone(request, post, version, may_edit=may_edit, may_restore=may_restore)
 
 
 @require_POST

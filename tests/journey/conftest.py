@@ -94,4 +94,6 @@ def open_page(contexts: Callable[[User | None], BrowserContext]) -> Iterator[Ope
 
     yield open_page
     for page in pages:
+        # a close that meets a navigation is acknowledged and forgotten (crbug.com/536385539)
+        page.goto("about:blank")
         page.close()
