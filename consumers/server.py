@@ -23,6 +23,7 @@ from consumers.frames import Leaving
 from consumers.hub import hub
 from consumers.metrics import counters
 from consumers.outlet import UNSENT, Burst
+from consumers.presence import census
 
 _reactor: Any = reactor  # its module pretends to be its class
 logger = logging.getLogger(__name__)
@@ -186,6 +187,7 @@ class EdgeServer(Server):  # type: ignore[misc]
             for application in late:
                 application.cancel()
         await self._flush()
+        await census.stop()
         hub.stop()
 
     async def _flush(self) -> None:

@@ -51,6 +51,16 @@ class Subscription:
     def say(self, frame: Frame) -> None:
         self._write(Burst([frame.encoded()]))
 
+    def aside(self, burst: Burst) -> bool:
+        """Writes what is not of the log; False where the reader is catching up, and hears nothing else then.
+
+        It is no sign of life: it has no position, and a reader who hears only this needs a heartbeat.
+        """
+        if self._held is not None:
+            return False
+        self.outlet.write(burst)
+        return True
+
     async def wear(self, variant: Variant) -> None:
         """From now on events come in this form."""
         if variant != self.variant:

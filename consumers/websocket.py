@@ -11,12 +11,14 @@ from django.utils.translation import get_supported_language_variant
 
 from consumers import frames, origins, requests
 from consumers.closes import Close
+from consumers.crowd import Visitor
 from consumers.frames import JSON, Refused, Variant, stamp
 from consumers.hub import hub
 from consumers.outlet import Outlet, SendOutlet
+from consumers.presence import census
 from consumers.subscription import Subscription
 from realtime import tickets, topics
-from realtime.errors import BadTopic, RealtimeError
+from realtime.errors import RealtimeError
 from realtime.position import Position
 from realtime.tickets import ANONYMOUS, Reader
 
@@ -34,6 +36,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     subscription: Subscription
     outlet: Outlet
+    visitor: Visitor
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """One coroutine for the life of the socket: its frames are answered in order.
@@ -67,6 +70,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             return
         self.outlet = self.scope.get("extensions", {}).get("stop_press.outlet") or SendOutlet(self.base_send)
         self.subscription = Subscription(hub, self.outlet)
+        self.visitor = Visitor(self.subscription)
         self.subscription.open()
         self.subscription.say(frames.Welcome(frames.PROTOCOL, hub.epoch, frames.HEARTBEAT))
 
@@ -93,11 +97,11 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             case requests.Subscribe(topics=names, since=since):
                 await self._subscribe(names, since)
             case requests.Unsubscribe(topics=names):
-                self.subscription.unfollow([topics.normal(name) for name in dict.fromkeys(names)], "asked")
+                self._unsubscribe([topics.normal(name) for name in dict.fromkeys(names)])
             case requests.Ping():
                 self.subscription.say(frames.Pong(str(self.subscription.position)))
-            case requests.Here(topic=topic):
-                self._check_here(topic)
+            case requests.Here(topic=topic, state=state):
+                census.here(self.visitor, self._current_reader(), topic, state)
 
     # --- what a client asks
 
@@ -117,6 +121,10 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         new, refused = self._admit(names)
         await self.subscription.follow(new, refused, position)
 
+    def _unsubscribe(self, names: list[str]) -> None:
+        self.subscription.unfollow(names, "asked")
+        census.leave(self.visitor, names)
+
     def _admit(self, names: list[str]) -> tuple[list[str], list[Refused]]:
         """Those of the topics that are new and may be followed, and those that may not."""
         followed = set(self.subscription.topics)
@@ -132,11 +140,6 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             if reason is not None:
                 refused.append(Refused(name, reason))
         return list(new), refused
-
-    def _check_here(self, topic: str) -> None:
-        """Presence is only checked so far: `here` has no answer unless its topic is bad."""
-        if topics.check(self._current_reader(), topic) is not None:
-            raise BadTopic(f"{topic[: topics.LONGEST]!a} is not a topic that this reader may follow.")
 
     # --- who is reading
 
@@ -165,6 +168,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     def _drop_forbidden(self) -> None:
         reader = self._current_reader()
+        census.becomes(self.visitor, reader)
         if lost := [topic for topic in self.subscription.topics if topics.check(reader, topic) is not None]:
             self.subscription.unfollow(lost, "forbidden")
 
@@ -191,6 +195,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             self._ending.cancel()
         if hasattr(self, "subscription"):
             self.subscription.close()
+            census.lose(self.visitor)
 
 
 def _language(asked: str | None) -> str:

@@ -47,6 +47,13 @@ class LogAway(RealtimeError):
     temporary = True
 
 
+class PresenceAway(RealtimeError):
+    """Redis does not answer: only the readers of this process can be counted."""
+
+    code = "presence-away"
+    temporary = True
+
+
 class ProgressInTransaction(RealtimeError):
     """progress() was called inside a transaction: nobody would see it before the commit, or ever."""
 

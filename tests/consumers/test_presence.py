@@ -1,0 +1,355 @@
+"""Who is here: across processes, through breaks, and told to nobody who should not know."""
+
+import contextlib
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime, timedelta
+from itertools import count, pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from realtime import tickets
+from realtime.embedded import account, programs
+from realtime.embedded.valkey import Valkey
+from tests.consumers.conftest import Edge
+from tests.consumers.reader import Reader
+from tests.waiting import until
+
+SOON = 2.0  # seconds in which everybody knows; one where nothing else runs
+numbers = count(1)
+
+
+@pytest.fixture(scope="module")
+def other_edge(start_edge: Callable[..., Edge]) -> Edge:
+    return start_edge()
+
+
+@pytest.fixture
+def topic() -> str:
+    """One that nobody else was on a moment ago."""
+    return f"post.9000{next(numbers)}"
+
+
+def come(edge: Edge, name: str = "", *rights: str, seconds: float = 60) -> Reader:
+    """A reader comes to an edge; with a name they are signed in, with rights they may be named."""
+    reader = edge.connect()
+    if name:
+        expires = datetime.now(UTC) + timedelta(seconds=seconds)
+        who = tickets.Reader(sum(name.encode()), name, frozenset(rights), "s", expires)
+        reader.ask("hello", ticket=tickets.sign(who))
+    return reader
+
+
+@pytest.fixture
+def comes() -> Iterator[Callable[..., Reader]]:
+    """As many as a test wants, who leave when it ends."""
+    with ExitStack() as stack:
+        yield lambda *who, **options: stack.enter_context(closing(come(*who, **options)))
+
+
+def here(reader: Reader, topic: str, state: str = "viewing") -> None:
+    reader.say("here", topic=topic, state=state)
+
+
+def told(reader: Reader, seconds: float = SOON, **wanted: Any) -> dict[str, Any]:
+    """The next presence frame that says this."""
+    end = time.monotonic() + seconds
+    frame: dict[str, Any] = {}
+    while True:
+        try:
+            frame = reader.hear(max(0.01, end - time.monotonic()))
+        except TimeoutError:
+            raise AssertionError(f"Not told {wanted} within {seconds} s; last: {frame}") from None
+        if frame["type"] == "presence" and wanted.items() <= frame.items():
+            return frame
+
+
+def heard(reader: Reader, seconds: float) -> list[dict[str, Any]]:
+    """All that comes in that time."""
+    end = time.monotonic() + seconds
+    frames = []
+    with contextlib.suppress(TimeoutError):
+        while (left := end - time.monotonic()) > 0:
+            frames.append(reader.hear(left))
+    return frames
+
+
+class Witness(threading.Thread):
+    """Stays on a topic as a client does, and notes what it is told, and when."""
+
+    def __init__(self, reader: Reader, topic: str) -> None:
+        super().__init__()
+        self.told: list[dict[str, Any]] = []
+        self.times: list[float] = []
+        self._reader, self._topic = reader, topic
+        self._ended = threading.Event()
+        self.start()
+
+    @property
+    def readers(self) -> list[int]:
+        return [frame["readers"] for frame in self.told]
+
+    def run(self) -> None:
+        renewed = 0.0
+        while not self._ended.is_set():
+            if time.monotonic() > renewed + 10:
+                here(self._reader, self._topic)
+                renewed = time.monotonic()
+            with contextlib.suppress(TimeoutError):
+                self.told.append(self._reader.hear(0.1))
+                self.times.append(time.monotonic())
+
+    def end(self) -> None:
+        self._ended.set()
+        self.join()
+        self._reader.close()
+
+
+class Disaster:
+    """Six come, three of them to an edge that is killed; one goes silent. Two stay and are witnesses."""
+
+    def __init__(self, edge: Edge, doomed: Edge) -> None:
+        topic = "post.9112"
+        self._lost = [come(edge), come(doomed), come(doomed), come(doomed, "ben", "desk")]
+        for reader in self._lost:
+            here(reader, topic)
+        self.silent = time.monotonic()
+        self.cleo, self.ada = Witness(come(edge), topic), Witness(come(edge, "ada", "desk"), topic)
+        until(lambda: 6 in self.cleo.readers and 6 in self.ada.readers)
+        doomed.process.kill()
+        self.killed = time.monotonic()
+
+    def end(self) -> None:
+        self.cleo.end()
+        self.ada.end()
+        for reader in self._lost:
+            reader.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def disaster(package_edge: Edge, start_edge: Callable[..., Edge]) -> Iterator[Disaster]:
+    """It takes twenty seconds: begun first, while the other tests run, and looked at by the last."""
+    disaster = Disaster(package_edge, start_edge())
+    yield disaster
+    disaster.end()
+
+
+class TestCounting:
+    def test_across_processes(self, edge: Edge, other_edge: Edge, cleo: Reader, comes, topic: str):
+        here(cleo, topic)
+        assert told(cleo) == {"type": "presence", "topic": topic, "readers": 1}
+        dora = comes(other_edge)
+        here(dora, topic)
+        for reader in (cleo, dora):
+            assert told(reader)["readers"] == 2, "the first that dora hears counts everybody"
+        here(dora, topic, "gone")
+        assert told(cleo)["readers"] == 1
+        here(cleo, topic, "gone")
+        assert not heard(dora, 1.2), "whoever has gone is told nothing more"
+
+    def test_two_tabs_of_one_person_count_once(self, edge: Edge, other_edge: Edge, comes, topic: str):
+        tabs = [comes(edge, "ada"), comes(edge, "ada"), comes(other_edge, "ada")]
+        for tab in tabs:
+            here(tab, topic)
+            assert told(tab)["readers"] == 1
+        here(tabs[0], topic, "gone")
+        here(comes(other_edge), topic)
+        assert told(tabs[1])["readers"] == told(tabs[2])["readers"] == 2
+
+    def test_one_socket_counts_once_however_often_it_says_so(self, cleo: Reader, topic: str):
+        for state in ("viewing", "typing", "viewing"):
+            here(cleo, topic, state)
+        assert [frame["readers"] for frame in heard(cleo, 1.5)] == [1]
+
+    def test_unsubscribing_is_going(self, cleo: Reader, dora: Reader, topic: str):
+        for reader in (cleo, dora):
+            reader.subscribe(topic)
+            here(reader, topic)
+        told(cleo, readers=2)
+        dora.say("unsubscribe", topics=[topic])
+        assert told(cleo)["readers"] == 1
+
+    def test_a_crowd_is_told_once_a_second(self, edge: Edge, other_edge: Edge, cleo: Reader, comes, topic: str):
+        here(cleo, topic)
+        times, readers = [], 0
+        for number in range(20):
+            here(comes(other_edge if number % 2 else edge), topic)
+        while readers < 21:
+            readers = told(cleo)["readers"]
+            times.append(time.monotonic())
+        assert all(later - earlier > 0.85 for earlier, later in pairwise(times)), times
+        assert len(times) < 8
+
+    def test_who_does_not_ask_is_not_told(self, cleo: Reader, dora: Reader, topic: str):
+        dora.subscribe(topic)
+        here(cleo, topic)
+        told(cleo)
+        assert dora.is_told_nothing()
+
+
+class TestNames:
+    def test_people_of_the_desk_are_named_to_each_other_only(self, edge: Edge, other_edge: Edge, comes, topic: str):
+        ada, ben = comes(edge, "ada", "desk"), comes(other_edge, "ben", "desk")
+        cleo, dora = comes(edge, "cleo"), comes(other_edge)
+        for reader in (cleo, dora, ada):
+            here(reader, topic)
+        told(dora, readers=3)
+        here(ben, topic, "typing")
+        people = [{"name": "ada", "state": "viewing"}, {"name": "ben", "state": "typing"}]
+        for author in (ada, ben):
+            assert told(author, readers=4)["people"] == people, "cleo is counted and not named"
+        for reader in (cleo, dora):
+            assert "people" not in told(reader, readers=4)
+        here(ben, topic, "unsaved")
+        assert told(ada)["people"][1] == {"name": "ben", "state": "unsaved"}
+        assert cleo.is_told_nothing(), "who may not know what they do is not told that they do something"
+        assert dora.is_told_nothing()
+
+    def test_unsaved_text_in_any_tab_is_what_others_should_know(self, edge: Edge, other_edge: Edge, comes, topic: str):
+        ada, one, two = comes(edge, "ada", "desk"), comes(edge, "ben", "desk"), comes(other_edge, "ben", "desk")
+        here(ada, topic)
+        here(one, topic, "unsaved")
+        told(ada, people=[{"name": "ada", "state": "viewing"}, {"name": "ben", "state": "unsaved"}])
+        here(two, topic, "typing")
+        assert told(two)["people"][1]["state"] == "unsaved"
+        here(one, topic, "viewing")
+        assert told(ada)["people"][1]["state"] == "typing"
+
+    def test_an_expired_ticket_takes_the_name_along(self, edge: Edge, comes, topic: str):
+        ada, ben = comes(edge, "ada", "desk", seconds=2.5), comes(edge, "ben", "desk")
+        for author in (ada, ben):
+            here(author, "desk")
+            here(author, topic)
+        told(ben, topic="desk", readers=2)
+        told(ada, topic=topic, readers=2)
+        assert told(ben, topic="desk", seconds=5, readers=1)["people"] == [{"name": "ben", "state": "viewing"}]
+        assert told(ben, topic=topic, readers=2, people=[{"name": "ben", "state": "viewing"}]), "now she is anonymous"
+        assert "people" not in told(ada, topic=topic)
+
+
+@pytest.mark.parametrize("bad", ["no such", "", "x" * 101, "elsewhere", "post", "desk", "user.7"])
+def test_only_what_may_be_followed(cleo: Reader, bad: str):
+    for state in ("viewing", "gone"):
+        answer = cleo.ask("here", topic=bad, state=state)
+        assert (answer["type"], answer["code"]) == ("error", "bad-topic")
+
+
+def test_names_of_topics_are_composed(cleo: Reader):
+    here(cleo, "tag.cafe\u0301")
+    assert told(cleo)["topic"] == "tag.caf\u00e9"
+
+
+def test_a_socket_is_on_so_many_topics_and_no_more(cleo: Reader):
+    for number in range(200):
+        here(cleo, f"tag.many-{number}")
+    here(cleo, "tag.one-too-many")
+    while (frame := cleo.hear())["type"] == "presence":
+        pass
+    assert (frame["type"], frame["code"]) == ("error", "bad-topic")
+
+
+class Redis:
+    """A Valkey of its own, to be killed and started again at the same place."""
+
+    def __init__(self, place: Path) -> None:
+        who = account.current()
+        who.own(place)
+        self._server = Valkey(programs.find(who), who, place, place, place / "log", durable=False)
+        self._server.create()
+        self.url = self._server.url
+        self.client = redis.Redis.from_url(self.url)
+
+    def start(self) -> None:
+        self._process = self._server.child().spawn()
+        until(self._server.ready)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def calls(self, command: str) -> int:
+        """How often it was told to do this since it started."""
+        return int(self.client.info("commandstats").get(f"cmdstat_{command}", {}).get("calls", 0))
+
+
+@pytest.fixture
+def own_redis() -> Iterator[Redis]:
+    with tempfile.TemporaryDirectory(prefix="stop-press-", dir="/tmp") as directory:
+        server = Redis(Path(directory))
+        server.start()
+        yield server
+        server.kill()
+        server.client.close()
+
+
+class TestBreaks:
+    def test_a_blip_of_five_seconds_changes_nothing(self, edge: Edge, other_edge: Edge, comes, topic: str):
+        cleo, ada = comes(edge), comes(edge, "ada", "desk")
+        cut = [comes(other_edge), comes(other_edge, "ben", "desk"), comes(other_edge, "mina")]
+        for reader in (cleo, ada, *cut):
+            here(reader, topic)
+        told(cleo, readers=5)
+        told(ada, readers=5, people=[{"name": name, "state": "viewing"} for name in ("ada", "ben")])
+        for reader in cut:
+            reader.close()
+        assert not heard(cleo, 5)
+        for name, rights in (("", ()), ("ben", ("desk",)), ("mina", ())):
+            here(comes(edge, name, *rights), topic)
+        assert not heard(cleo, 1.2)
+        assert not heard(ada, 0.1)
+
+    def test_redis_killed_restarted_and_flushed(self, start_edge: Callable[..., Edge], own_redis: Redis, comes, topic):
+        one, two = start_edge(REDIS_URL=own_redis.url), start_edge(REDIS_URL=own_redis.url)
+        cleo, ben = comes(one), comes(two, "ben", "desk")
+        for reader in (cleo, ben):
+            here(reader, topic)
+        told(cleo, readers=2)
+        told(ben, readers=2)
+        own_redis.kill()
+        assert told(cleo, 8)["readers"] == 1, "those of this process"
+        here(comes(one), topic)
+        assert told(cleo)["readers"] == 2
+        own_redis.start()
+        assert told(cleo, 5)["readers"] == 3
+        own_redis.client.flushall()
+        assert not heard(cleo, 2)
+        here(comes(two), topic)
+        assert told(cleo)["readers"] == 4
+        for edge in (one, two):
+            assert edge.stop() == 0
+            assert edge.said_nothing_of("/presence.py")
+            assert edge.said_nothing_of("never")
+
+    def test_redis_hardly_notices_how_many_they_are(self, start_edge: Callable[..., Edge], own_redis: Redis, comes):
+        edge = start_edge(REDIS_URL=own_redis.url)
+        readers = [comes(edge) for _ in range(30)]
+        for reader in readers:
+            here(reader, "front")
+        told(readers[0], readers=30)
+        written, read = own_redis.calls("hset"), own_redis.calls("smembers")
+        for _ in range(3):
+            for reader in readers:
+                here(reader, "front")
+        assert heard(readers[0], 1) == []
+        assert own_redis.calls("hset") == written <= 4
+        assert own_redis.calls("smembers") - read <= 4
+        for reader in readers:
+            reader.close()
+
+    def test_a_killed_edge_and_a_silent_tab_are_gone_in_twenty_seconds(self, disaster: Disaster):
+        cleo, ada = disaster.cleo, disaster.ada
+        until(lambda: cleo.readers[-1:] == ada.readers[-1:] == [2], seconds=30)
+        fell = cleo.readers[cleo.readers.index(6) :]
+        assert fell == [6, 5, 3, 2], "who has a name, then the doomed, then the silent"
+        of_three, of_two = cleo.times[-2:]
+        assert of_three - disaster.killed < 20
+        assert 19.5 < of_two - disaster.silent < 22
+        seen = ["ben" in str(frame["people"]) for frame in ada.told]
+        assert seen[ada.readers.index(6)]
+        assert not seen[ada.readers.index(6) + 1]
