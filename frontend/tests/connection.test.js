@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { browse } from "./browser.js";
-import { Wire, welcome } from "./wire.js";
+import { socketOnly, Wire, welcome } from "./wire.js";
 
 /** @type {any} */
 let connection;
@@ -10,9 +10,7 @@ afterEach(() => connection.stop());
 
 /** @param {number[]} waits */
 async function connect(waits = [500, 1500]) {
-  const { Connection } = await import("../static/js/connection.js");
-  const backoff = { next: () => waits.shift() ?? 1, reset: () => {} };
-  connection = new Connection(() => /** @type {any} */ (new Wire()), /** @type {any} */ (backoff));
+  connection = await socketOnly({ next: () => waits.shift() ?? 1 });
   /** @type {number[]} */
   const lost = [];
   const listener = { heard: () => {}, lost: (/** @type {number} */ code) => lost.push(code), refused: () => {} };
@@ -23,7 +21,7 @@ async function connect(waits = [500, 1500]) {
 beforeEach((context) => {
   browse("<main></main>");
   Wire.opened = [];
-  /** @type {any} */ (context).mock.timers.enable({ apis: ["setTimeout"] });
+  /** @type {any} */ (context).mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"] });
 });
 
 /** @param {object} frame */

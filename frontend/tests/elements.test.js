@@ -45,10 +45,41 @@ test("the time of the last event stands outside what is read aloud", async () =>
   assert.equal(status().querySelector("[role=status]").textContent, "");
 });
 
-test("an ended publication is ended, however live its connection", async () => {
-  await page(`<live-status ${WORDS}><span role="status"></span> <time></time></live-status><p data-live-ended></p>`);
+test("a publication that ends is ended, however live its connection, and live when it goes on", async ({ mock }) => {
+  await page(`<live-status ${WORDS}><span role="status"></span> <time></time></live-status><p></p>`);
+  status().show("live");
+  document.querySelector("p")?.setAttribute("data-live-ended", "");
   status().show("live");
   assert.equal(status().getAttribute("state"), "ended");
+  status().show("reconnecting");
+  mock.timers.tick(4_000);
+  assert.equal(status().getAttribute("state"), "reconnecting");
+  document.querySelector("p")?.removeAttribute("data-live-ended");
+  status().show("live");
+  assert.equal(status().getAttribute("state"), "live");
+});
+
+test("paused is what the reader chose, whatever the connection does", async ({ mock }) => {
+  await page(`<live-status ${WORDS}><span role="status"></span></live-status>`);
+  status().show("live");
+  status().paused(true);
+  status().show("reconnecting");
+  mock.timers.tick(10_000);
+  assert.equal(status().getAttribute("state"), "paused");
+  status().paused(false);
+  mock.timers.tick(4_000);
+  assert.equal(status().getAttribute("state"), "reconnecting");
+});
+
+test("how many read and how many things wait is said in the page's words, or not at all", async () => {
+  await page(`<live-status data-word-reading="{count} reading" data-word-waiting="{count} waiting">
+    <span data-readers></span><span data-waiting></span></live-status>`);
+  status().readers(1204);
+  status().waiting(3);
+  assert.deepEqual([...status().querySelectorAll("span")].map((span) => span.textContent), ["1,204 reading", "3 waiting"]); // prettier-ignore
+  status().readers(undefined);
+  status().waiting(0);
+  assert.deepEqual([...status().querySelectorAll("span")].map((span) => span.textContent), ["", ""]); // prettier-ignore
 });
 
 const FORM = `<press-composer><form><textarea></textarea><button name="action" value="publish">Publish</button>

@@ -140,7 +140,7 @@ test("topics are those that any element of the page names", async () => {
  */
 function serve(body, answer = {}) {
   const html = `<html><head><meta name="live-position" content="e-9"></head><body>${body}</body></html>`;
-  const response = { ok: true, status: 200, redirected: false, url: "", text: async () => html, ...answer };
+  const response = { ok: true, status: 200, redirected: false, url: "", headers: new Map(), text: async () => html, ...answer };
   define("fetch", async () => response);
 }
 

@@ -2,26 +2,8 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { browse, settled } from "./browser.js";
 import { event } from "./newsroom.js";
-import { Wire, welcome } from "./wire.js";
-
-/** A page that only remembers what was asked of it. */
-class Recorder {
-  /** @type {string[]} */
-  keys = [];
-  named = new Set(["site", "front"]);
-  refreshed = 0;
-  topics() {
-    return new Set(this.named);
-  }
-  apply(/** @type {any[]} */ events) {
-    if (events.some(({ key }) => key === "broken")) throw new Error("not a fragment");
-    this.keys.push(...events.map(({ key }) => key));
-  }
-  async refresh() {
-    this.refreshed += 1;
-    return "e-50";
-  }
-}
+import { Recorder } from "./recorder.js";
+import { socketOnly, Wire, welcome } from "./wire.js";
 
 /** @type {any} */
 let session;
@@ -34,14 +16,12 @@ let tickets;
 
 async function begin(position = "e-1", ticket = "") {
   const { Session } = await import("../static/js/session.js");
-  const { Connection } = await import("../static/js/connection.js");
   const { Cursor } = await import("../static/js/cursor.js");
-  const now = { next: () => 0, reset: () => {} };
-  const open = () => /** @type {any} */ (new Wire());
-  const status = { show: (/** @type {string} */ state) => states.push(state), updated: () => {} };
+  const none = () => {};
+  const status = { show: (/** @type {string} */ state) => states.push(state), updated: none, readers: none, waiting: none, paused: none };
   page = new Recorder();
   tickets = { current: ticket, renewed: 0, renew: async () => (tickets.current = `new-${(tickets.renewed += 1)}`) };
-  const parts = [new Connection(open, /** @type {any} */ (now)), new Cursor(position), page, tickets, status];
+  const parts = [await socketOnly({ next: () => 0 }), new Cursor(position), page, tickets, status];
   session = new Session(.../** @type {[any, any, any, any, any]} */ (parts));
   session.start();
 }

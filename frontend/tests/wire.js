@@ -58,3 +58,27 @@ export class Wire {
 }
 
 export const welcome = { type: "welcome", protocol: 1, epoch: "e", heartbeat: 25 };
+
+/**
+ * A connection that knows sockets only, and waits as the test says.
+ *
+ * @param {{next: () => number}} waits
+ */
+export async function socketOnly(waits) {
+  const { Connection } = await import("../static/js/connection.js");
+  const { Ladder } = await import("../static/js/ladder.js");
+  const { Socket } = await import("../static/js/socket.js");
+  const ladder = new Ladder([() => new Socket(() => /** @type {any} */ (new Wire()))], store());
+  const backoff = { late: waits.next, reset: () => {}, ...waits };
+  return new Connection(ladder, /** @type {any} */ (backoff));
+}
+
+/** What a tab remembers. */
+export function store() {
+  /** @type {Map<string, string>} */
+  const kept = new Map();
+  return {
+    getItem: (/** @type {string} */ name) => kept.get(name) ?? null,
+    setItem: (/** @type {string} */ name, /** @type {string} */ value) => void kept.set(name, value),
+  };
+}

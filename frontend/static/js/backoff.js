@@ -18,6 +18,11 @@ export class Backoff {
     return this.#random() * longest;
   }
 
+  /** Where there was no room: in the whole of the longest wait, without the quick first tries. */
+  late() {
+    return this.#random() * Backoff.LONGEST;
+  }
+
   /** After a try that worked. */
   reset() {
     this.#tries = 0;

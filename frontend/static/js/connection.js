@@ -1,7 +1,12 @@
-import { staysAway } from "./frames.js";
+import { Climb } from "./climb.js";
+import { saysWhy, staysAway, TRY_LATER } from "./frames.js";
+import { Pulse } from "./pulse.js";
+import { Wakes } from "./wakes.js";
 
 /** @import { Frame } from "./frames.js" */
 /** @import { Backoff } from "./backoff.js" */
+/** @import { Ladder } from "./ladder.js" */
+/** @import { Transport } from "./socket.js" */
 
 /**
  * @typedef {object} Listener what a connection tells
@@ -11,132 +16,177 @@ import { staysAway } from "./frames.js";
  */
 
 /**
- * One WebSocket after another: opens, listens for signs of life, comes back with backoff.
- *
- * A socket may look open long after its network is gone. So silence longer than the server's
- * heartbeat, and every sign that this page slept (shown again, online again), asks with a ping
- * and cuts the socket when nothing answers.
+ * One transport after another: opens, listens for signs of life, comes back with backoff, takes
+ * another way where the one it has is blocked, and goes back to a better one.
  */
 export class Connection {
-  static ANSWER = 3_000; // ms for a pong; a radio that wakes up needs one or two
-  static PATIENCE = 1.4; // times the heartbeat that may pass in silence
+  static STEADY = 5_000; // ms; what ends sooner was no success, and the wait goes on growing
+  static ASLEEP = 40_000; // ms; after that the server has given us up, and asking costs 3 s more
 
-  #open;
+  #ladder;
   #backoff;
+  #pulse = new Pulse(() => this.send({ type: "ping" }), () => this.restart());
+  #wakes = new Wakes((slept) => this.#woke(slept), () => this.#cut());
+  #climb;
   /** @type {Listener | undefined} */
   #listener;
-  /** @type {WebSocket | undefined} */
-  #socket;
-  #heartbeat = 25_000; // ms, until the welcome says otherwise
+  /** @type {Transport | undefined} */
+  #transport;
+  #proven = false; // something came from the server on this transport
+  #limit = 0;
   #retry = 0;
-  #silence = 0;
-  #answer = 0;
+  #steady = 0;
   /** @type {number | undefined} ms, when the server named the moment to return */
   #returnIn;
+  #notBefore = 0; // the time before which the server does not want us
 
   /**
-   * @param {() => WebSocket} open
+   * @param {Ladder} ladder
    * @param {Backoff} backoff
    */
-  constructor(open, backoff) {
-    this.#open = open;
+  constructor(ladder, backoff) {
+    this.#ladder = ladder;
     this.#backoff = backoff;
+    this.#climb = new Climb(() => ladder.make(0), (transport, first) => this.#arrived(transport, first));
+  }
+
+  /** By asking again and again: what is new comes, but not at once. */
+  get isDelayed() {
+    return this.#transport?.name === "poll";
   }
 
   /** @param {Listener} listener */
   start(listener) {
     this.#listener = listener;
-    document.addEventListener("visibilitychange", this.#wake);
-    addEventListener("online", this.#wake);
+    this.#wakes.start();
     this.#connect();
   }
 
   stop() {
-    document.removeEventListener("visibilitychange", this.#wake);
-    removeEventListener("online", this.#wake);
     this.#listener = undefined;
+    this.#wakes.stop();
+    this.#climb.stop();
     this.#drop();
   }
 
   /** @param {object} frame */
   send(frame) {
-    if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify(frame));
+    this.#transport?.send(frame);
   }
 
-  /** The server takes us: the next failure is a first one again. */
+  /** The server takes us: once that has lasted, the next failure is a first one again. */
   settled() {
-    this.#backoff.reset();
+    if (!this.#steady) this.#steady = setTimeout(() => this.#backoff.reset(), Connection.STEADY);
   }
 
-  /** Ends this socket and opens another one, after a backoff. */
-  restart() {
+  /**
+   * Ends this connection and opens another one, after a backoff.
+   *
+   * @param {number} [wait] ms that the server asked for
+   */
+  restart(wait) {
     this.#drop();
-    this.#lost(0);
+    this.#lost(0, wait);
   }
 
   #connect() {
     this.#drop();
-    const socket = (this.#socket = this.#open());
-    socket.onmessage = ({ data }) => {
-      if (socket === this.#socket) this.#hear(JSON.parse(data));
-    };
-    socket.onclose = ({ code }) => {
-      if (socket === this.#socket) this.#closed(code);
-    };
-    this.#listenForLife();
+    const transport = this.#ladder.make();
+    this.#use(transport);
+    this.#limit = setTimeout(() => this.#closed(0), transport.patience);
+    transport.open();
+  }
+
+  /** @param {Transport} transport */
+  #use(transport) {
+    this.#transport = transport;
+    this.#proven = false;
+    transport.heard = (frame) => this.#hear(frame);
+    transport.closed = (code, wait) => this.#closed(code, wait);
+  }
+
+  /**
+   * @param {Transport} transport a better one, open already
+   * @param {Frame} first
+   */
+  #arrived(transport, first) {
+    this.#drop();
+    this.#listener?.lost(0); // what the other one brought and was not handled yet comes again
+    this.#ladder.top();
+    this.#use(transport);
+    this.#hear(first);
   }
 
   /** @param {Frame} frame */
   #hear(frame) {
-    clearTimeout(this.#answer);
-    this.#answer = 0;
-    if (frame.type === "welcome") this.#heartbeat = frame.heartbeat * 1_000;
+    if (!this.#proven && frame.type === this.#transport?.proof) this.#prove();
+    if (this.#proven) this.#pulse.heard();
+    if (frame.type === "welcome") this.#pulse.heartbeat = frame.heartbeat * 1_000;
     if (frame.type === "leaving") {
       const [from, to] = frame.reconnect_in;
       this.#returnIn = from + Math.random() * (to - from);
     }
-    this.#listenForLife();
     this.#listener?.heard(frame);
   }
 
-  /** @param {number} code */
-  #closed(code) {
+  #prove() {
+    clearTimeout(this.#limit);
+    this.#proven = true;
+    this.#ladder.worked();
+    if (this.#ladder.isTop) this.#climb.stop();
+    else this.#climb.start(this.#ladder.hadBetter);
+  }
+
+  /**
+   * @param {number} code
+   * @param {number} [wait] ms
+   */
+  #closed(code, wait) {
+    // a server that says why it closes was reached: nothing in between is in the way
+    const isBlocked = !this.#proven && !saysWhy(code);
     this.#drop();
     if (staysAway(code)) this.#listener?.refused(code);
-    else this.#lost(code);
+    else this.#lost(code, isBlocked && this.#ladder.failed() ? 0 : wait);
   }
 
-  /** @param {number} code */
-  #lost(code) {
+  /**
+   * @param {number} code
+   * @param {number} [wait] ms
+   */
+  #lost(code, wait) {
     if (!this.#listener) return;
     this.#listener.lost(code);
-    const wait = this.#returnIn ?? this.#backoff.next();
+    const named = wait ?? this.#returnIn ?? (code === TRY_LATER ? this.#backoff.late() : undefined);
     this.#returnIn = undefined;
-    this.#retry = setTimeout(() => this.#connect(), wait);
+    this.#notBefore = Date.now() + (named ?? 0);
+    this.#retry = setTimeout(() => this.#connect(), named ?? this.#backoff.next());
   }
 
-  #listenForLife() {
-    clearTimeout(this.#silence);
-    this.#silence = setTimeout(() => this.#ask(), this.#heartbeat * Connection.PATIENCE);
+  /** What we have is surely gone: another one, at once. */
+  #reopen() {
+    this.#drop();
+    this.#listener?.lost(0);
+    this.#connect();
   }
 
-  #wake = () => {
-    if (document.visibilityState === "hidden") return;
-    if (this.#socket) this.#ask();
-    else if (this.#listener && this.#retry) this.#connect();
-  };
+  /** @param {number} slept ms */
+  #woke(slept) {
+    if (this.#transport && this.#proven && slept < Connection.ASLEEP) this.#pulse.ask();
+    else if (this.#transport && this.#proven) this.#reopen();
+    else if (Date.now() >= this.#notBefore) this.#connect();
+  }
 
-  #ask() {
-    if (this.#answer) return;
-    this.send({ type: "ping" });
-    this.#answer = setTimeout(() => this.restart(), Connection.ANSWER);
+  #cut() {
+    if (this.#transport) this.#pulse.ask();
+    else this.#listener?.lost(0);
   }
 
   #drop() {
-    for (const timer of [this.#retry, this.#silence, this.#answer]) clearTimeout(timer);
-    this.#retry = this.#silence = this.#answer = 0;
-    const socket = this.#socket;
-    this.#socket = undefined;
-    socket?.close();
+    for (const timer of [this.#retry, this.#limit, this.#steady]) clearTimeout(timer);
+    this.#retry = this.#limit = this.#steady = 0;
+    this.#pulse.stop();
+    const transport = this.#transport;
+    this.#transport = undefined;
+    transport?.close();
   }
 }

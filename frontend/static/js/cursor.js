@@ -19,9 +19,28 @@ export class Cursor {
     return this.#at;
   }
 
+  /**
+   * Whether a frame can come next on one connection: same log, and no way back in it. What cannot
+   * is no frame to apply: the page is read anew.
+   *
+   * @param {string} position
+   * @param {boolean} [further] an event stands after everything before it
+   */
+  leadsTo(position, further = false) {
+    if (!this.#at) return true;
+    const [at, next] = [parse(this.#at), parse(position)];
+    return at.epoch === next.epoch && (further ? next.offset > at.offset : next.offset >= at.offset);
+  }
+
   /** @param {string | undefined} position of a frame that has been processed; not all frames have one */
   moved(position) {
     if (position) this.#at = position;
+  }
+
+  /** @param {string} position of a page that was read anew: all that was asked for is in it */
+  jumped(position) {
+    this.#at = position;
+    this.#asked = [];
   }
 
   /** @param {string} since what a subscribe was sent with */
@@ -53,6 +72,11 @@ export function earlier(one, other) {
   const [a, b] = [parse(one), parse(other)];
   if (a.epoch !== b.epoch) return other;
   return b.offset < a.offset ? other : one;
+}
+
+/** @param {string} position */
+export function offset(position) {
+  return parse(position).offset;
 }
 
 /** @param {string} position */

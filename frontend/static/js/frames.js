@@ -6,12 +6,14 @@
  * @typedef {{topic: string, code: string}} Refusal
  * @typedef {{type: "subscribed", topics: string[], refused: Refusal[], position: string, recovered: boolean, missed: number}} Subscribed
  * @typedef {{type: "unsubscribed", topics: string[], code: string}} Unsubscribed
- * @typedef {{type: "event", position: string, topics: string[], left: string[], kind: string, key: string, time: string, html: Record<string, string>}} LiveEvent
+ * @typedef {{type: "event", position: string, topics: string[], left: string[], kind: string, key: string, time: string, data?: any, html: Record<string, string>}} LiveEvent
  * @typedef {{type: "reset", topics: string[], position: string, missed: number | null, reason: string}} Reset
  * @typedef {{type: "heartbeat" | "pong", position: string}} Beat
+ * @typedef {{type: "presence", topic: string, readers: number}} Presence
  * @typedef {{type: "leaving", reconnect_in: [number, number]}} Leaving
  * @typedef {{type: "error", code: string, detail: string}} Refused
- * @typedef {Welcome | Hello | Subscribed | Unsubscribed | LiveEvent | Reset | Beat | Leaving | Refused} Frame
+ * @typedef {{type: "released"}} Released not from the wire: the reader goes on after a pause
+ * @typedef {Welcome | Hello | Subscribed | Unsubscribed | LiveEvent | Reset | Beat | Presence | Leaving | Refused | Released} Frame
  */
 
 /** What a close code asks of the reader: 4500-4999 stay away, everything else come back. */
@@ -19,6 +21,17 @@ export const STAY_AWAY = { from: 4500, to: 4999 };
 
 /** Signed out, or the ticket's rights ended: come back with a new ticket, or without one. */
 export const SIGNED_OUT = 4401;
+
+/** No room now: these ones wait longer than a reader whose line was cut. */
+export const TRY_LATER = 4013;
+
+/** The code where a connection ended and nobody said why. */
+export const BROKEN = 1006;
+
+/** @param {number} code whether it is one of the server's own */
+export function saysWhy(code) {
+  return code >= 4000 && code <= 4999;
+}
 
 /** @param {number} code */
 export function staysAway(code) {

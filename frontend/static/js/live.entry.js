@@ -3,14 +3,20 @@ import { Backoff } from "./backoff.js";
 import { PressComposer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { Cursor } from "./cursor.js";
+import { Ladder } from "./ladder.js";
 import { Page } from "./page.js";
+import { PressPause } from "./pause.js";
+import { Poll } from "./poll.js";
 import { Session } from "./session.js";
+import { Socket } from "./socket.js";
 import { LiveStatus } from "./status.js";
+import { Stream } from "./stream.js";
 import { Tickets } from "./tickets.js";
 import { Title } from "./title.js";
 
 customElements.define("live-status", LiveStatus);
 customElements.define("press-composer", PressComposer);
+customElements.define("press-pause", PressPause);
 
 const status = /** @type {LiveStatus | null} */ (document.querySelector("live-status"));
 if (status) live(status);
@@ -20,20 +26,28 @@ function live(status) {
   const url = new URL("/live/socket", location.href);
   url.protocol = url.protocol.replace("http", "ws");
 
+  const ways = [() => new Socket(() => new WebSocket(url)), () => new Stream(), () => new Poll()];
   const title = new Title();
   const session = new Session(
-    new Connection(() => new WebSocket(url), new Backoff()),
+    new Connection(new Ladder(ways, sessionStorage), new Backoff()),
     new Cursor(meta("live-position")),
     new Page(new Anchor(), () => title.follow()),
     new Tickets(meta("live-ticket"), "/live/ticket"),
     status,
   );
   session.start();
+  status.updated(new Date(performance.timeOrigin));
   // what is new once the page has been painted comes with a moment of colour (css/feed.css)
   addEventListener("load", () => setTimeout(() => document.documentElement.setAttribute("data-live-on", ""), 500));
 
-  // a page with an open socket cannot be kept for the way back; one without comes back and resumes
+  const pause = /** @type {PressPause | null} */ (document.querySelector("press-pause"));
+  if (pause) pause.changed = (isPaused) => (isPaused ? session.pause() : session.resume());
+
+  // a page with an open socket cannot be kept for the way back; one without comes back and resumes,
+  // as does a page that the browser puts to sleep, from where it stands itself
   addEventListener("pagehide", () => session.stop());
+  document.addEventListener("freeze", () => session.stop());
+  document.addEventListener("resume", () => session.start());
   addEventListener("pageshow", (event) => {
     if (event.persisted) session.start();
   });

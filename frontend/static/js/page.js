@@ -1,5 +1,6 @@
 import { all, parse, showing, version } from "./fragment.js";
 import { List } from "./list.js";
+import { Refusal } from "./retry_after.js";
 import { exchange, morph, renew } from "./regions.js";
 
 /** @import { LiveEvent } from "./frames.js" */
@@ -43,7 +44,7 @@ export class Page {
    */
   async refresh() {
     const answer = await fetch(location.href, { cache: "no-store", credentials: "same-origin" });
-    if (answer.status >= 500) throw new Error(`no fresh page: ${answer.status}`);
+    if (answer.status >= 500 || answer.status === 429) throw new Refusal(answer);
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     const moved = answer.redirected && new URL(answer.url).pathname !== location.pathname;
     this.#anchor.keep(() => (answer.ok && !moved ? renew(document, fresh) : exchange(document, fresh)));

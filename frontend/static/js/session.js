@@ -1,10 +1,13 @@
+import { Cursor } from "./cursor.js";
 import { SIGNED_OUT } from "./frames.js";
+import { Hold } from "./hold.js";
 import { Inbox } from "./inbox.js";
+import { Presence } from "./presence.js";
+import { Refusal } from "./retry_after.js";
 import { Subscription } from "./subscription.js";
 
 /** @import { Frame, Hello, LiveEvent, Reset, Subscribed, Refused } from "./frames.js" */
 /** @import { Connection } from "./connection.js" */
-/** @import { Cursor } from "./cursor.js" */
 /** @import { Page } from "./page.js" */
 /** @import { LiveStatus } from "./status.js" */
 /** @import { Tickets } from "./tickets.js" */
@@ -26,6 +29,9 @@ export class Session {
   #status;
   #subscription = new Subscription();
   #inbox = new Inbox((frames) => this.#process(frames), (problem) => this.#fail(problem));
+  #hold = new Hold();
+  #presence;
+  #isOn = false;
   #due = 0; // missed events still to come before this page is live
   #renewal = 0;
   #resuming = false; // a new connection, which follows nothing yet
@@ -45,9 +51,12 @@ export class Session {
     this.#page = page;
     this.#tickets = tickets;
     this.#status = status;
+    this.#presence = new Presence(page, (frame) => connection.send(frame));
   }
 
   start() {
+    if (this.#isOn) return;
+    this.#isOn = true;
     this.#status.show("catching-up");
     this.#connection.start({
       heard: (frame) => this.#inbox.push(frame),
@@ -57,14 +66,31 @@ export class Session {
   }
 
   stop() {
+    this.#isOn = false;
     clearTimeout(this.#renewal);
+    this.#presence.stop();
     this.#inbox.clear();
     this.#connection.stop();
+  }
+
+  /** Nothing is inserted from here on. */
+  pause() {
+    this.#hold.isOn = true;
+    this.#status.paused(true);
+  }
+
+  /** Shows what was held, and goes on. */
+  resume() {
+    this.#hold.isOn = false;
+    this.#status.paused(false);
+    this.#inbox.push({ type: "released" });
   }
 
   /** @param {number} code */
   #lost(code) {
     clearTimeout(this.#renewal);
+    this.#presence.stop();
+    this.#status.readers(undefined);
     this.#inbox.clear();
     if (code === SIGNED_OUT) this.#ticketIsOld = true;
     this.#status.show(navigator.onLine ? "reconnecting" : "offline");
@@ -73,11 +99,12 @@ export class Session {
   /** @param {unknown} problem */
   #fail(problem) {
     console.warn("The page could not follow; it starts again from its cursor.", problem);
-    this.#connection.restart();
+    this.#connection.restart(problem instanceof Refusal ? problem.wait : undefined);
   }
 
   /** @param {Frame[]} frames */
   async #process(frames) {
+    if (!this.#hold.isOn) await this.#release();
     while (frames.length) {
       const events = /** @type {LiveEvent[]} */ (frames.splice(0, countEvents(frames)));
       if (events.length) await this.#patch(events);
@@ -85,26 +112,66 @@ export class Session {
     }
   }
 
+  async #release() {
+    if (this.#hold.isStale) return void (await this.#renewPage());
+    const events = this.#hold.release();
+    this.#status.waiting(0);
+    if (events.length) await this.#apply(events);
+  }
+
   /** @param {LiveEvent[]} events that arrived together */
   async #patch(events) {
+    let at = this.#cursor;
+    for (const { position } of events) {
+      if (!at.leadsTo(position, true)) return this.#astray(position);
+      at = new Cursor(position);
+    }
+    const now = this.#hold.take(events);
+    this.#status.waiting(this.#hold.size);
+    if (now.length) await this.#apply(now);
+    this.#cursor.moved(at.at);
+    this.#due = Math.max(0, this.#due - events.length);
+    if (this.#due === 0) this.#live();
+  }
+
+  /** @param {LiveEvent[]} events */
+  async #apply(events) {
     try {
       this.#page.apply(events);
     } catch (problem) {
       // one fragment that cannot be applied must not hold up all that follow
       console.warn("The page is read anew: an event could not be applied.", problem);
-      await this.#page.refresh();
+      this.#hold.isStale = true; // and stays it until a fresh page was had
+      await this.#renewPage();
     }
-    const last = events[events.length - 1];
     this.#follow(events[0].position);
-    this.#cursor.moved(last.position);
-    this.#due = Math.max(0, this.#due - events.length);
-    this.#status.updated(new Date(last.time));
-    if (this.#due === 0) this.#live();
+    this.#status.updated(new Date(events[events.length - 1].time));
+  }
+
+  /** Makes the page a fresh one, without a reload; its position. */
+  async #renewPage() {
+    const position = await this.#page.refresh();
+    this.#hold.clear();
+    this.#status.waiting(0);
+    this.#status.updated(new Date());
+    return position;
+  }
+
+  /**
+   * A frame of another log, or out of order: what this page is made of can no longer be known.
+   *
+   * @param {string} position
+   */
+  async #astray(position) {
+    this.#status.show("catching-up");
+    const was = this.#cursor.at;
+    this.#cursor.jumped(await this.#renewPage());
+    throw new Error(`after ${was} came ${position}`); // this connection is not to be believed
   }
 
   #live() {
     this.#connection.settled();
-    this.#status.show("live");
+    this.#status.show(this.#connection.isDelayed ? "delayed" : "live");
   }
 
   /** @param {Frame} frame */
@@ -122,7 +189,11 @@ export class Session {
         return this.#reset(frame);
       case "heartbeat":
       case "pong":
+        if (!this.#cursor.leadsTo(frame.position)) return this.#astray(frame.position);
         return this.#cursor.moved(frame.position);
+      case "presence":
+        if (frame.topic === this.#presence.topic) this.#status.readers(frame.readers);
+        return;
       case "error":
         return this.#refused(frame);
     }
@@ -183,10 +254,11 @@ export class Session {
   async #subscribed(frame) {
     this.#subscription.answered(frame.topics, frame.refused);
     // a page made while the log could not be read has no position: what it missed is unknown
-    if (!this.#cursor.at) await this.#page.refresh();
+    if (!this.#cursor.at) await this.#renewPage();
     this.#cursor.answered();
     this.#cursor.moved(frame.position);
     this.#due = frame.missed;
+    this.#presence.start();
     if (frame.recovered && frame.missed === 0) this.#live();
     else this.#status.show("catching-up");
   }
@@ -194,7 +266,7 @@ export class Session {
   /** @param {Reset} frame */
   async #reset(frame) {
     this.#status.show("catching-up");
-    const position = await this.#page.refresh();
+    const position = await this.#renewPage();
     this.#cursor.moved(frame.position);
     this.#follow(position);
     this.#due = 0;
@@ -203,6 +275,7 @@ export class Session {
 
   /** @param {Refused} frame */
   async #refused(frame) {
+    if (frame.code === "bad-topic") return this.#presence.stop(); // who reads is counted without us
     if (frame.code === "bad-ticket" && this.#badTickets < 2) {
       this.#badTickets += 1;
       await this.#tickets.renew();

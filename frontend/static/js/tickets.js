@@ -1,3 +1,5 @@
+import { Refusal } from "./retry_after.js";
+
 /** Says who reads: the page's ticket first, later ones from the server. */
 export class Tickets {
   #ticket;
@@ -19,7 +21,7 @@ export class Tickets {
   /** Asks for another; empty when nobody is signed in any more. */
   async renew() {
     const answer = await fetch(this.#url, { cache: "no-store", credentials: "same-origin" });
-    if (!answer.ok) throw new Error(`no ticket: ${answer.status}`);
+    if (!answer.ok) throw new Refusal(answer);
     this.#ticket = (await answer.json()).ticket ?? "";
     return this.#ticket;
   }

@@ -1,0 +1,42 @@
+/**
+ * @typedef {{id: string, event: string, data: string}} Block of an event stream
+ */
+
+/**
+ * Splits an event stream (text/event-stream) into its blocks, as they come.
+ *
+ * The browser's own EventSource reconnects by itself, hides the status of a refusal and with it
+ * Retry-After; so the stream is fetched, and read here.
+ *
+ * @param {ReadableStream<Uint8Array>} body
+ * @returns {AsyncGenerator<Block>}
+ */
+export async function* blocks(body) {
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  let rest = "";
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      // one kind of line end; a CR that ends a chunk may be half of one
+      const text = (rest + decoder.decode(value, { stream: true })).replace(/\r\n|\r(?!$)/g, "\n");
+      const parts = text.split("\n\n");
+      rest = parts.pop() ?? "";
+      yield* parts.map(parse);
+    }
+  } finally {
+    reader.cancel().catch(() => {}); // the connection may be gone already
+  }
+}
+
+/** @param {string} text */
+function parse(text) {
+  const block = { id: "", event: "", data: "" };
+  for (const line of text.split("\n")) {
+    const [, name, value] = /^(id|event|data)(?:: ?(.*))?$/.exec(line) ?? [];
+    if (name === "data" && block.data) block.data += `\n${value ?? ""}`;
+    else if (name) block[/** @type {keyof Block} */ (name)] = value ?? "";
+  }
+  return block;
+}

@@ -1,0 +1,40 @@
+/**
+ * `<press-pause>` around a button: the reader stops the page, and lets it go on. The key `p` does the
+ * same, unless somebody is writing.
+ */
+export class PressPause extends HTMLElement {
+  /** @type {(isPaused: boolean) => void} set by who owns the page */
+  changed = () => {};
+
+  connectedCallback() {
+    this.hidden = false; // without this script there is nothing to pause
+    this.#button?.addEventListener("click", this.#toggle);
+    document.addEventListener("keydown", this.#pressed);
+  }
+
+  disconnectedCallback() {
+    document.removeEventListener("keydown", this.#pressed);
+  }
+
+  get isPaused() {
+    return this.hasAttribute("paused");
+  }
+
+  get #button() {
+    return this.querySelector("button");
+  }
+
+  #toggle = () => {
+    this.toggleAttribute("paused");
+    const word = this.querySelector("[data-word]");
+    if (word) word.textContent = this.getAttribute(this.isPaused ? "data-word-resume" : "data-word-pause");
+    this.changed(this.isPaused);
+  };
+
+  #pressed = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key !== "p" || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat) return;
+    const at = /** @type {Element | null} */ (event.target instanceof Element ? event.target : null);
+    if (at?.closest("input, textarea, select, [contenteditable], [role=textbox]")) return;
+    this.#toggle();
+  };
+}
