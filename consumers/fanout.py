@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from consumers.frames import Entry, Variant
+from consumers.frames import Entry, Frame, Variant
 from consumers.outlet import Burst, Outlet
 
 
@@ -22,6 +22,9 @@ class Follower(Protocol):
 
     def reset(self, reason: str) -> None:
         """What it stands on is gone."""
+
+    def say(self, frame: Frame) -> None:
+        """A word that has no place in the log."""
 
     def beat(self, heartbeat: Burst) -> None:
         """It heard nothing for a while, and all is well."""

@@ -23,7 +23,6 @@ logger = logging.getLogger(__name__)
 Format = Literal["json", "html"]
 PROTOCOL = 1
 HEARTBEAT = 25  # seconds of silence at most; home routers cut a silent socket at 30-60
-SPREAD = (0, 8000)  # milliseconds over which the readers of a leaving server come back
 SCRUBBED = b'{"scrubbed":true}'
 
 _encode = msgspec.json.Encoder().encode
@@ -89,7 +88,7 @@ class Heartbeat(Frame, tag="heartbeat", frozen=True):
 
 
 class Leaving(Frame, tag="leaving", frozen=True):
-    reconnect_in: tuple[int, int] = SPREAD
+    reconnect_in: tuple[int, int]  # milliseconds: the readers come back at random between the two
 
 
 class Error(Frame, tag="error", frozen=True):

@@ -84,6 +84,10 @@ class Hub:
     def sockets(self) -> int:
         return len(self._readers)
 
+    @property
+    def readers(self) -> list[Follower]:
+        return list(self._readers)
+
     # --- its readers
 
     def join(self, reader: Follower) -> None:

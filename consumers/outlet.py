@@ -47,6 +47,9 @@ class Outlet(Protocol):
     def cut(self) -> None:
         """Lets a slow reader go."""
 
+    def end(self) -> None:
+        """Lets a reader go because this process ends: the reader comes back to another, or later."""
+
 
 class SendOutlet:
     """An outlet over ASGI's `send`, for servers that give no direct way to the socket."""
@@ -56,7 +59,7 @@ class SendOutlet:
         self._texts: deque[bytes] = deque()
         self._unsent = 0
         self._task: asyncio.Task[None] | None = None
-        self._closed = False
+        self._closed: Close | None = None
 
     def write(self, burst: Burst) -> None:
         if self._closed:
@@ -74,8 +77,12 @@ class SendOutlet:
 
     def cut(self) -> None:
         counters.cut += 1
-        self._closed = True
+        self._closed = Close.SLOW
         self._texts.clear()
+        self._run()
+
+    def end(self) -> None:
+        self._closed = Close.RESTARTING
         self._run()
 
     def _run(self) -> None:
@@ -88,4 +95,4 @@ class SendOutlet:
             await self._send({"type": "websocket.send", "text": text.decode()})
             self._unsent -= len(text)
         if self._closed:
-            await self._send({"type": "websocket.close", "code": int(Close.SLOW)})
+            await self._send({"type": "websocket.close", "code": int(self._closed)})

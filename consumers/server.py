@@ -8,6 +8,7 @@ import asyncio
 import gc
 import logging
 import os
+import signal
 import time
 from collections.abc import Callable
 from typing import Any
@@ -18,10 +19,11 @@ from daphne.endpoints import build_endpoint_description_strings
 from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet import defer, reactor
 
+from consumers import drain
 from consumers.closes import Close, sentence
-from consumers.frames import Leaving
 from consumers.hub import hub
 from consumers.metrics import counters
+from consumers.notify import notify
 from consumers.outlet import UNSENT, Burst
 from consumers.presence import census
 
@@ -31,7 +33,7 @@ logger = logging.getLogger(__name__)
 LARGEST = 64 * 1024  # bytes of a message from a client, fragments together
 BACKLOG = 4096  # connections that the kernel keeps for us; 50, Daphne's, loses readers in a storm
 HANDSHAKE = 30  # seconds; 5, Daphne's, loses readers in a storm too
-DRAIN = 2.5  # seconds for requests to finish after SIGTERM; `live` kills an edge after 3.5
+FINISH = 2.5  # seconds for requests to finish once the readers are gone; in haste `live` kills after 3.5
 FAREWELL = 0.5  # seconds for the last bytes of an answer to leave
 
 
@@ -101,6 +103,9 @@ class DirectOutlet:
             self._caught_up = asyncio.get_running_loop().create_future()
             await self._caught_up
 
+    def end(self) -> None:
+        self._protocol.serverClose(int(Close.RESTARTING))
+
     def cut(self) -> None:
         """No close frame could be sent any more: this is the bare end that stands for 4008."""
         counters.cut += 1
@@ -122,10 +127,11 @@ class DirectOutlet:
 class EdgeServer(Server):  # type: ignore[misc]
     """Daphne for sockets and pages, with an orderly end."""
 
-    def __init__(self, application: Any, endpoints: list[str]) -> None:
+    def __init__(self, application: Any, endpoints: list[str], live: bool = True) -> None:
         super().__init__(
             application,
             endpoints=endpoints,
+            signal_handlers=False,  # Twisted's know of one end only, and that one at once
             verbosity=0,
             websocket_timeout=-1,  # a page may stay open for a week
             websocket_connect_timeout=HANDSHAKE,
@@ -136,7 +142,10 @@ class EdgeServer(Server):  # type: ignore[misc]
         )
         self.failure = ""  # why it could not listen
         self.unfinished = 0  # requests that were not answered when it had to end
+        self._live = live
         self._ports: list[Any] = []
+        self._ending = False
+        self._haste = asyncio.Event()
 
     def run(self) -> None:
         twisted_loop.call_soon(self._started)
@@ -145,6 +154,8 @@ class EdgeServer(Server):  # type: ignore[misc]
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         if isinstance(protocol, Socket):
             scope["extensions"] = {"stop_press.outlet": DirectOutlet(protocol)}
+        elif self._ending:
+            protocol.channel.persistent = False  # the next request on this connection belongs to another process
         return super().create_application(protocol, scope)
 
     def listen_success(self, port: Any) -> None:
@@ -164,25 +175,42 @@ class EdgeServer(Server):  # type: ignore[misc]
         # failByDrop: whoever breaks the rules of RFC 6455 gets its close codes, not a reset.
         # allowNullOrigin: the call would take Daphne's back; origins are ours to judge (origins.py).
         self.ws_factory.setProtocolOptions(failByDrop=False, closeHandshakeTimeout=2, allowNullOrigin=True)
-        hub.start()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            twisted_loop.add_signal_handler(number, self._asked_to_end, number)
+        self._beginning = asyncio.ensure_future(self._begin())
         # What is loaded by now stays: half of what connecting costs would go into looking at it again.
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
 
+    async def _begin(self) -> None:
+        if self._live:
+            await hub.ready()
+        notify("READY=1")
+
+    def _asked_to_end(self, number: signal.Signals) -> None:
+        """SIGTERM: in waves. SIGINT, or the second of either: now; requests are finished all the same."""
+        if self._ending or number == signal.SIGINT:
+            self._haste.set()
+        if not self._ending:
+            self._ending = True
+            self.stop()
+
     async def _drain(self) -> None:
-        """Accepts nobody, tells every reader to come back, lets requests finish."""
+        """Accepts nobody, sends the readers to come back, lets requests finish."""
+        notify("STOPPING=1")
+        self._ending = True
+        self._beginning.cancel()
         for port in self._ports:
             port.stopListening()
-        leaving = Burst([Leaving().encoded()])
+        await drain.let_go(hub.readers, self._haste)
         for protocol in list(self.connections):
-            if isinstance(protocol, Socket) and protocol.state == protocol.STATE_OPEN:
-                protocol.sendMessage(leaving.texts[0])
+            if isinstance(protocol, Socket):  # who came in the last moment
                 protocol.serverClose(int(Close.RESTARTING))
         details = list(self.connections.values())
         running = [each["application_instance"] for each in details if "application_instance" in each]
         if running:
-            _, late = await asyncio.wait(running, timeout=DRAIN)
+            _, late = await asyncio.wait(running, timeout=FINISH)
             self.unfinished = len(late)
             for application in late:
                 application.cancel()
@@ -197,13 +225,16 @@ class EdgeServer(Server):  # type: ignore[misc]
             await asyncio.sleep(0.01)
 
 
-def serve(application: Any, host: str | None = None, port: int | None = None, fd: int | None = None) -> str:
-    """Serves until SIGTERM or SIGINT. Returns why it could not, or nothing."""
+def serve(
+    application: Any, host: str | None = None, port: int | None = None, fd: int | None = None, live: bool = True
+) -> str:
+    """Serves until SIGTERM or SIGINT. Returns why it could not, or nothing. `live`: it follows the log."""
     endpoints = build_endpoint_description_strings(host=host, port=port, file_descriptor=fd)
-    server = EdgeServer(application, [e if e.startswith("fd:") else f"{e}:backlog={BACKLOG}" for e in endpoints])
+    endpoints = [e if e.startswith("fd:") else f"{e}:backlog={BACKLOG}" for e in endpoints]
+    server = EdgeServer(application, endpoints, live)
     server.run()
     if server.unfinished:
-        logger.warning("Ended with %s requests unanswered after %s s.", server.unfinished, DRAIN)
+        logger.warning("Ended with %s requests unanswered after %s s.", server.unfinished, FINISH)
         logging.shutdown()
         os._exit(0)  # Python would wait for their threads, whatever those wait for
     return server.failure

@@ -49,6 +49,9 @@ _LASTING_KEY = env.str("SECRET_KEY", "") or _kept_secret()
 SECRET_KEY = _LASTING_KEY or secrets.token_urlsafe(40)
 SECRET_KEY_LASTS = bool(_LASTING_KEY)
 
+# seconds at most over which an edge that was told to end lets its readers go (consumers/drain.py)
+DRAIN_SECONDS = env.float("DRAIN_SECONDS", 8.0, validate=validate.Range(min=0.1, max=300))
+
 # --- who may ask
 PUBLIC_URL = env.str("PUBLIC_URL", "").rstrip("/")
 if PUBLIC_URL and not urlsplit(PUBLIC_URL).netloc:

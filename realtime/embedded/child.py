@@ -33,6 +33,7 @@ class Child:
     orphan: Signals = SIGKILL
     patience: float = 3.5  # seconds to end in, once asked; then SIGKILL
     stage: int = 0  # when it stops: the lowest first
+    fell: Callable[[], None] = lambda: None  # called when it died and is to be started again
     keep: bool = True  # False: it has an end of its own
     own_session: bool = True  # else a Ctrl-C at the terminal reaches it as well, out of order
 

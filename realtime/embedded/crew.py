@@ -5,11 +5,16 @@ import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from signal import SIGINT
+from typing import Self
 
+from realtime.embedded import doorstep
 from realtime.embedded.child import Child
+from realtime.embedded.rolling import Rolling
 from realtime.embedded.supervisor import Failed, Running, Supervisor, ending
 
 EDGES, WORKERS = 1, 0  # the stages in which they stop: workers first, so that what they finish is still seen
+FINISH = 5.0  # seconds that an edge has after its readers are gone, for requests
 TAIL = 20  # lines of a failed command's output that are shown
 # Celery warns root on every start. Here root is a container's, and tasks are JSON, never code.
 QUIET = "ignore:You're running the worker with superuser privileges"
@@ -18,11 +23,23 @@ QUIET = "ignore:You're running the worker with superuser privileges"
 class Crew:
     """Starts `manage.py` and `celery` commands with the environment of one newsroom."""
 
-    def __init__(self, supervisor: Supervisor, base: Path, data: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, supervisor: Supervisor, base: Path, data: Path, environment: Mapping[str, str], drain: float
+    ) -> None:
         self._supervisor = supervisor
         self._base = base
         self._data = data
+        self._patience = drain + FINISH
+        self._edges: list[Running] = []
+        self._rolling: Rolling | None = None
         self._environment = {**os.environ, **environment, "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": QUIET}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._rolling is not None:
+            self._rolling.end()
 
     def begin(self, command: str) -> Running:
         """Start a command of `manage.py` that has an end; its output is kept aside."""
@@ -48,9 +65,29 @@ class Crew:
             self._supervisor.start(Child(name, celery + words, self._environment, self._base, stage=WORKERS))
 
     def serve(self, listening: socket.socket, edges: int) -> None:
-        """Start the edges, all on one listening socket."""
-        fd = listening.fileno()
-        words = (sys.executable, self._base / "manage.py", "edge", "--fd", str(fd))
-        for number in range(1, edges + 1):
-            name = f"edge {number}" if edges > 1 else "edge"
-            self._supervisor.start(Child(name, words, self._environment, self._base, fds=(fd,), stage=EDGES))
+        """Start the edges, all on one port."""
+        doors = doorstep.beside(listening, edges)
+        for number in range(edges):
+            door = doors[number % len(doors)]
+            self._edges.append(self._supervisor.start(self._edge(number + 1, edges, door, alone=len(doors) == 1)))
+
+    def _edge(self, number: int, edges: int, door: socket.socket, alone: bool) -> Child:
+        fd = door.fileno()
+        return Child(
+            f"edge {number}" if edges > 1 else "edge",
+            (sys.executable, self._base / "manage.py", "edge", "--fd", str(fd)),
+            self._environment,
+            self._base,
+            fds=(fd,),
+            stage=EDGES,
+            stop=SIGINT,  # at once: no other edge is left for the readers to go to
+            fell=(lambda: None) if alone else (lambda: doorstep.close(door)),
+        )
+
+    def renew(self) -> None:
+        """One turn of a rolling restart of the edges, if there is one; begins one when SIGHUP has asked for it."""
+        if self._supervisor.asked_anew:
+            self._supervisor.asked_anew = False
+            self._rolling = self._rolling or Rolling(self._supervisor, self._edges, self._patience)
+        if self._rolling is not None and not self._rolling.step():
+            self._rolling = None

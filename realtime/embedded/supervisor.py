@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from realtime.embedded.child import Child
 
-ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ASKING = (signal.SIGINT, signal.SIGTERM)
 TURN = 0.5  # seconds between two looks when no signal wakes us
 SOON = 0.02  # seconds between two looks at something that is about to be ready
 BACKOFF = (0.5, 30.0)  # seconds before a dead child is started again: first, longest
@@ -66,6 +66,7 @@ class Supervisor:
     def __init__(self, say: Callable[[str], None]) -> None:
         self.say = say
         self.asked: signal.Signals | None = None
+        self.asked_anew = False  # SIGHUP: what `live` replaces, one after another
         self._all: list[Running] = []
         self._before: dict[signal.Signals, Any] = {}
 
@@ -77,6 +78,8 @@ class Supervisor:
         self._wakeup_before = signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
         for number in ASKING:
             self._before[number] = signal.signal(number, self._ask)
+        self._terminal = _has_terminal()
+        self._before[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._hang_up)
         self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)  # only to be woken
         return self
 
@@ -90,6 +93,13 @@ class Supervisor:
 
     def _ask(self, number: int, _: FrameType | None) -> None:
         self.asked = self.asked or signal.Signals(number)
+
+    def _hang_up(self, number: int, frame: FrameType | None) -> None:
+        """A terminal that was closed says it too: then there is none any more, and everything ends."""
+        if self._terminal and not _has_terminal():
+            self._ask(number, frame)
+        else:
+            self.asked_anew = True
 
     def start(self, child: Child) -> Running:
         """Start a child. What stops when is said by its `stage`, not by when it was started."""
@@ -126,22 +136,39 @@ class Supervisor:
         self._all.remove(running)
         return running.process.returncode
 
-    def watch(self) -> None:
-        """Keep every child running until somebody asks us to stop."""
+    def exchange(self, running: Running, new: Running) -> Running:
+        """The process of `new` takes the place of the one that is kept running; the other is returned."""
+        old = Running(new.child, running.process, running.since)
+        self._all[self._all.index(new)] = old
+        running.process, running.since, running.again = new.process, new.since, None
+        return old
+
+    def dismiss(self, running: Running) -> None:
+        """End a child, whether or not it has ended, with all it has started."""
+        running.signal(signal.SIGKILL)
+        running.process.wait()
+        self._all.remove(running)
+
+    def watch(self, turn: Callable[[], None] = lambda: None) -> None:
+        """Keep every child running until somebody asks us to stop; `turn` is called each time around."""
         try:
             while True:
                 for running in self._all:
                     self._keep(running)
+                turn()
                 self.pause(TURN)
         except Stopped:
             return
 
     def _keep(self, running: Running) -> None:
+        if not running.child.keep:
+            return
         now = time.monotonic()
         if running.again is None and running.ended:
             if now - running.since > STEADY:
                 running.delay = BACKOFF[0]
             running.signal(signal.SIGKILL)  # what it leaves behind would keep its port or its job
+            running.child.fell()
             running.again = now + running.delay
             self.say(f"{running.child.name} ended ({ending(running)}); starting it again in {running.delay:g} s.")
             running.delay = min(running.delay * 2, BACKOFF[1])
@@ -160,6 +187,14 @@ class Supervisor:
             for running in group:
                 _end(running, min(time.monotonic() + running.child.patience, deadline))
         self._all.clear()
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def _stage(running: Running) -> int:

@@ -25,14 +25,14 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 class Edge:
     """A server process on a free port."""
 
-    def __init__(self, environment: dict[str, str], said: Path) -> None:
+    def __init__(self, environment: dict[str, str], said: Path, *arguments: str) -> None:
         listening = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = listening.getsockname()[1]
         self.origin = f"http://127.0.0.1:{self.port}"
         self.url = f"ws://127.0.0.1:{self.port}/live/socket"
         self.said = said
         self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "edge", "--fd", str(listening.fileno())],
+            [sys.executable, "manage.py", "edge", "--fd", str(listening.fileno()), *arguments],
             cwd=ROOT,
             env=environment,
             pass_fds=[listening.fileno()],
@@ -93,9 +93,9 @@ def start_edge(
     """Starts edges; stops those that a test did not stop itself."""
     edges = []
 
-    def start(**environment: str) -> Edge:
+    def start(*arguments: str, **environment: str) -> Edge:
         said = tmp_path_factory.mktemp("edge") / "stderr"
-        edge = Edge({**child_environment, "PYTHONUNBUFFERED": "1", **environment}, said)
+        edge = Edge({**child_environment, "PYTHONUNBUFFERED": "1", **environment}, said, *arguments)
         edges.append(edge)
         until(edge.caught_up, seconds=20)
         return edge

@@ -9,7 +9,9 @@ import tempfile
 import threading
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -109,7 +111,7 @@ class TestSigterm:
                 page.start()
                 until(lambda: is_waited_for(cursor))
                 edge.process.send_signal(signal.SIGTERM)
-                assert cleo.hear() == {"type": "leaving", "reconnect_in": [0, 8000]}
+                assert cleo.hear() == {"type": "leaving", "reconnect_in": [0, 1000]}
                 assert cleo.end() == (4012, "The server is restarting; come back and resume.")
             page.join(10)
         assert answers == [200]
@@ -125,6 +127,31 @@ class TestSigterm:
             until(lambda: is_waited_for(cursor))
             assert edge.stop() == 0
         page.join(10)
+
+    def test_readers_leave_in_waves(self, start_edge: Callable[..., Edge]):
+        edge = start_edge()
+        with contextlib.ExitStack() as stack:
+            readers = [stack.enter_context(closing(edge.connect())) for _ in range(40)]
+            edge.process.send_signal(signal.SIGTERM)
+            began = time.monotonic()
+            with ThreadPoolExecutor(len(readers)) as pool:
+                ends = list(pool.map(lambda reader: (*reader.end(), time.monotonic() - began), readers))
+        assert {code for code, _, _ in ends} == {4012}
+        quarters = Counter(int(seconds * 4) for _, _, seconds in ends)
+        assert max(quarters.values()) <= 20, "half of them at most in a quarter of the second"
+        assert edge.process.wait(5) == 0
+
+    def test_a_second_signal_hastens(self, start_edge: Callable[..., Edge]):
+        edge = start_edge()
+        with contextlib.ExitStack() as stack:
+            readers = [stack.enter_context(closing(edge.connect())) for _ in range(20)]
+            edge.process.send_signal(signal.SIGTERM)
+            assert readers[0].hear()["type"] == "leaving"
+            began = time.monotonic()
+            edge.process.send_signal(signal.SIGTERM)
+            assert {reader.end()[0] for reader in readers} == {4012}
+            assert time.monotonic() - began < 0.6, "well before the second is over"
+        assert edge.process.wait(5) == 0
 
     def test_new_ones_are_not_accepted(self, start_edge: Callable[..., Edge]):
         edge = start_edge()

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -75,6 +76,26 @@ def test_a_child_that_dies_is_started_again(newsroom: Newsroom, word: str) -> No
     newsroom.terminal.wait_for("ended (SIGKILL); starting it again in", 10)
     until(lambda: any(word in p.command and p.pid != before for p in newsroom.family()))
     until(lambda: newsroom.status("healthz") == 200)
+
+
+def test_hanging_up_replaces_the_edge_without_a_gap(newsroom: Newsroom) -> None:
+    """There is no terminal here that could have been closed."""
+    before, statuses, replaced = newsroom.child(" edge "), set(), threading.Event()
+
+    def ask() -> None:
+        while not replaced.is_set():
+            statuses.add(newsroom.status("healthz"))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        newsroom.signal(signal.SIGHUP)
+        newsroom.terminal.wait_for("edge was replaced.", 30)
+    finally:
+        replaced.set()
+        asking.join()
+    assert newsroom.child(" edge ") != before
+    assert statuses == {200}
 
 
 def test_two_ctrl_c_stop_everything_in_ten_seconds(started_again: Newsroom) -> None:

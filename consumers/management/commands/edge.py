@@ -1,4 +1,4 @@
-"""`manage.py edge`: one server process, pages and sockets."""
+"""`manage.py edge`: one server process, for pages and live connections or for either."""
 
 import socket
 from typing import Any
@@ -7,28 +7,34 @@ from channels.routing import get_default_application
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from consumers.division import Part, divided
 from consumers.server import BACKLOG, serve
 
 
 class Command(BaseCommand):
-    help = "Serves the publication's pages and its live sockets in one process, until SIGTERM or Ctrl-C."
+    help = "Serves the publication's pages and its live connections in one process, until SIGTERM or Ctrl-C."
     requires_system_checks = ()  # `migrate` has run them; a process that is started again is up at once
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default=settings.HOST, help="the address to listen on (HOST)")
         parser.add_argument("--port", type=int, default=settings.PORT, help="the port to listen on (PORT)")
         parser.add_argument("--fd", type=int, help="a socket that listens already, inherited from who starts this")
+        half = parser.add_mutually_exclusive_group()
+        for option, part in ("--only-live", Part.LIVE), ("--no-live", Part.WEB):
+            half.add_argument(
+                option, dest="part", action="store_const", const=part, default=Part.ALL, help=f"serve {part.value}"
+            )
 
-    def handle(self, *args: Any, host: str, port: int, fd: int | None, **options: Any) -> None:
+    def handle(self, *args: Any, host: str, port: int, fd: int | None, part: Part, **options: Any) -> None:
         if not settings.SECRET_KEY_LASTS:
             raise CommandError("SECRET_KEY is not set: nobody could stay signed in. Set it to a long random text.")
-        application = get_default_application()
+        application, live = divided(get_default_application(), part), part is not Part.WEB
         if fd is None:
-            self.stdout.write(f"Serving on http://{host}:{port}/")
-            failure = serve(application, host=host, port=port)
+            self.stdout.write(f"Serving {part.value} on http://{host}:{port}/")
+            failure = serve(application, host=host, port=port, live=live)
         else:
             _lengthen(fd)
-            failure = serve(application, fd=fd)
+            failure = serve(application, fd=fd, live=live)
         if failure:
             raise CommandError(failure)
 

@@ -30,7 +30,9 @@ ASK_EVERY = 0.1  # seconds
 
 
 class Command(BaseCommand):
-    help = "Runs everything: databases, edges, worker and schedule. Ctrl-C stops it."
+    help = (
+        "Runs everything: databases, edges, worker and schedule. Ctrl-C stops it, SIGHUP replaces the edges one by one."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--edges", type=int, default=1, metavar="N", help="how many edge processes (default 1)")
@@ -41,7 +43,7 @@ class Command(BaseCommand):
             with ExitStack() as stack:
                 url, demo = self._start(stack, max(1, edges))
                 self.say(_ready(url, demo, time.monotonic() - began))
-                self._watch()
+                self._supervisor.watch(self._crew.renew)
                 self.say("Stopping ...")
             self.say("Stopped.")
         except Stopped:
@@ -62,8 +64,8 @@ class Command(BaseCommand):
             )
         )
         supervisor = stack.enter_context(Supervisor(self.say))
-        self._watch = supervisor.watch
-        crew = Crew(supervisor, settings.BASE_DIR, data.path, backing.environment)
+        crew = Crew(supervisor, settings.BASE_DIR, data.path, backing.environment, settings.DRAIN_SECONDS)
+        self._supervisor, self._crew = supervisor, stack.enter_context(crew)
         door = stack.enter_context(Doorstep(listening))
         data.make_secret()
         assets = crew.begin("assets")
