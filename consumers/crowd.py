@@ -104,6 +104,11 @@ class Crowd:
         """Somebody in it is somebody else now."""
         self.behind = self._changed = True
 
+    def prolong(self, seconds: float) -> None:
+        """Every lease, by the time in which nobody could renew one."""
+        for lease in self.leases.values():
+            lease.until += seconds
+
     def expire(self, now: float) -> None:
         """Ends the leases and absences that lasted until now."""
         while self.leases:

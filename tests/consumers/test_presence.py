@@ -9,11 +9,13 @@ from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from itertools import count, pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import redis
 
+from consumers.crowd import Crowd, Visitor
+from consumers.subscription import Subscription
 from realtime import tickets
 from realtime.embedded import account, programs
 from realtime.embedded.valkey import Valkey
@@ -289,6 +291,15 @@ def own_redis() -> Iterator[Redis]:
 
 
 class TestBreaks:
+    def test_leases_do_not_run_out_while_the_process_sleeps(self):
+        crowd, visitor = Crowd("front"), Visitor(cast(Subscription, None))
+        crowd.enter(visitor, "viewing", now=0)
+        crowd.prolong(60)
+        crowd.expire(79)
+        assert list(crowd.leases) == [visitor]
+        crowd.expire(80)
+        assert not crowd.leases
+
     def test_a_blip_of_five_seconds_changes_nothing(self, edge: Edge, other_edge: Edge, comes, topic: str):
         cleo, ada = comes(edge), comes(edge, "ada", "desk")
         cut = [comes(other_edge), comes(other_edge, "ben", "desk"), comes(other_edge, "mina")]

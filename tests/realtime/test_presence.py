@@ -1,12 +1,26 @@
 """What shares add up to, whatever breaks meanwhile; and the shares in a real Valkey."""
 
+import asyncio
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
 from realtime.errors import PresenceAway
-from realtime.presence import BELIEVED, EXPIRES, GRACE, LEASE, PREFIX, Count, Others, Person, Register, Share, Tally
+from realtime.presence import (
+    BELIEVED,
+    EXPIRES,
+    GRACE,
+    LEASE,
+    PATIENCE,
+    PREFIX,
+    Count,
+    Others,
+    Person,
+    Register,
+    Share,
+    Tally,
+)
 
 ADA, BEN = Person("ada", "viewing"), Person("ben", "typing")
 
@@ -130,3 +144,16 @@ class TestRegister:
             with pytest.raises(PresenceAway):
                 await nowhere.exchange({"post.1": Share(1)}, ["post.1"])
         await nowhere.close()
+
+    async def test_redis_that_answers_nothing_is_away_too(self, settings, tmp_path):
+        async def listen(reader, writer):
+            await reader.read()
+            writer.close()
+
+        settings.REDIS_URL = f"unix://{tmp_path}/silent.sock"
+        async with await asyncio.start_unix_server(listen, tmp_path / "silent.sock"):
+            register = Register()
+            async with asyncio.timeout(3 * PATIENCE):
+                with pytest.raises(PresenceAway):
+                    await register.exchange({"post.1": Share(1)}, ["post.1"])
+            await register.close()
