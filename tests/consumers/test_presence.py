@@ -177,16 +177,14 @@ class TestCounting:
         dora.say("unsubscribe", topics=[topic])
         assert told(cleo)["readers"] == 1
 
-    def test_a_crowd_is_told_once_a_second(self, edge: Edge, other_edge: Edge, cleo: Reader, comes, topic: str):
-        here(cleo, topic)
-        times, readers = [], 0
+    def test_a_crowd_is_told_once_a_second(self, edge: Edge, other_edge: Edge, comes, topic: str):
+        witness = Witness(come(edge), topic)
         for number in range(20):
             here(comes(other_edge if number % 2 else edge), topic)
-        while readers < 21:
-            readers = told(cleo)["readers"]
-            times.append(time.monotonic())
-        assert all(later - earlier > 0.85 for earlier, later in pairwise(times)), times
-        assert len(times) < 8
+        until(lambda: witness.readers[-1:] == [21])
+        witness.end()
+        assert all(later - earlier > 0.8 for earlier, later in pairwise(witness.times)), witness.times
+        assert len(witness.times) < 8
 
     def test_who_does_not_ask_is_not_told(self, cleo: Reader, dora: Reader, topic: str):
         dora.subscribe(topic)
