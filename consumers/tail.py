@@ -105,7 +105,7 @@ class Tail:
         look = self.connection.look(self._seen, BATCH)
         if self._is_another(look):
             self._anew(look, look.head, "epoch")
-        elif look.trimmed > self._seen:
+        elif look.trimmed > self._seen or self._lacks(look):
             self._anew(look, look.head, "trimmed")
         else:
             self._hand_over(look)
@@ -152,6 +152,10 @@ class Tail:
 
     def _is_another(self, look: log.Look) -> bool:
         return look.epoch != self._epoch or look.head < self._seen
+
+    def _lacks(self, look: log.Look) -> bool:
+        """Whether rows are gone that nobody trimmed: offsets have no holes, so this was a hand in the table."""
+        return bool(look.events) and look.events[-1].offset - self._seen != len(look.events)
 
     def _anew(self, look: log.Look, offset: int, reason: str) -> None:
         self._epoch, self._seen = look.epoch, offset

@@ -109,6 +109,17 @@ async def test_silence_is_broken_by_a_heartbeat(hub: Hub):
     hub._timer.cancel()
 
 
+async def test_a_heartbeat_moves_the_cursor_past_what_others_heard(hub: Hub):
+    """Else who follows a quiet topic would come back from long ago, and be told that it is trimmed."""
+    subscription, page = a_reader(hub)
+    await subscription.follow(["site"], [], None)
+    hub._arrived(News([entry(1, "front"), entry(2, "books")], 0))
+    subscription.spoke -= HEARTBEAT
+    hub._tick()
+    assert page.frames[-1] == {"type": "heartbeat", "position": "k3f9ab-2"}
+    hub._timer.cancel()
+
+
 async def test_who_left_is_forgotten(hub: Hub):
     subscription, _ = a_reader(hub)
     await subscription.follow(["site", "front"], [], None)
