@@ -1,13 +1,19 @@
-"""Where the rooms meet: pages go to Django, sockets to the edge."""
+"""Where the rooms meet: sockets, streams and the log go to the edge, pages to Django."""
 
 import os
 
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
+from django.urls import re_path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "realtime.settings")
 pages = get_asgi_application()  # before the import below: it fills the registries of the apps
 
-from consumers.routing import websocket_urlpatterns  # noqa: E402
+from consumers.routing import http_urlpatterns, websocket_urlpatterns  # noqa: E402
 
-application = ProtocolTypeRouter({"http": pages, "websocket": URLRouter(websocket_urlpatterns)})
+application = ProtocolTypeRouter(
+    {
+        "http": URLRouter([*http_urlpatterns, re_path("", pages)]),  # type: ignore[arg-type]
+        "websocket": URLRouter(websocket_urlpatterns),
+    }
+)

@@ -42,6 +42,7 @@ class Hub:
         self._writing = False
         self._variants: Counter[Variant] = Counter()
         self._reads: dict[tuple[int, frozenset[str], int], asyncio.Future[tuple[list[Entry], int]]] = {}
+        self._look: asyncio.Future[None] | None = None  # asked for and not begun
         self._tail: Tail | None = None
 
     # --- its life
@@ -135,8 +136,14 @@ class Hub:
     # --- the past
 
     async def look(self) -> None:
-        """Reads the log now: somebody came with a position that this hub has not seen."""
-        await self.tail.call(self.tail.look)
+        """Reads the log now, for somebody who must not wait for the bell. Who asks before it begins shares it."""
+        if self._look is None:
+            self._look = self.tail.call(self._look_now)
+        await asyncio.shield(self._look)
+
+    def _look_now(self) -> None:
+        self._look = None  # first: who asks from here on may know of a commit that this look does not see
+        self.tail.look()
 
     async def read(self, since: int, topics: frozenset[str], until: int) -> tuple[list[Entry], int]:
         """What the log holds on these topics after `since` up to `until`, bounded, and how much is trimmed.

@@ -19,6 +19,11 @@ def allowed(scope: dict[str, Any]) -> bool:
     return origin is not None and origin in {own, *map(parse, settings.ORIGINS)}
 
 
+def listed(origin: str) -> bool:
+    """Whether the operator listed it: pages of other origins may read what is here only then."""
+    return parse(origin) in {found for found in map(parse, settings.ORIGINS) if found}
+
+
 def _asked(scope: dict[str, Any], host: bytes) -> Origin | None:
     secure = scope.get("scheme") in ("wss", "https")
     return parse(f"{'https' if secure else 'http'}://{host.decode('latin-1')}")

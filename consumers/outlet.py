@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import cached_property
 from typing import Any, Protocol
 
+from consumers.blocks import block
 from consumers.closes import Close
 from consumers.metrics import counters
 
@@ -34,6 +35,15 @@ class Burst:
     def framed(self) -> bytes:
         return b"".join(map(framed, self.texts))
 
+    @cached_property
+    def blocks(self) -> bytes:
+        return b"".join(map(block, self.texts))
+
+    @cached_property
+    def chunk(self) -> bytes:
+        """The blocks as one chunk of HTTP/1.1 (RFC 9112, 7.1). None of no bytes: it would be the last."""
+        return b"%x\r\n%b\r\n" % (len(self.blocks), self.blocks) if self.blocks else b""
+
 
 class Outlet(Protocol):
     """What a subscription writes to. None of it raises when the reader is gone."""
@@ -49,6 +59,16 @@ class Outlet(Protocol):
 
     def end(self) -> None:
         """Lets a reader go because this process ends: the reader comes back to another, or later."""
+
+
+class StreamOutlet(Outlet, Protocol):
+    """An outlet for an answer that goes on and on, until it says that this is over."""
+
+    @property
+    def was_cut(self) -> bool: ...
+
+    def release(self) -> None:
+        """The answer ends here; the server says so to the reader."""
 
 
 class SendOutlet:
@@ -92,7 +112,41 @@ class SendOutlet:
     async def _empty(self) -> None:
         while self._texts:
             text = self._texts.popleft()
-            await self._send({"type": "websocket.send", "text": text.decode()})
+            await self._send(self._message(text))
             self._unsent -= len(text)
         if self._closed:
-            await self._send({"type": "websocket.close", "code": int(self._closed)})
+            await self._farewell()
+
+    def _message(self, text: bytes) -> dict[str, Any]:
+        return {"type": "websocket.send", "text": text.decode()}
+
+    async def _farewell(self) -> None:
+        await self._send({"type": "websocket.close", "code": int(self._closed or Close.SLOW)})
+
+
+class StreamSendOutlet(SendOutlet):
+    """The same for a stream of Server-Sent Events, which ends when its application does: see `over`."""
+
+    def __init__(self, send: Callable[[Any], Awaitable[None]], over: Callable[[], None]) -> None:
+        super().__init__(send)
+        self._over = over
+
+    @property
+    def was_cut(self) -> bool:
+        return self._closed is Close.SLOW
+
+    def cut(self) -> None:
+        super().cut()
+        self._over()
+
+    def end(self) -> None:
+        self._over()
+
+    def _message(self, text: bytes) -> dict[str, Any]:
+        return {"type": "http.response.body", "body": block(text), "more_body": True}
+
+    async def _farewell(self) -> None:
+        """None: a stream that was let go just ends."""
+
+    def release(self) -> None:
+        pass

@@ -26,11 +26,13 @@ class Missed(NamedTuple):
     left: tuple[str, ...] = ()
 
 
-async def missed(hub: Hub, since: Position, new: Set[str], old: Set[str]) -> list[Missed]:
+async def missed(
+    hub: Hub, since: Position, new: Set[str], old: Set[str] = frozenset(), compacted: bool = True
+) -> list[Missed]:
     """The events after `since` up to where the hub stands now, on the new topics and on no old one.
 
-    Raises Unrecoverable. The ring is read before anything is awaited: what arrives while the log is
-    read comes after this.
+    Compacted, unless every event is wanted. Raises Unrecoverable. The ring is read before anything is
+    awaited: what arrives while the log is read comes after this.
     """
     floor = hub.ring.floor
     _check(hub, since)
@@ -42,7 +44,8 @@ async def missed(hub: Hub, since: Position, new: Set[str], old: Set[str]) -> lis
             raise Unrecoverable("trimmed")
     if len(older) + len(recent) > LIMIT:
         raise Unrecoverable("too-many", LIMIT)
-    return compact(entry for entry in older + recent if old.isdisjoint(entry.event.topics))
+    entries = (entry for entry in older + recent if old.isdisjoint(entry.event.topics))
+    return compact(entries) if compacted else list(map(Missed, entries))
 
 
 def _check(hub: Hub, since: Position) -> None:

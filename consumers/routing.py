@@ -1,10 +1,12 @@
-"""Where sockets arrive."""
+"""Where sockets and the requests of the live log arrive."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from django.urls import path, re_path
 
+from consumers.poll import LivePoll
+from consumers.sse import LiveStream
 from consumers.websocket import LiveConsumer
 
 
@@ -17,4 +19,8 @@ async def nowhere(
     await send({"type": "websocket.close"})
 
 
+http_urlpatterns = [
+    path("live/stream", LiveStream.as_asgi()),
+    path("live/log", LivePoll.as_asgi()),
+]
 websocket_urlpatterns = [path("live/socket", LiveConsumer.as_asgi()), re_path("", nowhere)]  # type: ignore[arg-type]

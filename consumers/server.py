@@ -11,11 +11,13 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 # First: it installs Twisted's asyncio reactor.
 from daphne.server import Server, twisted_loop  # isort: skip
 from daphne.endpoints import build_endpoint_description_strings
+from daphne.http_protocol import WebRequest
 from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet import defer, reactor
 
@@ -62,21 +64,30 @@ class DirectOutlet:
     told when the reader falls behind and when it has caught up.
     """
 
-    def __init__(self, protocol: Socket) -> None:
+    def __init__(self, protocol: Any, transport: Any) -> None:
         self._protocol = protocol
-        self._transport = protocol.transport
+        self._transport = transport
         # A TLS transport has to see every byte; so has whatever else is not a plain socket.
         self._send: Callable[[bytes], int] | None = getattr(getattr(self._transport, "socket", None), "send", None)
         self._behind = False
         self._caught_up: asyncio.Future[None] | None = None
+        self._register()
+
+    def _register(self) -> None:
         self._transport.unregisterProducer()  # Twisted's HTTP channel, which has nothing more to say here
         self._transport.registerProducer(self, True)
 
+    @property
+    def _open(self) -> bool:
+        return bool(self._protocol.state == self._protocol.STATE_OPEN)
+
+    def _bytes(self, burst: Burst) -> bytes:
+        return burst.framed
+
     def write(self, burst: Burst) -> None:
-        protocol = self._protocol
-        if protocol.state != protocol.STATE_OPEN:
+        if not self._open:
             return
-        data, unsent = burst.framed, self.unsent
+        data, unsent = self._bytes(burst), self.unsent
         if self._send is None or unsent:
             if unsent > UNSENT:
                 self.cut()
@@ -99,7 +110,7 @@ class DirectOutlet:
         return int(transport._tempDataLen + len(transport.dataBuffer) - transport.offset) if self._send else 0
 
     async def drained(self) -> None:
-        while self._behind and self._protocol.state == self._protocol.STATE_OPEN:
+        while self._behind and self._open:
             self._caught_up = asyncio.get_running_loop().create_future()
             await self._caught_up
 
@@ -122,6 +133,38 @@ class DirectOutlet:
             self._caught_up.set_result(None)
 
     stopProducing = resumeProducing
+
+
+class DirectStreamOutlet(DirectOutlet):
+    """The same for an answer that goes on and on, once its headers are written."""
+
+    was_cut = False  # a connection that is cut is a request that ends
+
+    def __init__(self, request: WebRequest, over: Callable[[], None]) -> None:
+        self._over = over
+        super().__init__(request, request.channel.transport)
+
+    @classmethod
+    def of(cls, request: WebRequest, over: Callable[[], None]) -> "DirectStreamOutlet | None":
+        """None where the client is gone already."""
+        return cls(request, over) if request.channel is not None else None
+
+    def _register(self) -> None:
+        self._protocol.registerProducer(self, True)
+
+    @property
+    def _open(self) -> bool:
+        return self._protocol.channel is not None and not self._protocol.finished
+
+    def _bytes(self, burst: Burst) -> bytes:
+        return burst.chunk if self._protocol.chunked else burst.blocks  # HTTP/1.0 knows no chunks
+
+    def end(self) -> None:
+        self._over()
+
+    def release(self) -> None:
+        if self._open:
+            self._protocol.unregisterProducer()
 
 
 class EdgeServer(Server):  # type: ignore[misc]
@@ -153,9 +196,12 @@ class EdgeServer(Server):  # type: ignore[misc]
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         if isinstance(protocol, Socket):
-            scope["extensions"] = {"stop_press.outlet": DirectOutlet(protocol)}
-        elif self._ending:
-            protocol.channel.persistent = False  # the next request on this connection belongs to another process
+            scope["extensions"] = {"stop_press.outlet": DirectOutlet(protocol, protocol.transport)}
+        else:
+            scope["extensions"] = {"stop_press.stream": partial(DirectStreamOutlet.of, protocol)}
+            if self._ending:
+                protocol.channel.persistent = False  # the next request on this connection belongs to another process
+        scope["root_path"] = self.root_path  # Daphne takes it from a header, which anybody can send
         return super().create_application(protocol, scope)
 
     def listen_success(self, port: Any) -> None:
@@ -207,6 +253,8 @@ class EdgeServer(Server):  # type: ignore[misc]
         for protocol in list(self.connections):
             if isinstance(protocol, Socket):  # who came in the last moment
                 protocol.serverClose(int(Close.RESTARTING))
+        for reader in hub.readers:
+            reader.outlet.end()
         details = list(self.connections.values())
         running = [each["application_instance"] for each in details if "application_instance" in each]
         if running:

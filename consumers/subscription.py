@@ -69,14 +69,16 @@ class Subscription:
             self._hub.unuse(self.variant)
             self.variant = variant
 
-    async def follow(self, new: Sequence[str], refused: list[Refused], since: Position | None) -> None:
+    async def follow(
+        self, new: Sequence[str], refused: list[Refused], since: Position | None, compacted: bool = True
+    ) -> None:
         """Follows topics not followed before, and answers. `since` counts for these only."""
         if since is None or not new:
             position = self.position
             self._enter(new)
             self.say(self._subscribed(refused, position))
         else:
-            await self._catch_up(new, refused, since)
+            await self._catch_up(new, refused, since, compacted)
 
     def unfollow(self, topics: Sequence[str], code: str) -> None:
         """Follows these no longer, and says so."""
@@ -110,7 +112,7 @@ class Subscription:
 
     # --- hold, load, release
 
-    async def _catch_up(self, new: Sequence[str], refused: list[Refused], since: Position) -> None:
+    async def _catch_up(self, new: Sequence[str], refused: list[Refused], since: Position, compacted: bool) -> None:
         if since.epoch != self._hub.epoch or since.offset > self._hub.offset:
             await self._hub.look()  # a page may be newer than what this process has read so far
         start = self.position
@@ -118,7 +120,7 @@ class Subscription:
         self._held, self._broken = [], None
         self._enter(new)
         try:
-            past = await self._load(since, set(new), old)
+            past = await self._load(since, set(new), old, compacted)
         except Unrecoverable as lost:
             self._begin_anew(list(new), refused, start, lost)
         else:
@@ -126,8 +128,8 @@ class Subscription:
         finally:
             self._held = None
 
-    async def _load(self, since: Position, new: set[str], old: set[str]) -> list[Missed]:
-        past = await recovery.missed(self._hub, since, new, old)
+    async def _load(self, since: Position, new: set[str], old: set[str], compacted: bool) -> list[Missed]:
+        past = await recovery.missed(self._hub, since, new, old, compacted)
         await self._hub.render([each.entry for each in past], self.variant)
         if self._broken:
             raise Unrecoverable(self._broken)

@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from channels.generic.websocket import AsyncWebsocketConsumer
-from django.conf import settings
-from django.utils.translation import get_supported_language_variant
 
 from consumers import frames, origins, requests
 from consumers.closes import Close
@@ -16,6 +14,7 @@ from consumers.frames import JSON, Refused, Variant, stamp
 from consumers.hub import hub
 from consumers.outlet import Outlet, SendOutlet
 from consumers.presence import census
+from consumers.queries import language_of
 from consumers.subscription import Subscription
 from realtime import tickets, topics
 from realtime.errors import RealtimeError
@@ -108,7 +107,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _hello(self, hello: requests.Hello) -> None:
         """Who reads, and how. Complete each time: what it leaves out is anonymous, JSON, the site's language."""
         reader = tickets.read(hello.ticket) if hello.ticket else ANONYMOUS
-        form, language = hello.format or "json", _language(hello.language)
+        form, language = hello.format or "json", language_of(hello.language)
         await self.subscription.wear(Variant(form, language) if form == "html" else JSON)
         self.reader = reader
         expires = stamp(reader.expires) if reader.expires else None
@@ -196,11 +195,3 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if hasattr(self, "subscription"):
             self.subscription.close()
             census.lose(self.visitor)
-
-
-def _language(asked: str | None) -> str:
-    """The language of fragments: what was asked for if the site has it, else the site's."""
-    try:
-        return str(get_supported_language_variant(asked or settings.LANGUAGE_CODE))
-    except LookupError:
-        return str(settings.LANGUAGE_CODE)

@@ -1,0 +1,164 @@
+"""Requests that the hub answers: what `/live/stream` and `/live/log` have in common.
+
+Who asks, for which topics, and why not. An answer may take long: each is a task that ends when its
+client hangs up.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, ClassVar, TypeVar
+
+import msgspec
+from channels.generic.http import AsyncHttpConsumer
+
+from consumers import origins, queries, readers
+from consumers.hub import hub
+from consumers.queries import StreamQuery
+from consumers.websocket import READY, TOPICS
+from realtime import topics
+from realtime.errors import BadPosition, BadTicket, LogAway
+from realtime.position import Position
+from realtime.tickets import ANONYMOUS, Reader
+
+Q = TypeVar("Q", bound=StreamQuery)
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+METHODS = "GET, HEAD, OPTIONS"
+ALWAYS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"}
+JSON_TYPE = "application/json; charset=utf-8"
+PREFLIGHT = {
+    "Access-Control-Allow-Methods": METHODS,
+    "Access-Control-Allow-Headers": "Authorization, Last-Event-ID",
+    "Access-Control-Max-Age": "86400",
+}
+STATUS = {"forbidden": 403, "unknown": 404}
+
+
+class Refusal(Exception):
+    """Why a request gets no answer: a status and a code for machines, a sentence for people."""
+
+    def __init__(self, status: int, code: str, detail: str, **headers: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
+    """One request. Subclasses say what they ask for (`shape`) and answer it."""
+
+    shape: ClassVar[type[StreamQuery]]
+
+    reader: Reader
+    topics: list[str]
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Channels' own loop would hear of a client that hangs up when the answer is finished."""
+        self.scope, self.base_send, self.channel_layer = scope, send, None
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        answering = asyncio.ensure_future(self._respond())
+        listening = asyncio.ensure_future(_hung_up(receive))
+        try:
+            await asyncio.wait({answering, listening}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            listening.cancel()
+            if not answering.done():
+                answering.cancel()
+            await asyncio.gather(listening, answering, return_exceptions=True)
+        if not answering.cancelled():
+            answering.result()
+
+    async def answer(self, asked: Any, since: Position | None) -> None:
+        """Sends the answer. The topics may be followed, and the hub knows its log."""
+        raise NotImplementedError
+
+    async def head(self) -> None:
+        """Sends what a GET would begin with."""
+        raise NotImplementedError
+
+    # --- before the answer
+
+    async def _respond(self) -> None:
+        try:
+            match self.scope["method"]:
+                case "OPTIONS":
+                    await self.reply(204, b"", {"Allow": METHODS, **PREFLIGHT})
+                case "GET" | "HEAD":
+                    await self._ask()
+                case _:
+                    raise Refusal(405, "bad-method", "The live log can be read, nothing else.", Allow=METHODS)
+        except Refusal as refused:
+            body = msgspec.json.encode({"code": refused.code, "detail": str(refused)})
+            await self.reply(refused.status, body, {"Content-Type": JSON_TYPE, **refused.headers})
+
+    async def _ask(self) -> None:
+        try:
+            asked = queries.decode(self.scope["query_string"], self.shape)
+            since = self._since(asked)
+            await self._admit(asked)
+            async with asyncio.timeout(READY):
+                await hub.ready()
+        except queries.BadQuery as error:
+            raise Refusal(400, "bad-parameter", str(error)) from error
+        except BadPosition as error:
+            raise Refusal(400, error.code, str(error)) from error
+        except BadTicket as error:
+            raise Refusal(401, error.code, str(error), WWW_Authenticate='Bearer error="invalid_token"') from error
+        except (TimeoutError, LogAway) as error:
+            raise away() from error
+        await (self.head() if self.scope["method"] == "HEAD" else self.answer(asked, since))
+
+    def _since(self, asked: StreamQuery) -> Position | None:
+        """A browser that resumes says so in a header, and still asks with its first query."""
+        since = self.headers.get(b"last-event-id", b"").decode("latin-1") or asked.since
+        return None if since is None else Position.parse(since)
+
+    async def _admit(self, asked: StreamQuery) -> None:
+        """Finds out who asks, if it matters: what everyone may follow costs no query."""
+        names = list(dict.fromkeys(asked.topic))
+        self.reader = readers.by_ticket(self.headers) or ANONYMOUS
+        if self.reader is ANONYMOUS and any(topics.check(ANONYMOUS, name) == "forbidden" for name in names):
+            self.reader = await readers.by_session(self.headers)
+        self.judge(names)
+        self.topics = list(dict.fromkeys(map(topics.normal, names)))
+        if len(self.topics) > TOPICS:
+            raise Refusal(400, "limit", f"A request may name {TOPICS} topics.")
+
+    def judge(self, names: Iterable[str]) -> None:
+        """Raises Refusal for a topic that the reader may not follow. A ticket ends, whatever it is asked for."""
+        if self.reader.expires is not None and self.reader.expires <= datetime.now(UTC):
+            self.reader = ANONYMOUS
+        for name in names:
+            if reason := topics.check(self.reader, name):
+                raise Refusal(STATUS[reason], reason, f"{name[: topics.LONGEST]!a} cannot be followed: {reason}.")
+
+    # --- sending
+
+    async def begin(self, status: int, headers: Mapping[str, str]) -> None:
+        sent = {**ALWAYS, **self._cross_origin(), **headers}
+        await self.send_headers(status=status, headers=[(k.encode(), v.encode()) for k, v in sent.items()])
+
+    async def reply(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        length = {} if status == 204 else {"Content-Length": str(len(body))}
+        await self.begin(status, {**length, **headers})
+        await self.send_body(b"" if self.scope["method"] == "HEAD" else body)
+
+    def _cross_origin(self) -> dict[str, str]:
+        """Pages of the origins that the operator listed may read the answer; as nobody, or with a ticket."""
+        origin = self.headers.get(b"origin", b"").decode("latin-1")
+        if not origins.listed(origin):
+            return {"Vary": "Origin"}
+        return {"Vary": "Origin", "Access-Control-Allow-Origin": origin}
+
+
+def away() -> Refusal:
+    """The log cannot be read now."""
+    return Refusal(503, "log-away", "The log cannot be read at the moment; try again.", Retry_After="2")
+
+
+async def _hung_up(receive: Receive) -> None:
+    """Returns when the client is gone. What it sent as a body is of no use here."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,148 @@
+"""`/live/log`: the log in pages, and the long poll. docs/protocol.md is its contract."""
+
+import asyncio
+from collections.abc import Iterable
+from math import inf
+
+import msgspec
+
+from consumers import recovery
+from consumers.fanout import Batch
+from consumers.frames import Frame, Variant
+from consumers.http import JSON_TYPE, LiveRequest, away
+from consumers.hub import hub
+from consumers.metrics import counters
+from consumers.outlet import Burst, Outlet
+from consumers.queries import LogQuery
+from consumers.recovery import Unrecoverable
+from realtime.position import Position
+
+PATIENCE = 5.0  # seconds for the log to be read; whoever polls comes back by itself
+LARGEST = 1024 * 1024  # bytes of the events of one answer: the rest is `more`
+
+
+class Page(msgspec.Struct, frozen=True):
+    """An answer: events after `since` up to `position`."""
+
+    position: str
+    recovered: bool
+    missed: int | None
+    events: list[msgspec.Raw]
+    more: bool
+
+
+class Lost(Page, frozen=True):
+    """An answer to a position that nothing can be recovered from."""
+
+    reason: str
+
+
+class LivePoll(LiveRequest):
+    """One request to the log. It is kept back, where that is asked for, while there is nothing to tell."""
+
+    shape = LogQuery
+
+    async def head(self) -> None:
+        await self.begin(200, {"Content-Type": JSON_TYPE, "Live-Position": str(hub.position)})
+        await self.send_body(b"")
+
+    async def answer(self, asked: LogQuery, since: Position | None) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await hub.look()  # the answer holds all that was committed before the question
+        except TimeoutError as error:
+            raise away() from error
+        since = since or hub.position
+        with Ear(asked.variant, self.topics) as self._ear:
+            page = await self._page(asked, since)
+            if not page.events and page.recovered and asked.wait and await self._ear.hears(asked.wait):
+                self.judge(self.topics)
+                page = await self._page(asked, since)
+        await self.reply(200, msgspec.json.encode(page), {"Content-Type": JSON_TYPE, "Live-Position": page.position})
+
+    async def _page(self, asked: LogQuery, since: Position) -> Page:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await self._read(asked, since)
+        except Unrecoverable as lost:
+            counters.resets += 1
+            return Lost(str(hub.position), False, lost.missed, [], False, lost.reason)
+        except TimeoutError as error:
+            raise away() from error
+
+    async def _read(self, asked: LogQuery, since: Position) -> Page:
+        ear, position = self._ear, hub.position
+        past = await recovery.missed(hub, since, set(self.topics), compacted=asked.compact)
+        page = past[: asked.limit]
+        await hub.render([each.entry for each in page], asked.variant)
+        if ear.broken:
+            raise Unrecoverable(ear.broken)
+        frames, size = [], 0
+        for each in page:
+            frames.append(msgspec.Raw(each.entry.frame(asked.variant, each.left)))
+            size += len(frames[-1])
+            if size > LARGEST:
+                break
+        more = len(frames) < len(past)
+        if more:
+            position = Position(position.epoch, past[len(frames) - 1].entry.offset)
+        return Page(str(position), True, len(frames), frames, more)
+
+
+class Ear:
+    """Follows topics only to hear that there is something; what it is, the ring tells."""
+
+    spoke = inf  # it is never silent for too long
+
+    def __init__(self, variant: Variant, topics: Iterable[str]) -> None:
+        self.variant = variant
+        self.topics = topics
+        self.heard = asyncio.Event()
+        self.broken: str | None = None
+        self.outlet: Outlet = self
+
+    def __enter__(self) -> "Ear":
+        hub.join(self)
+        hub.enter(self, self.topics)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        hub.part(self)
+
+    async def hears(self, seconds: float) -> bool:
+        """Whether there was something within this time."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.heard.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    # what the hub calls
+
+    def take(self, batch: Batch, mask: int) -> None:
+        self.heard.set()
+
+    def reset(self, reason: str) -> None:
+        self.broken = reason
+        self.heard.set()
+
+    def beat(self, heartbeat: Burst) -> None:
+        pass
+
+    def say(self, frame: Frame) -> None:
+        pass
+
+    # nothing is ever written to it
+
+    def write(self, burst: Burst) -> None:
+        pass
+
+    async def drained(self) -> None:
+        pass
+
+    def cut(self) -> None:
+        pass
+
+    def end(self) -> None:
+        self.heard.set()  # an empty answer, with which the client asks the next process

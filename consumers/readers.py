@@ -1,0 +1,37 @@
+"""Who sent a request: by the ticket in its header, else by the session of its cookie."""
+
+from typing import Any
+
+from channels.db import database_sync_to_async
+from django.conf import settings
+from django.contrib import auth
+from django.contrib.sessions.backends.base import SessionBase
+from django.http import HttpRequest, parse_cookie
+from django.utils.module_loading import import_string
+
+from realtime import tickets
+from realtime.tickets import ANONYMOUS, Reader
+
+
+def by_ticket(headers: dict[bytes, bytes]) -> Reader | None:
+    """Who the ticket of `Authorization: Bearer` names; None without one. Raises BadTicket."""
+    scheme, _, ticket = headers.get(b"authorization", b"").decode("latin-1").strip().partition(" ")
+    return tickets.read(ticket.strip()) if scheme.lower() == "bearer" else None
+
+
+async def by_session(headers: dict[bytes, bytes]) -> Reader:
+    """Who is signed in, by the session cookie: queries, on a thread, where there is such a cookie."""
+    cookies: dict[str, Any] = parse_cookie(headers.get(b"cookie", b"").decode("latin-1"))
+    key = cookies.get(settings.SESSION_COOKIE_NAME)
+    if not key:
+        return ANONYMOUS
+    return await database_sync_to_async(_of_session, thread_sensitive=False)(key)  # type: ignore[no-any-return]
+
+
+def _of_session(key: str) -> Reader:
+    request = HttpRequest()
+    store: type[SessionBase] = import_string(f"{settings.SESSION_ENGINE}.SessionStore")
+    request.session = store(key)
+    request.user = auth.get_user(request)
+    ticket = tickets.issue(request)
+    return tickets.read(ticket) if ticket else ANONYMOUS

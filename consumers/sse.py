@@ -1,0 +1,77 @@
+"""`/live/stream`: Server-Sent Events. docs/protocol.md is its contract; `curl -N` is a complete client."""
+
+import asyncio
+from datetime import UTC, datetime
+
+from consumers.frames import Heartbeat
+from consumers.http import LiveRequest
+from consumers.hub import hub
+from consumers.outlet import PATIENCE, StreamOutlet, StreamSendOutlet
+from consumers.queries import StreamQuery
+from consumers.subscription import Subscription
+from realtime import topics
+from realtime.position import Position
+from realtime.tickets import ANONYMOUS
+
+STREAM = {"Content-Type": "text/event-stream; charset=utf-8"}
+
+
+class LiveStream(LiveRequest):
+    """One reader's stream: the subscription of a socket, with an outlet that writes blocks."""
+
+    shape = StreamQuery
+    subscription: Subscription
+
+    async def head(self) -> None:
+        await self.begin(200, STREAM)
+        await self.send_body(b"")
+
+    async def answer(self, asked: StreamQuery, since: Position | None) -> None:
+        self._over = asyncio.Event()
+        await self.begin(200, STREAM)
+        await self.send_body(b"", more_body=True)  # from here on the outlet writes, past the server
+        outlet = self._outlet()
+        self.subscription = Subscription(hub, outlet)
+        self.subscription.open()
+        expiry = self._watch_expiry()
+        try:
+            await self.subscription.wear(asked.variant)
+            await self._follow(since, asked.compact)
+            await self._over.wait()
+        finally:
+            if expiry is not None:
+                expiry.cancel()
+            self.subscription.close()
+            outlet.release()
+        if not outlet.was_cut:
+            async with asyncio.timeout(PATIENCE):
+                await outlet.drained()
+            await self.send_body(b"")
+
+    async def _follow(self, since: Position | None, compacted: bool) -> None:
+        """The opening block says where the reader stands: at `since`, until a reset is there too."""
+        self.subscription.say(Heartbeat(str(since or self.subscription.position)))
+        await self.subscription.follow(self.topics, [], since, compacted)
+
+    def _outlet(self) -> StreamOutlet:
+        """The server's own way to the connection, or what every ASGI server has."""
+        direct = self.scope.get("extensions", {}).get("stop_press.stream")
+        return (direct and direct(self._over.set)) or StreamSendOutlet(self.base_send, self._over.set)
+
+    # --- who is reading
+
+    def _watch_expiry(self) -> asyncio.TimerHandle | None:
+        if self.reader.expires is None:
+            return None
+        seconds = (self.reader.expires - datetime.now(UTC)).total_seconds()
+        return asyncio.get_running_loop().call_later(max(0.0, seconds), self._expired)
+
+    def _expired(self) -> None:
+        """The reader is nobody now. What nobody may follow ends the stream: who comes back is asked again."""
+        self.reader = ANONYMOUS
+        self.drop_forbidden()
+
+    def drop_forbidden(self) -> None:
+        if lost := [topic for topic in self.subscription.topics if topics.check(self.reader, topic) is not None]:
+            self.subscription.unfollow(lost, "forbidden")
+            self._over.set()

@@ -1,0 +1,1 @@
+"""The wire contract (docs/protocol.md), checked from outside on every transport with one expectation."""
