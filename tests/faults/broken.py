@@ -1,0 +1,103 @@
+"""Builds that are broken on purpose: the fault run has to find each of them.
+
+    python -m tests.faults --broken no-merge
+
+The rig starts edges and writers of such a build by one line, `broken.run(NAME, SCRIPT)`, which
+replaces one function and goes on as the script would. Nothing in the product knows of it.
+"""
+
+import os
+import runpy
+import sys
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+
+def early_bell() -> None:
+    """Rings when something is about to be committed, and not after: who looks then finds nothing."""
+    from realtime import publish
+    from realtime.bell import bell
+
+    original = publish.publish
+
+    def ring_and_publish(*args: Any, **kwargs: Any) -> None:
+        bell.ring()
+        original(*args, **kwargs)
+
+    publish.Mark.__call__ = lambda self: None  # type: ignore[method-assign]
+    _replace_publish(ring_and_publish)
+
+
+def early_event() -> None:
+    """Announces before COMMIT, by a connection of its own: also what is rolled back then."""
+    from django.db import connections
+
+    from realtime import publish
+
+    original = publish.publish
+
+    def tell_and_publish(kind: str, key: str, *args: Any, **kwargs: Any) -> None:
+        original(kind, key, *args, **kwargs)
+        if kind == "author.updated":
+            aside = connections.create_connection("default")
+            with aside.cursor() as cursor:
+                cursor.execute(
+                    "INSERT INTO realtime_pending (kind, key, topics, data) VALUES ('author.updated', %s, '{site}',"
+                    """ '{"id": 0, "name": "too early", "url": "/", "version": 1}')""",
+                    [key],
+                )
+            aside.close()
+
+    _replace_publish(tell_and_publish)
+
+
+def _replace_publish(function: Callable[..., None]) -> None:
+    from blog import relations, signals
+
+    relations.publish = signals.publish = function
+
+
+def skipped_position() -> None:
+    """Goes on from one event too far, now and then."""
+    from consumers.tail import Tail
+
+    hand_over, looks = Tail._hand_over, count(1)
+
+    def hand_over_and_skip(self: Tail, look: Any) -> None:
+        if look.events and next(looks) % 20 == 0:
+            look = look._replace(events=look.events[1:])
+            if not look.events:
+                self._seen += 1
+        hand_over(self, look)
+
+    Tail._hand_over = hand_over_and_skip
+
+
+def no_merge() -> None:
+    """Forgets what was held while the past was loaded."""
+    from consumers.subscription import Subscription
+
+    def forget(self: Subscription) -> None:
+        self._held = None
+
+    Subscription._write_held = forget
+
+
+BUILDS: dict[str, Callable[[], None]] = {
+    "early-bell": early_bell,
+    "early-event": early_event,
+    "skipped-position": skipped_position,
+    "no-merge": no_merge,
+}
+
+
+def run(name: str, script: str) -> None:
+    """Breaks this process, and runs the script in it."""
+    import django
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "realtime.settings")
+    django.setup()
+    BUILDS[name]()
+    sys.argv[0] = script
+    runpy.run_path(script, run_name="__main__")

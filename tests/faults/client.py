@@ -1,0 +1,140 @@
+"""A client of the socket that costs little: thousands of them run in one process.
+
+It reads frames out of the bytes as they come, without a task or a queue for each connection.
+"""
+
+import asyncio
+import base64
+import os
+import struct
+from typing import Protocol
+
+import msgspec
+
+TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
+
+
+class Frame(msgspec.Struct):
+    """What a reader needs of a frame; the rest is not looked at."""
+
+    type: str
+    position: str | None = None
+    key: str = ""
+    kind: str = ""
+    time: str = ""
+    data: msgspec.Raw = msgspec.Raw(b"{}")
+    recovered: bool = True
+    missed: int | None = 0
+    reason: str = ""
+    code: str = ""
+    reconnect_in: tuple[int, int] | None = None
+
+
+decode = msgspec.json.Decoder(Frame).decode
+
+
+class Listener(Protocol):
+    def heard(self, frame: Frame) -> None: ...
+
+
+class Socket(asyncio.Protocol):
+    """One connection. `listener` is told each frame; `closed` is done when it is over."""
+
+    def __init__(self, listener: Listener, port: int) -> None:
+        loop = asyncio.get_running_loop()
+        self.opened: asyncio.Future[None] = loop.create_future()
+        self.closed: asyncio.Future[None] = loop.create_future()
+        self.code: int | None = None
+        self._listener = listener
+        self._port = port
+        self._bytes = bytearray()
+        self._upgraded = False
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        key = base64.b64encode(os.urandom(16)).decode()
+        lines = ["GET /live/socket HTTP/1.1", f"Host: 127.0.0.1:{self._port}", "Upgrade: websocket"]
+        lines += ["Connection: Upgrade", f"Sec-WebSocket-Key: {key}", "Sec-WebSocket-Version: 13", "", ""]
+        transport.write("\r\n".join(lines).encode())
+
+    def connection_lost(self, error: Exception | None) -> None:
+        for future in (self.opened, self.closed):
+            if not future.done():
+                future.set_result(None)
+
+    def data_received(self, data: bytes) -> None:
+        self._bytes += data
+        if not self._upgraded:
+            head, found, rest = self._bytes.partition(b"\r\n\r\n")
+            if not found:
+                return
+            if not head.startswith(b"HTTP/1.1 101"):
+                self.abort()
+                return
+            self._bytes, self._upgraded = bytearray(rest), True
+            self.opened.set_result(None)
+        self._read()
+
+    def _read(self) -> None:
+        """All whole frames of what is here. A server does not mask, and ours does not fragment."""
+        data, at, end = self._bytes, 0, len(self._bytes)
+        while end - at >= 2:
+            size, start = data[at + 1], at + 2
+            if size >= 126:
+                start += 2 if size == 126 else 8
+                if end < start:
+                    break
+                size = int.from_bytes(data[at + 2 : start], "big")
+            if end < start + size:
+                break
+            self._take(data[at] & 15, bytes(data[start : start + size]))
+            at = start + size
+        del data[:at]
+
+    def _take(self, opcode: int, payload: bytes) -> None:
+        if opcode == TEXT:
+            self._listener.heard(decode(payload))
+        elif opcode == PING:
+            self._send(PONG, payload)
+        elif opcode == CLOSE:
+            self.code = int.from_bytes(payload[:2], "big") if payload else None
+            self.abort()
+
+    def say(self, **members: object) -> None:
+        self._send(TEXT, msgspec.json.encode(members))
+
+    def _send(self, opcode: int, payload: bytes) -> None:
+        if self._transport is None or self._transport.is_closing():
+            return
+        size = len(payload)
+        length = bytes([0x80 | size]) if size < 126 else b"\xfe" + struct.pack("!H", size)
+        self._transport.write(bytes([0x80 | opcode]) + length + bytes(4) + payload)  # a mask of zeros is a mask
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def pause(self) -> None:
+        """Reads nothing more, like a reader whose machine hangs."""
+        assert self._transport is not None
+        self._transport.pause_reading()
+
+    def resume(self) -> None:
+        assert self._transport is not None
+        self._transport.resume_reading()
+
+
+async def connect(listener: Listener, port: int, seconds: float = 20) -> Socket:
+    """A connection whose handshake is done, or that is closed already. Raises OSError, TimeoutError."""
+    async with asyncio.timeout(seconds):
+        _, socket = await asyncio.get_running_loop().create_connection(
+            lambda: Socket(listener, port), "127.0.0.1", port
+        )
+        try:
+            await socket.opened
+        except asyncio.CancelledError:
+            socket.abort()
+            raise
+        return socket

@@ -1,0 +1,155 @@
+"""Writers, in a process of their own: they change things, in transactions of which many do not commit.
+
+Each change writes a token that occurs once in a run, as an author's name or a post's title, and one
+row of the ledger in the same transaction, savepoint for savepoint. So the ledger holds exactly what
+PostgreSQL committed, also where a crash left the writer in doubt, and per object in that order: its
+row is locked before the ledger's id is taken. What a writer was told goes into its own notes.
+
+    python tests/faults/writers.py NAME --threads 10 --authors 1 2 3 --posts 1 2 --notes FILE
+"""
+
+import argparse
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import TextIO
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "realtime.settings")
+django.setup()
+
+from django.db import Error, connection, transaction  # noqa: E402
+
+from blog.models import Author, Post  # noqa: E402
+from realtime.errors import LogAway  # noqa: E402
+from realtime.tasks import enqueue  # noqa: E402
+from tests.realtime import jobs  # noqa: E402
+
+HELD = 0.01  # of the transactions: open for seconds
+JOBS = 0.005
+stopping = threading.Event()
+
+
+class Roll(Exception):
+    pass
+
+
+class Writer(threading.Thread):
+    """One of them. Its notes: `committed`, `rolled` or `unknown`, and the transaction's number."""
+
+    def __init__(self, name: str, seed: str, options: argparse.Namespace, notes: TextIO) -> None:
+        super().__init__(name=name)
+        self._dice = random.Random(seed)
+        self._options = options
+        self._notes = notes
+        self._tokens = count(1)
+
+    def run(self) -> None:
+        for number in range(1, self._options.transactions + 1):
+            if stopping.is_set():
+                break
+            outcome = self._transaction(f"{self.name}-{number}")
+            self._notes.write(f"{outcome} {self.name}-{number}\n")
+            stopping.wait(self._dice.expovariate(1 / self._options.pause) if self._options.pause else 0)
+        connection.close()
+
+    def _transaction(self, name: str) -> str:
+        asked_to_commit = False
+        try:
+            with transaction.atomic():
+                self._changes(name)
+                time.sleep(self._options.hold)
+                if self._dice.random() < 0.3:
+                    raise Roll
+                asked_to_commit = True
+        except Roll:
+            return "rolled"
+        except (Error, LogAway):
+            connection.close()
+            stopping.wait(0.1)
+            return "unknown" if asked_to_commit else "rolled"
+        return "committed"
+
+    def _changes(self, name: str) -> None:
+        if self._dice.random() < HELD:
+            self._make(name)
+            time.sleep(self._dice.uniform(0.5, self._options.held))
+            return
+        for _ in range(self._dice.choice((0, 1, 1, 2))):
+            self._perhaps_in_savepoint(lambda: self._make(name))
+        # in one order for everybody: who changes two objects must not wait for who changes them the other way
+        for pk in sorted(self._dice.sample(self._options.authors, self._dice.choice((0, 1, 1, 2)))):
+            self._perhaps_in_savepoint(lambda pk=pk: self._rename(name, pk))
+        if self._dice.random() < 0.2:
+            self._retitle(name, self._dice.choice(self._options.posts))
+        if self._dice.random() < JOBS:
+            enqueue(jobs.stumble, 1)
+
+    def _perhaps_in_savepoint(self, change: Callable[[], None]) -> None:
+        if self._dice.random() < 0.6:
+            return change()
+        try:
+            with transaction.atomic():
+                change()
+                if self._dice.random() < 0.5:
+                    raise Roll
+        except Roll:
+            if self._dice.random() < 0.5:
+                change()  # another attempt, which may hold
+        return None
+
+    def _token(self, name: str) -> str:
+        return f"{name}-{next(self._tokens)}"
+
+    def _make(self, name: str) -> None:
+        token = self._token(name)
+        author = Author.objects.create(name=token)
+        self._enter(f"author.{author.pk}", token, name)
+
+    def _rename(self, name: str, pk: int) -> None:
+        token = self._token(name)
+        Author.objects.filter(pk=pk).update(name=token)
+        self._enter(f"author.{pk}", token, name)
+
+    def _retitle(self, name: str, pk: int) -> None:
+        token = self._token(name)
+        Post.objects.filter(pk=pk).update(title=token)
+        self._enter(f"post.{pk}", token, name)
+
+    def _enter(self, key: str, token: str, name: str) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("INSERT INTO ledger (key, token, transaction) VALUES (%s, %s, %s)", [key, token, name])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("name")
+    parser.add_argument("--threads", type=int, default=4)
+    parser.add_argument("--transactions", type=int, default=1_000_000)
+    parser.add_argument("--seed", default="1")
+    parser.add_argument("--pause", type=float, default=0.05)
+    parser.add_argument("--held", type=float, default=3.0, help="seconds that a few of them stay open at most")
+    parser.add_argument("--hold", type=float, default=0.0, help="seconds between the last change and COMMIT")
+    parser.add_argument("--authors", type=int, nargs="+", help="those whom everybody renames")
+    parser.add_argument("--posts", type=int, nargs="+", help="those that everybody retitles")
+    parser.add_argument("--notes", type=Path, required=True)
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    with options.notes.open("w") as notes:
+        names = [f"{options.name}.{number}" for number in range(options.threads)]
+        writers = [Writer(name, f"{options.seed} {name}", options, notes) for name in names]
+        for writer in writers:
+            writer.start()
+        for writer in writers:
+            while writer.is_alive():
+                writer.join(0.2)  # with a time-out, or SIGTERM would wait for it
+
+
+if __name__ == "__main__":
+    main()
