@@ -40,12 +40,12 @@ def converges(*pages: Page) -> Iterator[None]:
         try:
             page.wait_for_function(SAME, timeout=SECONDS * 1000, polling=50)
         except TimeoutError:
-            raise AssertionError(_difference(*page.evaluate("window.difference"))) from None
+            raise AssertionError(difference(*page.evaluate("window.difference"))) from None
         assert page.evaluate("window.sameDocument"), "the page was navigated"
         page.wait_for_function("was => document.body.innerHTML !== was", arg=was, timeout=SECONDS * 1000)
 
 
-def _difference(open_page: str, fresh: str) -> str:
+def difference(open_page: str, fresh: str) -> str:
     at = next(
         (i for i, (a, b) in enumerate(zip(open_page, fresh, strict=False)) if a != b), min(len(open_page), len(fresh))
     )

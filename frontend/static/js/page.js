@@ -1,6 +1,6 @@
 import { all, parse, showing, version } from "./fragment.js";
 import { List } from "./list.js";
-import { Refusal } from "./retry_after.js";
+import { Refusal, soon } from "./refusal.js";
 import { exchange, morph, renew } from "./regions.js";
 
 /** @import { LiveEvent } from "./frames.js" */
@@ -43,7 +43,7 @@ export class Page {
    * @returns {Promise<string>} the fresh page's position
    */
   async refresh() {
-    const answer = await fetch(location.href, { cache: "no-store", credentials: "same-origin" });
+    const answer = await fetch(location.href, { cache: "no-store", credentials: "same-origin", signal: soon() });
     if (answer.status >= 500 || answer.status === 429) throw new Refusal(answer);
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     const moved = answer.redirected && new URL(answer.url).pathname !== location.pathname;

@@ -1,6 +1,6 @@
 import { Following } from "./following.js";
 import { BROKEN, TRY_LATER } from "./frames.js";
-import { Refusal } from "./retry_after.js";
+import { Refusal } from "./refusal.js";
 
 /** @import { LiveEvent } from "./frames.js" */
 /** @import { Transport } from "./socket.js" */

@@ -3,7 +3,7 @@ import { SIGNED_OUT } from "./frames.js";
 import { Hold } from "./hold.js";
 import { Inbox } from "./inbox.js";
 import { Presence } from "./presence.js";
-import { Refusal } from "./retry_after.js";
+import { Refusal } from "./refusal.js";
 import { Subscription } from "./subscription.js";
 
 /** @import { Frame, Hello, LiveEvent, Reset, Subscribed, Refused } from "./frames.js" */

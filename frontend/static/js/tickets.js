@@ -1,4 +1,4 @@
-import { Refusal } from "./retry_after.js";
+import { Refusal, soon } from "./refusal.js";
 
 /** Says who reads: the page's ticket first, later ones from the server. */
 export class Tickets {
@@ -20,7 +20,7 @@ export class Tickets {
 
   /** Asks for another; empty when nobody is signed in any more. */
   async renew() {
-    const answer = await fetch(this.#url, { cache: "no-store", credentials: "same-origin" });
+    const answer = await fetch(this.#url, { cache: "no-store", credentials: "same-origin", signal: soon() });
     if (!answer.ok) throw new Refusal(answer);
     this.#ticket = (await answer.json()).ticket ?? "";
     return this.#ticket;

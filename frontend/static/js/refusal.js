@@ -19,3 +19,8 @@ export function retryAfter(header) {
   const wait = /^\d+$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - Date.now();
   return Number.isNaN(wait) ? undefined : Math.min(Math.max(wait, 0), Refusal.LONGEST);
 }
+
+/** For a request that must not wait for ever: a connection that was kept open may be long dead. */
+export function soon() {
+  return AbortSignal.timeout(10_000);
+}
