@@ -38,13 +38,15 @@ async def missed(
     _check(hub, since)
     recent = [entry for entry in hub.ring.after(since.offset) if not new.isdisjoint(entry.event.topics)]
     older: list[Entry] = []
-    if since.offset < floor:
-        older, trimmed = await hub.read(since.offset, frozenset(new), floor)
-        if since.offset < trimmed:
-            raise Unrecoverable("trimmed")
+    # Who comes from before the log asks from where it begins: all of them the same, and so it is one read.
+    begin, trimmed = max(since.offset, hub.trimmed), hub.trimmed
+    if begin < floor:
+        older, trimmed = await hub.read(begin, frozenset(new), floor)
+    entries = [entry for entry in older + recent if old.isdisjoint(entry.event.topics)]
+    if since.offset < trimmed:
+        raise Unrecoverable("trimmed", min(len(entries), LIMIT))  # what is left of it
     if len(older) + len(recent) > LIMIT:
         raise Unrecoverable("too-many", LIMIT)
-    entries = (entry for entry in older + recent if old.isdisjoint(entry.event.topics))
     return compact(entries) if compacted else list(map(Missed, entries))
 
 
@@ -53,8 +55,6 @@ def _check(hub: Hub, since: Position) -> None:
         raise Unrecoverable("epoch")
     if since.offset > hub.offset:
         raise Unrecoverable("ahead")
-    if since.offset < hub.trimmed:
-        raise Unrecoverable("trimmed")
 
 
 def compact(entries: Iterable[Entry]) -> list[Missed]:

@@ -187,7 +187,8 @@ class TestFromTheLog:
         with closing(late.connect()) as cleo:
             assert cleo.subscribe("front", since=long_ago)["recovered"] is False
             reset = cleo.hear()
-            assert (reset["reason"], reset["missed"]) == ("trimmed", None)
+            assert reset["reason"] == "trimmed"
+            assert 1 <= reset["missed"] < 50, "only what is left is counted"
 
 
 class TestReset:
