@@ -17,7 +17,7 @@ from django_celery_results.models import TaskResult
 from realtime.models import Key, Task
 from realtime.tasks import FINAL
 
-BATCH = 10_000  # rows of one transaction: 20 ms, for which whoever looks at the log waits
+BATCH = 10_000  # rows of one transaction: some 10 ms, for which whoever looks at the log waits
 
 
 class Trimmed(NamedTuple):

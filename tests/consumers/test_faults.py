@@ -59,8 +59,8 @@ def test_valkey_killed(start_edge: Callable[..., Edge], valkey):
         write(("tag.fast", ["site"], []))
         assert cleo.hear()["key"] == "tag.fast"
         assert time.monotonic() - started < 0.9, "in doubt it looks more often than every second"
-    assert edge.said_nothing_of("ERROR   consumers")
-    assert edge.said_nothing_of("Exception inside application")
+    assert edge.said_nothing_of("ERROR")
+    assert edge.said_nothing_of("Traceback")
     assert edge.stop() == 0
 
 
