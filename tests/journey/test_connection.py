@@ -78,6 +78,29 @@ def caught_up(page: Page, seconds: float = 3) -> Iterator[None]:
     assert page.evaluate("window.sameDocument"), "the page was navigated"
 
 
+@pytest.mark.parametrize("upgrades", ["refuse", "swallow"])
+def test_where_sockets_are_blocked_a_page_lives_by_a_stream(behind, ada, upgrades):
+    began = time.monotonic()
+    _, page = behind(upgrades=upgrades)
+    page.wait_for_selector("live-status[state=live]", timeout=5_000)
+    assert time.monotonic() - began < 5
+    title = f"By a stream, {upgrades}"
+    publish(ada, title)
+    expect(heading(page, title)).to_have_count(1, timeout=2_000)
+
+
+def test_where_streams_are_kept_back_too_it_polls_and_says_so_and_goes_back_up(behind, ada):
+    wire, page = behind(clock=True, upgrades="refuse", buffers=True)
+    publish(ada, "By a poll")
+    expect(heading(page, "By a poll")).to_have_count(1, timeout=5_000)
+    page.wait_for_selector("live-status[state=delayed]", timeout=10_000)
+    wire.upgrades = "pass"
+    with caught_up(page):
+        page.clock.fast_forward(61_000)
+        publish(ada, "By the socket again")
+    page.wait_for_selector("live-status[state=live]", timeout=5_000)
+
+
 def test_where_connections_are_cut_again_and_again_nothing_shows(behind, ada):
     _, page = behind(cuts_after=1.5)
     page.wait_for_selector("live-status[state=live]", timeout=5_000)
