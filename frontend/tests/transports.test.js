@@ -150,3 +150,24 @@ test("a poll that cannot catch up is a reset", async () => {
   assert.deepEqual(types(), ["subscribed", "reset"]);
   assert.equal(heard[1].position, "f-9");
 });
+
+test("a hidden page holds no connection: it looks from time to time, and lives again when it is shown", async () => {
+  await open("stream");
+  await Asked.last.streams("id: e-5\n\n");
+  const stream = Asked.last;
+  show("hidden");
+  assert.ok(stream.signal.aborted);
+  assert.deepEqual([Asked.last.url.pathname, Asked.last.says("wait")], ["/live/log", "0"]);
+  heard.splice(0);
+  await Asked.last.gives({ position: "e-7", missed: 1, events: [post(1, "e-7")] });
+  assert.deepEqual(types(), ["event", "heartbeat"]);
+  show("visible");
+  assert.deepEqual([Asked.last.url.pathname, Asked.last.says("since")], ["/live/stream", "e-7"]);
+  assert.deepEqual(closed, []);
+});
+
+/** @param {"hidden" | "visible"} state */
+function show(state) {
+  Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}

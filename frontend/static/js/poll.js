@@ -16,12 +16,12 @@ export class Poll extends Requests {
 
   /** @param {AbortSignal} signal */
   async follow(signal) {
-    const first = await this.#read(0, signal);
-    let more = this.#tell(first, this.taken(this.following.since || first.position));
+    const first = await this.read(0, signal);
+    let more = this.tell(first, this.taken(this.following.since || first.position));
     while (!signal.aborted) {
       const least = new Promise((done) => setTimeout(done, more ? 0 : Poll.LEAST));
-      const answer = more ? await this.#read(0, signal) : await this.#held(signal);
-      more = this.#tell(answer, () => true);
+      const answer = more ? await this.read(0, signal) : await this.#held(signal);
+      more = this.tell(answer, () => true);
       await least;
     }
   }
@@ -33,34 +33,12 @@ export class Poll extends Requests {
    */
   async #held(signal) {
     try {
-      return await this.#read(this.#wait, signal);
+      return await this.read(this.#wait, signal);
     } catch (problem) {
       const isCut = !(problem instanceof Refusal) || [502, 504].includes(problem.status);
       if (signal.aborted || !isCut || this.#wait === Poll.SHORTEST) throw problem;
       this.#wait = Math.max(Poll.SHORTEST, Math.floor(this.#wait / 2));
-      return await this.#read(0, signal);
+      return await this.read(0, signal);
     }
-  }
-
-  /**
-   * @param {number} wait s
-   * @param {AbortSignal} signal
-   */
-  async #read(wait, signal) {
-    const answer = await this.fetch("/live/log", { since: this.following.since, wait }, signal);
-    return await answer.json();
-  }
-
-  /**
-   * @param {any} answer
-   * @param {(event: any) => boolean} isNew
-   * @returns {boolean} whether there is more to be had at once
-   */
-  #tell({ position, recovered, events, more, missed, reason }, isNew) {
-    for (const event of events) if (isNew(event)) this.heard({ ...event, type: "event" });
-    this.following.at = position;
-    if (recovered) this.heard({ type: "heartbeat", position });
-    else this.heard({ type: "reset", topics: this.following.topics, position, missed, reason });
-    return more;
   }
 }

@@ -11,6 +11,8 @@ import { Refusal } from "./refusal.js";
  * It speaks the frames of the socket, so that who listens need not know which transport it is.
  */
 export class Requests {
+  static REST = 30_000; // ms between two looks of a hidden page
+
   proof = "subscribed";
 
   /** @type {Transport["heard"]} */
@@ -27,10 +29,12 @@ export class Requests {
 
   /** The server has nothing to say before it is asked: this greets in its place. */
   open() {
+    document.addEventListener("visibilitychange", this.#seen);
     queueMicrotask(() => this.heard({ type: "welcome", protocol: 1, epoch: "", heartbeat: 25 }));
   }
 
   close() {
+    document.removeEventListener("visibilitychange", this.#seen);
     this.heard = this.closed = () => {};
     this.#request.abort();
   }
@@ -81,6 +85,48 @@ export class Requests {
   }
 
   /**
+   * Reads the log from where this stands.
+   *
+   * @param {number} wait s that the server may take until there is something
+   * @param {AbortSignal} signal
+   */
+  async read(wait, signal) {
+    const answer = await this.fetch("/live/log", { since: this.following.since, wait }, signal);
+    return await answer.json();
+  }
+
+  /**
+   * Hands on what the log answered.
+   *
+   * @param {any} answer
+   * @param {(event: LiveEvent) => boolean} isNew
+   * @returns {boolean} whether there is more to be had at once
+   */
+  tell({ position, recovered, events, more, missed, reason }, isNew) {
+    for (const event of events) if (isNew(event)) this.heard({ ...event, type: "event" });
+    this.following.at = position;
+    if (recovered) this.heard({ type: "heartbeat", position });
+    else this.heard({ type: "reset", topics: this.following.topics, position, missed, reason });
+    return more;
+  }
+
+  /**
+   * A browser has six connections for a site without HTTP/2, for all tabs together: a hidden page that
+   * held one would keep others from loading. So it looks from time to time.
+   *
+   * @param {AbortSignal} signal
+   */
+  async #rest(signal) {
+    while (!signal.aborted) {
+      const answer = await this.read(0, signal);
+      const more = this.tell(answer, this.taken(this.following.since || answer.position));
+      if (!more) await new Promise((done) => setTimeout(done, Requests.REST));
+    }
+  }
+
+  #seen = () => void this.#ask();
+
+  /**
    * @param {string} path
    * @param {Record<string, string | number>} query
    * @param {AbortSignal} signal
@@ -101,8 +147,10 @@ export class Requests {
   async #ask() {
     this.#request.abort();
     const { signal } = (this.#request = new AbortController());
+    if (!this.following.topics.length) return; // nothing to ask for yet
     try {
-      if (this.following.topics.length) await this.follow(signal);
+      const isHidden = document.visibilityState === "hidden";
+      await (isHidden ? this.#rest(signal) : this.follow(signal));
     } catch (problem) {
       if (signal.aborted) return;
       if (!(problem instanceof Refusal)) return this.closed(BROKEN);
