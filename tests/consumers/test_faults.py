@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,13 @@ def test_valkey_killed(start_edge: Callable[..., Edge], valkey):
     assert edge.said_nothing_of("ERROR")
     assert edge.said_nothing_of("Traceback")
     assert edge.stop() == 0
+
+
+def test_a_bell_that_nobody_heard_costs_a_second(edge: Edge, cleo: Reader):
+    cleo.subscribe("site")
+    for number in range(2):
+        write((f"tag.{number}", ["site"], []), ring=False)
+        assert cleo.hear(SOON)["key"] == f"tag.{number}"
 
 
 def test_its_connection_to_the_database_killed(edge: Edge, cleo: Reader):
@@ -128,6 +136,20 @@ class TestSigterm:
             assert edge.stop() == 0
         page.join(10)
 
+    def test_a_request_on_an_old_connection_is_answered_and_is_its_last(self, start_edge: Callable[..., Edge]):
+        edge = start_edge()
+        with closing(HTTPConnection("127.0.0.1", edge.port, timeout=5)) as page, contextlib.ExitStack() as stack:
+            readers = [stack.enter_context(closing(edge.connect())) for _ in range(20)]  # they take it a second
+            assert status(page) == 200
+            edge.process.send_signal(signal.SIGTERM)
+            assert readers[0].hear()["type"] == "leaving"
+            kept = page.sock
+            assert status(page) == 200
+            assert page.sock is kept
+            kept.settimeout(0.3)  # before the readers are gone, and this process with them
+            assert kept.recv(1) == b"", "the next one is another process's"
+        assert edge.process.wait(5) == 0
+
     def test_readers_leave_in_waves(self, start_edge: Callable[..., Edge]):
         edge = start_edge()
         with contextlib.ExitStack() as stack:
@@ -158,6 +180,13 @@ class TestSigterm:
         assert edge.stop() == 0
         with pytest.raises(ConnectionRefusedError):
             edge.connect()
+
+
+def status(page: HTTPConnection) -> int:
+    page.request("GET", "/live/ticket")
+    answer = page.getresponse()
+    answer.read()
+    return answer.status
 
 
 def ask(origin: str, answers: list[int]) -> None:
