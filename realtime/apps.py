@@ -21,7 +21,7 @@ class RealtimeConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from realtime import jobs
+        from realtime import access, jobs
         from realtime.checks import check_channel_layer, check_engine
 
         post_migrate.connect(begin_log, sender=self, dispatch_uid="realtime.begin_log")
@@ -30,3 +30,4 @@ class RealtimeConfig(AppConfig):
         checks.register(check_channel_layer)
         checks.register(check_engine)
         jobs.register_all()
+        access.register()

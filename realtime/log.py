@@ -39,6 +39,13 @@ UPDATE realtime_log
  WHERE EXISTS (SELECT 1 FROM moved);
 """
 _COLUMNS = 'e."offset", e.kind, e.key, e.topics, e.left_topics, e.time, e.data::text'
+# the newest of one kind, by an index of its own where there is one (realtime.models.Event)
+_RECENT = f"""
+SELECT {_COLUMNS} FROM realtime_event e
+ WHERE e.kind = %(kind)s AND e.time > clock_timestamp() - %(seconds)s * interval '1 second' ORDER BY e."offset"
+"""
+# An object's own topic is also for whom its events are addressed to.
+_ADDRESSED = "SELECT key FROM realtime_key WHERE key = ANY(%(keys)s) AND %(topic)s = ANY(topics)"
 _AFTER = f"""
 SELECT l.epoch, l.head, l.trimmed, {_COLUMNS}
   FROM realtime_log l
@@ -120,6 +127,14 @@ class LogConnection:
         values = {"since": offset, "until": until, "topics": list(topics), "limit": limit}
         return [Event.of(row) for row in self._run(_SINCE, values)]
 
+    def recent(self, kind: str, seconds: float) -> list[Event]:
+        """The events of one kind that are not older than this, oldest first."""
+        return [Event.of(row) for row in self._run(_RECENT, {"kind": kind, "seconds": seconds})]
+
+    def addressed(self, topic: str, keys: Collection[str]) -> set[str]:
+        """Those of the keys whose objects live on that topic too."""
+        return {key for (key,) in self._run(_ADDRESSED, {"topic": topic, "keys": list(keys)})}
+
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
@@ -189,6 +204,21 @@ def version_of(family: str, field: str = "pk") -> Func:
     key = Concat(Value(f"{family}."), Cast(field, TextField()))
     template = "COALESCE((SELECT version FROM realtime_key WHERE key = %(expressions)s), 0)"
     return Func(key, template=template, output_field=BigIntegerField())
+
+
+def position_and_version(key: str, using: str = "default") -> tuple[Position, int]:
+    """The newest position, and the last announced version of a key (0 where it never was): one query."""
+    with connections[using].cursor() as cursor:
+        cursor.execute(
+            """SELECT epoch, head, coalesce((SELECT version FROM realtime_key WHERE key = %s), 0)
+                 FROM realtime_log WHERE id = 1""",
+            [key],
+        )
+        row = cursor.fetchone()
+    if row is None:
+        raise LogAway("The log has not been made; run `manage.py migrate`.")
+    epoch, head, version = row
+    return Position(epoch, head), version
 
 
 def versions(keys: Iterable[str], using: str = "default") -> dict[str, int]:

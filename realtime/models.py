@@ -70,6 +70,8 @@ class Event(models.Model):
         indexes = [
             GinIndex(fields=["topics"], name="event_topics"),
             models.Index(models.F("key"), models.F("offset").desc(), name="event_key"),
+            # an edge that starts reads back whose tickets were revoked while they may still live
+            models.Index(fields=["time"], name="event_access", condition=models.Q(kind="user.access.changed")),
         ]
 
     def __str__(self) -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import sync_and_async_middleware
@@ -13,17 +15,24 @@ from realtime.errors import LogAway
 from realtime.position import Position
 
 
-def _position() -> Position | None:
-    """The newest position; None while the database is away (the view will say so better)."""
+def _prepare(request: HttpRequest) -> Position | None:
+    """Reads the newest position, and the version of the reader's access; both before anything else is read.
+
+    None while the database is away (the view will say so better).
+    """
+    position, version = None, None
     try:
-        return log.position()
+        # a request without the cookie has no session to ask for, and its answer does not vary by it
+        user = request.session.get(SESSION_KEY) if settings.SESSION_COOKIE_NAME in request.COOKIES else None
+        if user is None:
+            position = log.position()
+        else:
+            position, version = log.position_and_version(f"user.{user}")
     except (DatabaseError, LogAway):
-        return None
-
-
-def _prepare(request: HttpRequest, position: Position | None) -> None:
+        pass
     request.live_position = position  # type: ignore[attr-defined]
-    request.live_ticket = SimpleLazyObject(lambda: tickets.issue(request) or "")  # type: ignore[attr-defined]
+    request.live_ticket = SimpleLazyObject(lambda: tickets.issue(request, version) or "")  # type: ignore[attr-defined]
+    return position
 
 
 def _stamp(response: HttpResponse, position: Position | None) -> HttpResponse:
@@ -41,15 +50,13 @@ def SnapshotMiddleware(
     if iscoroutinefunction(get_response):
 
         async def stamped_async(request: HttpRequest) -> HttpResponse:
-            position = await sync_to_async(_position)()
-            _prepare(request, position)
+            position = await sync_to_async(_prepare)(request)
             return _stamp(await get_response(request), position)
 
         return stamped_async
 
     def stamped(request: HttpRequest) -> HttpResponse:
-        position = _position()
-        _prepare(request, position)
+        position = _prepare(request)
         return _stamp(get_response(request), position)  # type: ignore[arg-type]
 
     return stamped

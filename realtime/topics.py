@@ -24,14 +24,19 @@ class Family:
     name: str
     may_read: MayRead | None  # None: everyone
     single: bool
+    personal: bool  # also for whom the object's events are addressed to, which only the log knows
 
 
 _families: dict[str, Family] = {}
 
 
-def register(name: str, may_read: MayRead | None = None, *, single: bool = False) -> None:
-    """Makes a family known; the same again is harmless. A `single` family is one topic, the name itself."""
-    family = Family(name, may_read, single)
+def register(name: str, may_read: MayRead | None = None, *, single: bool = False, personal: bool = False) -> None:
+    """Makes a family known; the same again is harmless. A `single` family is one topic, the name itself.
+
+    A topic of a `personal` family is also for those whom its object's events are addressed to: a job's
+    are on `user.<id>` of who started it. `check` does not know that; `personal` says when to ask the log.
+    """
+    family = Family(name, may_read, single, personal)
     if _families.setdefault(name, family) != family:
         raise NotRegistered(f"The topic family {name} is registered already, differently.")
 
@@ -63,3 +68,9 @@ def check(reader: Reader, topic: str) -> str | None:
     if family.may_read is None or family.may_read(reader, topic):
         return None
     return "forbidden"
+
+
+def personal(reader: Reader, topic: str) -> str | None:
+    """`user.<id>` of the reader, where a topic refused by `check` is still theirs if its object lives there too."""
+    family = _families.get(topic.partition(".")[0])
+    return f"user.{reader.id}" if family is not None and family.personal and reader.id is not None else None

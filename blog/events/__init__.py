@@ -1,5 +1,6 @@
 """What this domain announces: its topics, its kinds, and how each object's change is told."""
 
+from blog.events.access import AccessSource
 from blog.events.books import BookSource
 from blog.events.names import AuthorSource, PublicationSource, TagSource
 from blog.events.posts import PostSource
@@ -16,3 +17,4 @@ def register() -> None:
     publish.register("author", AuthorSource())
     publish.register("tag", TagSource())
     publish.register("publication", PublicationSource())
+    publish.register("user", AccessSource())

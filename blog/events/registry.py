@@ -91,7 +91,7 @@ def is_theirs(reader: Reader, topic: str) -> bool:
 
 
 def may_follow_task(reader: Reader, topic: str) -> bool:
-    # who started a task follows it on their own user.<id>; a query would not be for the edge's loop
+    # also who started it: the family is personal, and the log knows
     return bool(reader.rights & {"desk", "staff"})
 
 
@@ -102,4 +102,4 @@ def register_topics() -> None:
         topics.register(name)
     topics.register("desk", may_follow_desk, single=True)
     topics.register("user", is_theirs)
-    topics.register("task", may_follow_task)
+    topics.register("task", may_follow_task, personal=True)

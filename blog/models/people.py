@@ -1,5 +1,17 @@
-from django.contrib.auth.models import AbstractUser
+from typing import ClassVar
+
+from django.contrib.auth.models import AbstractUser, UserManager
+
+from blog.announced import Announced, AnnouncedQuerySet
 
 
-class User(AbstractUser):
-    """An account. Empty, but ours from the first migration: swapping later breaks its history."""
+class Accounts(UserManager.from_queryset(AnnouncedQuerySet)):  # type: ignore[misc]
+    """Django's, whose bulk operations announce: an account deactivated by update() is signed out too."""
+
+    use_in_migrations = False
+
+
+class User(AbstractUser, Announced):
+    """An account. Whatever takes or gives it access is announced (blog/access.py)."""
+
+    objects: ClassVar = Accounts()
