@@ -17,6 +17,7 @@ class Close(IntEnum):
     SLOW = 4008, "This reader fell too far behind; come back and resume."
     RESTARTING = 4012, "The server is restarting; come back and resume."
     TRY_LATER = 4013, "There is no room for this connection now; try later."
+    TOO_FAST = 4029, "Too many frames; come back more slowly."
     SIGNED_OUT = 4401, "Signed out; come back with a new ticket or without one."
     ORIGIN = 4503, "This origin may not open sockets here."
     TOO_LARGE = 4509, "A frame may have at most 64 KiB."

@@ -9,7 +9,7 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[Any]]
 
-OF_EACH = ("/healthz", "/metrics")  # what is asked of every process
+HEALTH = "/healthz"  # of both: a balancer asks each
 SOCKETS = ("/live/socket", "/live/stream", "/live/log")
 
 
@@ -23,7 +23,7 @@ class Part(Enum):
     def has(self, path: str) -> bool:
         match self:
             case Part.LIVE:
-                return path.startswith("/live/") or path in OF_EACH
+                return path.startswith("/live/") or path == HEALTH
             case Part.WEB:
                 return path not in SOCKETS
         return True

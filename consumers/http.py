@@ -11,9 +11,12 @@ from typing import Any, ClassVar, TypeVar
 
 import msgspec
 from channels.generic.http import AsyncHttpConsumer
+from django.conf import settings
 
-from consumers import origins, queries, readers
+from consumers import addresses, origins, queries, readers
 from consumers.hub import hub
+from consumers.limits import Seat
+from consumers.metrics import counters
 from consumers.queries import StreamQuery
 from consumers.websocket import READY, TOPICS
 from realtime import topics
@@ -51,13 +54,16 @@ class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
 
     shape: ClassVar[type[StreamQuery]]
 
-    reader: Reader
     topics: list[str]
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Channels' own loop would hear of a client that hangs up when the answer is finished."""
         self.scope, self.base_send, self.channel_layer = scope, send, None
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.reader = ANONYMOUS
+        self.over = asyncio.Event()  # who asked may not hear any more of it
+        self._theirs: set[str] = set()  # topics that the log, not the ticket, says are this reader's
+        self._seat = Seat()
         answering = asyncio.ensure_future(self._respond())
         listening = asyncio.ensure_future(_hung_up(receive))
         try:
@@ -67,6 +73,8 @@ class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
             if not answering.done():
                 answering.cancel()
             await asyncio.gather(listening, answering, return_exceptions=True)
+            hub.doorman.leave(self)
+            self._seat.give_back()
         if not answering.cancelled():
             answering.result()
 
@@ -97,9 +105,9 @@ class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
         try:
             asked = queries.decode(self.scope["query_string"], self.shape)
             since = self._since(asked)
-            await self._admit(asked)
             async with asyncio.timeout(READY):
                 await hub.ready()
+            await self._admit(asked)
         except queries.BadQuery as error:
             raise Refusal(400, "bad-parameter", str(error)) from error
         except BadPosition as error:
@@ -118,21 +126,56 @@ class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
     async def _admit(self, asked: StreamQuery) -> None:
         """Finds out who asks, if it matters: what everyone may follow costs no query."""
         names = list(dict.fromkeys(asked.topic))
-        self.reader = readers.by_ticket(self.headers) or ANONYMOUS
-        if self.reader is ANONYMOUS and any(topics.check(ANONYMOUS, name) == "forbidden" for name in names):
-            self.reader = await readers.by_session(self.headers)
+        address = addresses.subject(addresses.client(self.scope))
+        await self._sit("address", address, settings.LIVE_MAX_PER_ADDRESS)
+        reader = readers.by_ticket(self.headers) or ANONYMOUS
+        if reader is ANONYMOUS and any(topics.check(ANONYMOUS, name) == "forbidden" for name in names):
+            reader = await readers.by_session(self.headers)
+        if reader.id is not None:
+            await self._sit("user", reader.id, settings.LIVE_MAX_PER_USER)
+        self._theirs = await hub.doorman.personal(reader, names, hub.addressed)
+        hub.doorman.admit(reader)
+        self.reader = reader
         self.judge(names)
         self.topics = list(dict.fromkeys(map(topics.normal, names)))
         if len(self.topics) > TOPICS:
             raise Refusal(400, "limit", f"A request may name {TOPICS} topics.")
+        hub.doorman.enter(self)
 
     def judge(self, names: Iterable[str]) -> None:
         """Raises Refusal for a topic that the reader may not follow. A ticket ends, whatever it is asked for."""
         if self.reader.expires is not None and self.reader.expires <= datetime.now(UTC):
             self.reader = ANONYMOUS
         for name in names:
-            if reason := topics.check(self.reader, name):
+            if reason := self.refusal(name):
+                counters.refused[reason] += 1
                 raise Refusal(STATUS[reason], reason, f"{name[: topics.LONGEST]!a} cannot be followed: {reason}.")
+
+    def refusal(self, topic: str) -> str | None:
+        """Why the reader may not follow the topic, or None."""
+        reason = topics.check(self.reader, topic)
+        return None if reason == "forbidden" and topic in self._theirs else reason
+
+    async def _sit(self, kind: str, who: object, limit: int) -> None:
+        if not await self._seat.take(kind, who, limit):
+            raise Refusal(429, "too-many", "There is no room for this connection now; try later.", Retry_After="5")
+
+    # --- what the hub says of who is reading
+
+    def access_changed(self, reader: Reader) -> None:
+        self.reader = reader
+        if any(map(self.refusal, self.topics)):
+            self.access_lost()
+
+    def access_ended(self) -> None:
+        """This is nobody any more."""
+        self.reader = ANONYMOUS
+        self._theirs.clear()
+        self.access_lost()
+
+    def access_lost(self) -> None:
+        """What is under way has to end, or to be judged again. Before there is an answer, `over` says so."""
+        self.over.set()
 
     # --- sending
 

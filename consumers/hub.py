@@ -7,9 +7,10 @@ ring, finds who follows them and hands each reader its share, one write for what
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from time import monotonic
 
+from consumers.access import Doorman
 from consumers.fanout import Batch, Follower
 from consumers.frames import HEARTBEAT, JSON, Entry, Heartbeat, Variant
 from consumers.metrics import counters
@@ -34,6 +35,7 @@ class Hub:
         self.offset = 0  # everything up to here has arrived and is written, or in `_batches` to be
         self.trimmed = 0
         self.ring = Ring(0)
+        self.doorman = Doorman()
         self.clock = monotonic()
         self._old = 0  # the head when this began: a new process first reads back what is behind it
         self._readers: set[Follower] = set()
@@ -88,6 +90,10 @@ class Hub:
     @property
     def readers(self) -> list[Follower]:
         return list(self._readers)
+
+    @property
+    def topics(self) -> int:
+        return len(self._topics)
 
     # --- its readers
 
@@ -162,6 +168,10 @@ class Hub:
         entries = [Entry(event, self.epoch) for event in events]
         return entries, self.tail.look()  # trimming raises `trimmed` first: read last, it tells if these are all
 
+    async def addressed(self, topic: str, keys: Collection[str]) -> set[str]:
+        """Those of the keys whose objects live on that topic too. One query, on the tail's thread."""
+        return await self.tail.call(lambda: self.tail.connection.addressed(topic, keys))
+
     async def render(self, entries: list[Entry], variant: Variant) -> None:
         """Makes frames that are not made yet, on the tail's thread, in portions between its looks."""
         lacking = [entry for entry in entries if not entry.has(variant)]
@@ -181,6 +191,7 @@ class Hub:
 
     def _begin(self, anew: Anew) -> None:
         self._write_all()
+        self.doorman.begin(anew.access, another=anew.reason == "epoch")
         self.epoch, self.offset, self.trimmed = anew.epoch, anew.offset, anew.trimmed
         self._old = anew.head
         self.ring = Ring(anew.offset)
@@ -192,6 +203,7 @@ class Hub:
     def _take(self, news: News) -> None:
         self.trimmed = news.trimmed
         if news.entries:
+            self.doorman.hear(entry.event for entry in news.entries)  # first: what it takes away comes with these
             for entry in news.entries:
                 self.ring.append(entry)
             self.offset = news.entries[-1].offset
@@ -235,6 +247,7 @@ class Hub:
     def _tick(self) -> None:
         """One timer for all: whoever heard nothing for almost a heartbeat hears where it stands."""
         self.clock = monotonic()
+        self.doorman.forget()
         heartbeat = Burst([Heartbeat(str(self.position)).encoded()])
         silent = self.clock - HEARTBEAT + 2 * TICK
         for reader in list(self._readers):

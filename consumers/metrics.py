@@ -1,6 +1,7 @@
 """What this process has done since it started."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
@@ -12,6 +13,9 @@ class Counters:
     resets: int = 0  # subscriptions that had to begin anew
     recovered: int = 0  # subscriptions that caught up
     cut: int = 0  # readers let go because they fell behind
+    closed: Counter[str] = field(default_factory=Counter)  # sockets that the server closed, by close code
+    errors: Counter[str] = field(default_factory=Counter)  # frames answered with an error, by its code
+    refused: Counter[str] = field(default_factory=Counter)  # topics refused, by why
 
 
 counters = Counters()

@@ -58,7 +58,13 @@ class LivePoll(LiveRequest):
             if not page.events and page.recovered and asked.wait and await self._ear.hears(asked.wait):
                 self.judge(self.topics)
                 page = await self._page(asked, since)
+        self.judge(self.topics)  # once more: reading may have taken a while
         await self.reply(200, msgspec.json.encode(page), {"Content-Type": JSON_TYPE, "Live-Position": page.position})
+
+    def access_lost(self) -> None:
+        self.over.set()
+        if hasattr(self, "_ear"):
+            self._ear.heard.set()
 
     async def _page(self, asked: LogQuery, since: Position) -> Page:
         try:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.urls import path, re_path
 
+from consumers.exposition import metrics
 from consumers.poll import LivePoll
 from consumers.sse import LiveStream
 from consumers.websocket import LiveConsumer
@@ -22,5 +23,6 @@ async def nowhere(
 http_urlpatterns = [
     path("live/stream", LiveStream.as_asgi()),
     path("live/log", LivePoll.as_asgi()),
+    path("metrics", metrics),  # type: ignore[arg-type]
 ]
 websocket_urlpatterns = [path("live/socket", LiveConsumer.as_asgi()), re_path("", nowhere)]  # type: ignore[arg-type]

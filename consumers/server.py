@@ -19,11 +19,13 @@ from daphne.server import Server, twisted_loop  # isort: skip
 from daphne.endpoints import build_endpoint_description_strings
 from daphne.http_protocol import WebRequest
 from daphne.ws_protocol import WebSocketProtocol
+from django.conf import settings
 from twisted.internet import defer, reactor
 
 from consumers import drain
 from consumers.closes import Close, sentence
 from consumers.hub import hub
+from consumers.limits import Pace, leases
 from consumers.metrics import counters
 from consumers.notify import notify
 from consumers.outlet import UNSENT, Burst
@@ -44,15 +46,41 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
 
     failedByMe: bool
 
+    def onOpen(self) -> None:
+        super().onOpen()
+        self.pace = Pace(settings.LIVE_MAX_FRAMES)
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        """Whoever says more than the application takes in is let go before it piles up."""
+        if self._counts():
+            super().onMessage(payload, isBinary)
+
+    def onPing(self, payload: bytes) -> None:
+        """A ping is answered too, and costs as much as any frame."""
+        if self._counts():
+            super().onPing(payload)
+
+    def _counts(self) -> bool:
+        if self.state != self.STATE_OPEN:
+            return False
+        if self.pace.allows() and self.pace.holds(self.application_queue.qsize()):
+            return True
+        self._refuse(Close.TOO_FAST)
+        return False
+
+    def _refuse(self, close: Close) -> None:
+        self.serverClose(int(close))
+        self.failedByMe = True  # what still comes is thrown away as it comes
+
     def onMessageFrameBegin(self, length: int) -> None:
         """Autobahn can only cut the connection on a frame that is too large; a client should be told."""
         super().onMessageFrameBegin(length)
         if self.message_data_total_length > LARGEST and not self.failedByMe:
-            self.serverClose(int(Close.TOO_LARGE))
-            self.failedByMe = True  # what still comes of it is thrown away as it comes
+            self._refuse(Close.TOO_LARGE)
 
     def serverClose(self, code: int | None = None) -> None:
         if self.state == self.STATE_OPEN:
+            counters.closed[str(code or 1000)] += 1
             self.sendClose(code or 1000, sentence(code or 1000) or None)
 
 
@@ -264,6 +292,7 @@ class EdgeServer(Server):  # type: ignore[misc]
                 application.cancel()
         await self._flush()
         await census.stop()
+        await leases.stop()
         hub.stop()
 
     async def _flush(self) -> None:

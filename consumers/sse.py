@@ -9,7 +9,6 @@ from consumers.hub import hub
 from consumers.outlet import PATIENCE, StreamOutlet, StreamSendOutlet
 from consumers.queries import StreamQuery
 from consumers.subscription import Subscription
-from realtime import topics
 from realtime.position import Position
 from realtime.tickets import ANONYMOUS
 
@@ -27,7 +26,6 @@ class LiveStream(LiveRequest):
         await self.send_body(b"")
 
     async def answer(self, asked: StreamQuery, since: Position | None) -> None:
-        self._over = asyncio.Event()
         await self.begin(200, STREAM)
         await self.send_body(b"", more_body=True)  # from here on the outlet writes, past the server
         outlet = self._outlet()
@@ -36,8 +34,9 @@ class LiveStream(LiveRequest):
         expiry = self._watch_expiry()
         try:
             await self.subscription.wear(asked.variant)
-            await self._follow(since, asked.compact)
-            await self._over.wait()
+            if not self.over.is_set():
+                await self._follow(since, asked.compact)
+            await self.over.wait()
         finally:
             if expiry is not None:
                 expiry.cancel()
@@ -56,7 +55,7 @@ class LiveStream(LiveRequest):
     def _outlet(self) -> StreamOutlet:
         """The server's own way to the connection, or what every ASGI server has."""
         direct = self.scope.get("extensions", {}).get("stop_press.stream")
-        return (direct and direct(self._over.set)) or StreamSendOutlet(self.base_send, self._over.set)
+        return (direct and direct(self.over.set)) or StreamSendOutlet(self.base_send, self.over.set)
 
     # --- who is reading
 
@@ -71,7 +70,14 @@ class LiveStream(LiveRequest):
         self.reader = ANONYMOUS
         self.drop_forbidden()
 
+    def access_lost(self) -> None:
+        """Nothing more is written, also of what is still being loaded; who comes back is asked again."""
+        self.over.set()
+        if hasattr(self, "subscription"):
+            self.drop_forbidden()
+            self.subscription.close()
+
     def drop_forbidden(self) -> None:
-        if lost := [topic for topic in self.subscription.topics if topics.check(self.reader, topic) is not None]:
+        if lost := [topic for topic in self.subscription.topics if self.refusal(topic) is not None]:
             self.subscription.unfollow(lost, "forbidden")
-            self._over.set()
+            self.over.set()

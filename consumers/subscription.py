@@ -31,6 +31,7 @@ class Subscription:
         self._topics: dict[str, None] = {}  # in the order they were asked for
         self._held: list[Entry] | None = None  # None: live
         self._broken: str | None = None  # why what is being loaded is worth nothing any more
+        self._closed = False
 
     @property
     def topics(self) -> list[str]:
@@ -46,6 +47,8 @@ class Subscription:
         self._hub.join(self)
 
     def close(self) -> None:
+        """Nothing is written from now on, nor followed by what is still being loaded."""
+        self._closed = True
         self._hub.part(self)
 
     def say(self, frame: Frame) -> None:
@@ -170,6 +173,8 @@ class Subscription:
     # --- parts
 
     def _enter(self, topics: Iterable[str]) -> None:
+        if self._closed:
+            return
         self._hub.enter(self, topics)
         self._topics.update(dict.fromkeys(topics))
 
@@ -184,7 +189,8 @@ class Subscription:
 
     def _write(self, burst: Burst) -> None:
         self.spoke = self._hub.clock
-        self.outlet.write(burst)
+        if not self._closed:
+            self.outlet.write(burst)
 
 
 def _pieces(past: list[Missed]) -> Iterator[list[Missed]]:

@@ -9,13 +9,15 @@ import asyncio
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
 from typing import Any, NamedTuple, TypeVar
 
+from consumers.access import MEMORY
 from consumers.frames import Entry, Variant
 from consumers.metrics import counters
 from realtime import log
+from realtime.access import KIND
 from realtime.bell import bell
 from realtime.errors import LogAway
 from realtime.position import LARGEST
@@ -46,6 +48,7 @@ class Anew(NamedTuple):
     head: int
     trimmed: int
     reason: str
+    access: Sequence[log.Event] = ()  # revocations that living tickets may be older than
 
 
 class _Job(NamedTuple):
@@ -158,8 +161,9 @@ class Tail:
         return bool(look.events) and look.events[-1].offset - self._seen != len(look.events)
 
     def _anew(self, look: log.Look, offset: int, reason: str) -> None:
+        access = self.connection.recent(KIND, MEMORY)  # before anything is moved: it may find the log away
         self._epoch, self._seen = look.epoch, offset
-        self._on_loop(self._tell, Anew(look.epoch, offset, look.head, look.trimmed, reason))
+        self._on_loop(self._tell, Anew(look.epoch, offset, look.head, look.trimmed, reason, access))
 
     def _hand_over(self, look: log.Look) -> None:
         """In portions, so that the first of many is not kept back by the rendering of the last."""

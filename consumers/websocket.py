@@ -6,12 +6,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
 
-from consumers import frames, origins, requests
+from consumers import addresses, frames, origins, requests
 from consumers.closes import Close
 from consumers.crowd import Visitor
 from consumers.frames import JSON, Refused, Variant, stamp
 from consumers.hub import hub
+from consumers.limits import Seat
+from consumers.metrics import counters
 from consumers.outlet import Outlet, SendOutlet
 from consumers.presence import census
 from consumers.queries import language_of
@@ -45,11 +48,13 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         """
         self.scope, self.base_send, self.channel_layer = scope, send, None
         self.reader = ANONYMOUS
+        self._theirs: set[str] = set()  # topics that the log, not the ticket, says are this reader's
+        self._seat = Seat()
         self._bad = 0
         self._closed = False
         self._turn = asyncio.Lock()  # frames in order, and the end of a ticket between two of them
         self._expiry: asyncio.TimerHandle | None = None
-        self._ending: asyncio.Task[None] | None = None
+        self._ending: asyncio.Task[None] | None = None  # of the ticket's life, or of the socket's
         try:
             while (message := await receive())["type"] != "websocket.disconnect":
                 await getattr(self, message["type"].replace(".", "_"))(message)
@@ -60,6 +65,10 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self.accept()
         if not origins.allowed(self.scope):
             await self._close(Close.ORIGIN)
+            return
+        address = addresses.subject(addresses.client(self.scope))
+        if not await self._seat.take("address", address, settings.LIVE_MAX_PER_ADDRESS):
+            await self._close(Close.TRY_LATER)
             return
         try:
             async with asyncio.timeout(READY):
@@ -107,9 +116,14 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _hello(self, hello: requests.Hello) -> None:
         """Who reads, and how. Complete each time: what it leaves out is anonymous, JSON, the site's language."""
         reader = tickets.read(hello.ticket) if hello.ticket else ANONYMOUS
+        hub.doorman.admit(reader)
+        if reader.id is not None and not await self._seat.take("user", reader.id, settings.LIVE_MAX_PER_USER):
+            await self._close(Close.TRY_LATER)
+            return
         form, language = hello.format or "json", language_of(hello.language)
         await self.subscription.wear(Variant(form, language) if form == "html" else JSON)
-        self.reader = reader
+        hub.doorman.admit(reader)  # again: it may have been revoked while that was prepared
+        self._become(reader)
         expires = stamp(reader.expires) if reader.expires else None
         self.subscription.say(frames.Hello(reader.id, reader.name, form, language, expires))
         self._drop_forbidden()
@@ -117,20 +131,21 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _subscribe(self, names: list[str], since: str | None) -> None:
         position = None if since is None else Position.parse(since)
-        new, refused = self._admit(names)
+        new, refused = await self._admit(names)
         await self.subscription.follow(new, refused, position)
 
     def _unsubscribe(self, names: list[str]) -> None:
         self.subscription.unfollow(names, "asked")
         census.leave(self.visitor, names)
 
-    def _admit(self, names: list[str]) -> tuple[list[str], list[Refused]]:
+    async def _admit(self, names: list[str]) -> tuple[list[str], list[Refused]]:
         """Those of the topics that are new and may be followed, and those that may not."""
         followed = set(self.subscription.topics)
         new: dict[str, None] = {}
         refused = []
+        self._theirs |= await hub.doorman.personal(self._current_reader(), names, hub.addressed)
         for name in dict.fromkeys(names):
-            reason = topics.check(self._current_reader(), name)
+            reason = self._refusal(name)
             if reason is None and (topic := topics.normal(name)) not in followed and topic not in new:
                 if len(followed) + len(new) < TOPICS:
                     new[topic] = None
@@ -138,9 +153,39 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                     reason = "limit"
             if reason is not None:
                 refused.append(Refused(name, reason))
+                counters.refused[reason] += 1
         return list(new), refused
 
     # --- who is reading
+
+    def access_changed(self, reader: Reader) -> None:
+        """The hub says so, before any event that comes with it. Who is catching up comes back for it."""
+        lost = self.reader.rights - reader.rights
+        self.reader = reader
+        if lost and self._turn.locked():
+            self.access_ended()
+        elif lost:
+            self._drop_forbidden()
+
+    def access_ended(self) -> None:
+        """Nothing more is written, at once; the close follows."""
+        self._closed = True
+        self.subscription.close()
+        self._ending = asyncio.get_running_loop().create_task(self._close(Close.SIGNED_OUT))
+
+    def _become(self, reader: Reader) -> None:
+        hub.doorman.leave(self)
+        if reader.id is None:
+            self._seat.give_back("user")
+        if reader.id != self.reader.id:
+            self._theirs.clear()
+        self.reader = reader
+        if not self._closed:
+            hub.doorman.enter(self)
+
+    def _refusal(self, topic: str) -> str | None:
+        reason = topics.check(self._current_reader(), topic)
+        return None if reason == "forbidden" and topic in self._theirs else reason
 
     def _current_reader(self) -> Reader:
         """The reader, as long as the ticket lives: a timer does not run while a machine sleeps."""
@@ -162,19 +207,19 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _become_anonymous(self) -> None:
         async with self._turn:
             if self._current_reader() is ANONYMOUS and not self._closed:
-                self.reader = ANONYMOUS
+                self._become(ANONYMOUS)
                 self._drop_forbidden()
 
     def _drop_forbidden(self) -> None:
-        reader = self._current_reader()
-        census.becomes(self.visitor, reader)
-        if lost := [topic for topic in self.subscription.topics if topics.check(reader, topic) is not None]:
+        census.becomes(self.visitor, self._current_reader())
+        if lost := [topic for topic in self.subscription.topics if self._refusal(topic) is not None]:
             self.subscription.unfollow(lost, "forbidden")
 
     # --- its end
 
     async def _complain(self, code: str, detail: str) -> None:
         self.subscription.say(frames.Error(code, detail))
+        counters.errors[code] += 1
         self._bad += 1
         if self._bad >= BAD_FRAMES:
             await self.outlet.drained()
@@ -182,12 +227,15 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _close(self, code: Close) -> None:
         self._closed = True
+        hub.doorman.leave(self)
         if hasattr(self, "subscription"):
             self.subscription.close()
         await self.close(int(code))
 
     def _forget(self) -> None:
         self._closed = True
+        hub.doorman.leave(self)
+        self._seat.give_back()
         if self._expiry is not None:
             self._expiry.cancel()
         if self._ending is not None:

@@ -6,6 +6,7 @@ started for this DATA_DIR is used; DATA_DIR/run.json says where it listens.
 
 import json
 import secrets
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -77,6 +78,25 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
     }
 }
+
+
+def _networks(name: str, default: list[str]) -> list[str]:
+    """Addresses and networks, separated by commas; `unix` stands for connections over a unix socket."""
+    networks = [text.strip() for text in env.list(name, default, delimiter=",") if text.strip()]
+    for text in networks:
+        try:
+            text == "unix" or ip_network(text)
+        except ValueError as error:
+            raise SystemExit(f"{name} must list addresses or networks such as 10.0.0.0/8: {error}.") from error
+    return networks
+
+
+# --- how much one client may ask for (docs/limits.md)
+TRUSTED_PROXIES = _networks("TRUSTED_PROXIES", [])
+METRICS_FROM = _networks("METRICS_FROM", ["127.0.0.0/8", "::1/128"])
+LIVE_MAX_PER_ADDRESS = env.int("LIVE_MAX_PER_ADDRESS", 100, validate=validate.Range(min=0))  # 0: no limit
+LIVE_MAX_FRAMES = env.int("LIVE_MAX_FRAMES", 20, validate=validate.Range(min=0))  # a second from one connection
+LIVE_MAX_PER_USER = env.int("LIVE_MAX_PER_USER", 30, validate=validate.Range(min=0))
 
 # --- rooms
 INSTALLED_APPS = [
