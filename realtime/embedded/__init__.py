@@ -7,8 +7,10 @@ backing     both of them, or what the environment names instead
 child       one process to start, and what becomes of it when its parent dies
 supervisor  starts children, keeps them, stops them in order
 crew        the children of `live`: commands of the start, edges, worker, schedule
+rolling     replaces children one after another, each by one that is ready
+readiness   hears that a child is ready
 datadir     DATA_DIR: the lock, run.json, the secret key
-doorstep    the listening socket, and a 503 on it until the first edge is up
+doorstep    the listening sockets, one for each edge, and a 503 until the first is up
 schema      whether the database needs `migrate`
 health      asks /healthz
 browser     finds a Chromium for the tests
