@@ -6,6 +6,7 @@ It reads frames out of the bytes as they come, without a task or a queue for eac
 import asyncio
 import base64
 import os
+import socket
 import struct
 from typing import Protocol
 
@@ -126,15 +127,20 @@ class Socket(asyncio.Protocol):
         self._transport.resume_reading()
 
 
-async def connect(listener: Listener, port: int, seconds: float = 20) -> Socket:
+async def connect(listener: Listener, port: int, seconds: float = 20, window: int = 0) -> Socket:
     """A connection whose handshake is done, or that is closed already. Raises OSError, TimeoutError."""
-    async with asyncio.timeout(seconds):
-        _, socket = await asyncio.get_running_loop().create_connection(
-            lambda: Socket(listener, port), "127.0.0.1", port
-        )
-        try:
-            await socket.opened
-        except asyncio.CancelledError:
-            socket.abort()
-            raise
-        return socket
+    loop = asyncio.get_running_loop()
+    plain = socket.socket()
+    plain.setblocking(False)
+    if window:
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
+    opening: Socket | None = None
+    try:
+        async with asyncio.timeout(seconds):
+            await loop.sock_connect(plain, ("127.0.0.1", port))
+            _, opening = await loop.create_connection(lambda: Socket(listener, port), sock=plain)
+            await opening.opened
+            return opening
+    except (OSError, TimeoutError, asyncio.CancelledError):
+        opening.abort() if opening else plain.close()
+        raise

@@ -86,8 +86,9 @@ def children(pid: int) -> list[int]:
 class Rig:
     """Started by `async with`, on the main thread; `broken` names a broken build of the edges and writers."""
 
-    def __init__(self, edges: int = 2, broken: str = "") -> None:
+    def __init__(self, edges: int = 2, broken: str = "", shared: bool = False) -> None:
         self._count = edges
+        self._shared = shared  # one port for all edges, as `live` has it
         self._broken = broken
 
     async def __aenter__(self) -> Self:
@@ -135,12 +136,13 @@ class Rig:
             cursor.execute(LEDGER)
 
     def serve(self) -> None:
-        self._listening = [socket.create_server(("127.0.0.1", 0), backlog=4096) for _ in range(self._count)]
+        count = 1 if self._shared else self._count
+        self._listening = [socket.create_server(("127.0.0.1", 0), backlog=4096) for _ in range(count)]
         self.ports = [each.getsockname()[1] for each in self._listening]
         self.edges = [self._edge(number) for number in range(self._count)]
 
     def _edge(self, number: int) -> Program:
-        listening, bell = self._listening[number], self.bells[number]
+        listening, bell = self._listening[number % len(self._listening)], self.bells[number]
         words = self._python("manage.py", "edge", "--fd", str(listening.fileno()))
         environment = self.environment | {"REDIS_URL": f"unix://{bell.path}?db=0"}
         return self.run(f"edge {number + 1}", words, environment, (listening.fileno(),))
@@ -155,6 +157,11 @@ class Rig:
         notes = self.home / f"{name}.notes"
         words = self._python("tests/faults/writers.py", name, "--notes", str(notes), *options)
         return self.run(name, words, self.environment | {"PYTHONPATH": str(ROOT)}), notes
+
+    def script(self, name: str, *words: str) -> Program:
+        """A program of this directory, in the newsroom's environment."""
+        words = (sys.executable, f"tests/faults/{name}", *words)
+        return self.run(name, words, self.environment | {"PYTHONPATH": str(ROOT)})
 
     def run(self, name: str, words: tuple[str, ...], environment: dict[str, str], fds: tuple[int, ...] = ()) -> Program:
         child = Child(name, words, environment, ROOT, log=self.logs / name.replace(" ", "-"), fds=fds)

@@ -4,8 +4,8 @@ import argparse
 import asyncio
 import random
 import statistics
-from collections.abc import Coroutine, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,7 +24,7 @@ from tests.journey.wire import Wire
 THREADS = 10  # writers of one process
 HOT = 20  # authors that everybody renames
 BACK = 4000  # offsets that somebody who comes late is behind at most: a recovery ends at 5,000 rows
-CALM = 15  # commits, one after the other, when nothing is broken any more
+CALM = 10  # commits, one after the other, when nothing is broken any more
 PROMPT = 0.4  # seconds from such a commit to the readers, at the median: milliseconds, if the bell rings in time
 COMPLETE = 60.0  # seconds for everybody to catch up at the end
 
@@ -37,7 +37,7 @@ class Run:
         self._options = options
         self._dice = random.Random(options.seed)
         self._authors, self._posts = _objects()
-        self._start = _position()
+        self._start = position()
         ports = [*rig.ports, *(urlsplit(wire.origin).port or 0 for wire in wires)]
         self._regular = [*self._all_over("stays", ports, 4), *self._all_over("comes and goes", ports, 2)]
         self._narrow = [self._reader("narrow", port, {self._dice.choice(self._topics)}) for port in ports * 2]
@@ -47,15 +47,16 @@ class Run:
         self._faults = Faults(rig, wires, self._lasting, self._dice)
 
     async def whole(self) -> Verdict:
-        behaviours = [asyncio.create_task(each) for each in self._behaviours()]
-        try:
+        async with _living(self._behaviours()):
             notes = await self._fire()
+            await self._catch_up()
+        for reader in self._lasting + self._late:
+            reader.cut()
+        # nobody comes any more: a hub also looks for who comes, and would find what its bell did not say
+        async with _living(stay(reader, self._own_dice()) for reader in self._lasting):
             await self._catch_up()
             notes.append(await self._calm())
             await self._catch_up()
-        finally:
-            for behaviour in behaviours:
-                behaviour.cancel()
         self._rig.worker.stop()
         return self._judge(notes)
 
@@ -123,7 +124,7 @@ class Run:
     async def _catch_up(self) -> None:
         """Until everybody who lasts stands where the log does."""
         connection.close()
-        head = _position().offset
+        head = position().offset
 
         def all_there() -> bool:
             behind = [reader for reader in self._lasting if reader.chain.cursor.offset < head]
@@ -135,20 +136,9 @@ class Run:
 
     async def _calm(self) -> Path:
         """One writer, and nothing else: what it commits has to arrive at once."""
-        words = (
-            "--threads",
-            "1",
-            "--transactions",
-            str(CALM),
-            "--pause",
-            "0.7",
-            "--held",
-            "0.6",
-            "--seed",
-            "calm",
-            *self._hot(),
-        )
-        writer, notes = self._rig.write("calm", *words)
+        words = ["--threads", "1", "--transactions", str(CALM), "--seed", "calm", "--held", "0.6", *self._hot()]
+        # A bell rung before COMMIT is heard before it, too; and the next one's would find what this one did not.
+        writer, notes = self._rig.write("calm", *words, "--hold", "0.15", "--pause", "1.2", "--steady")
         await self._rig.until(lambda: writer.process.poll() is not None)
         return notes
 
@@ -184,6 +174,18 @@ class Run:
         result.seen["calm milliseconds"] = round(1000 * statistics.median(late or [0]))
 
 
+@asynccontextmanager
+async def _living(lives: Iterable[Coroutine[None, None, None]]) -> AsyncIterator[None]:
+    """These go on meanwhile."""
+    tasks = [asyncio.create_task(life) for life in lives]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
 def _objects() -> tuple[list[int], list[int]]:
     """What everybody changes."""
     ada = User.objects.create_user("ada")
@@ -196,7 +198,7 @@ def _objects() -> tuple[list[int], list[int]]:
     return [author.pk for author in authors], [post.pk for post in posts]
 
 
-def _position() -> Position:
+def position() -> Position:
     log = LogConnection()
     look = log.look(LARGEST)
     log.close()

@@ -56,8 +56,12 @@ class Writer(threading.Thread):
                 break
             outcome = self._transaction(f"{self.name}-{number}")
             self._notes.write(f"{outcome} {self.name}-{number}\n")
-            stopping.wait(self._dice.expovariate(1 / self._options.pause) if self._options.pause else 0)
+            stopping.wait(self._pause())
         connection.close()
+
+    def _pause(self) -> float:
+        mean = self._options.pause
+        return mean if self._options.steady or not mean else self._dice.expovariate(1 / mean)
 
     def _transaction(self, name: str) -> str:
         asked_to_commit = False
@@ -134,6 +138,7 @@ def main() -> None:
     parser.add_argument("--transactions", type=int, default=1_000_000)
     parser.add_argument("--seed", default="1")
     parser.add_argument("--pause", type=float, default=0.05)
+    parser.add_argument("--steady", action="store_true", help="every pause as long as --pause")
     parser.add_argument("--held", type=float, default=3.0, help="seconds that a few of them stay open at most")
     parser.add_argument("--hold", type=float, default=0.0, help="seconds between the last change and COMMIT")
     parser.add_argument("--authors", type=int, nargs="+", help="those whom everybody renames")
