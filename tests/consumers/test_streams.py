@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -41,6 +42,11 @@ def sockets_of(edge: Edge) -> int:
     """The sockets that the process has open."""
     opened = Path(f"/proc/{edge.process.pid}/fd")
     return sum(os.readlink(each).startswith("socket:") for each in opened.iterdir() if each.is_symlink())
+
+
+def readers_of(site: Site) -> int:
+    """The readers that the process knows of, of whatever transport."""
+    return int(re.search(r"^stop_press_sockets\S* (\d+)$", site.get("/metrics"), re.MULTILINE)[1])
 
 
 class TestBlocks:
@@ -167,13 +173,13 @@ class TestAnswers:
 
 
 def test_who_hangs_up_leaves_nothing_behind(edge: Edge, site: Site, cleo: Reader, ada: User):
-    before = sockets_of(edge)
+    before, here = sockets_of(edge), readers_of(site)
     streams = [Stream(site, ["front"]) for _ in range(5)]
     polls = [raw(edge, "/live/log?topic=front&wait=25") for _ in range(5)]
-    until(lambda: sockets_of(edge) == before + 10)
+    until(lambda: readers_of(site) == here + 10)
     for each in [*streams, *polls]:
         each.close()
-    until(lambda: sockets_of(edge) == before)
+    until(lambda: sockets_of(edge) == before and readers_of(site) == here)
     cleo.subscribe("front")
     cast.a_post(ada)
     assert cleo.hear()["kind"] == "post.published"
