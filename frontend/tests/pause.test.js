@@ -49,6 +49,19 @@ test("the key p does the same, unless somebody writes or means something else", 
   assert.deepEqual(told, [true, false]);
 });
 
+test("single keys can be turned off, and on again", async () => {
+  document.body.insertAdjacentHTML("beforeend", '<press-keys hidden data-word-off="Off" data-word-on="On"><button></button></press-keys>');
+  const { PressKeys } = await import(`../static/js/keys.js?window=${Math.random()}`);
+  window.customElements.define("press-keys", PressKeys);
+  const button = /** @type {any} */ (document.querySelector("press-keys button"));
+  button.click();
+  press("body");
+  assert.deepEqual([told, button.textContent], [[], "On"]);
+  button.click();
+  press("body");
+  assert.deepEqual([told, button.textContent], [[true], "Off"]);
+});
+
 test("what is not paused passes", () => {
   const events = /** @type {any[]} */ ([event("post.1", {})]);
   assert.deepEqual(new Hold().take(events), events);

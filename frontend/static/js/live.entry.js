@@ -3,6 +3,7 @@ import { Backoff } from "./backoff.js";
 import { PressComposer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { Cursor } from "./cursor.js";
+import { PressKeys } from "./keys.js";
 import { Ladder } from "./ladder.js";
 import { Page } from "./page.js";
 import { PressPause } from "./pause.js";
@@ -10,12 +11,14 @@ import { Poll } from "./poll.js";
 import { Session } from "./session.js";
 import { Socket } from "./socket.js";
 import { LiveStatus } from "./status.js";
+import { store } from "./store.js";
 import { Stream } from "./stream.js";
 import { Tickets } from "./tickets.js";
 import { Title } from "./title.js";
 
 customElements.define("live-status", LiveStatus);
 customElements.define("press-composer", PressComposer);
+customElements.define("press-keys", PressKeys);
 customElements.define("press-pause", PressPause);
 
 const status = /** @type {LiveStatus | null} */ (document.querySelector("live-status"));
@@ -29,7 +32,7 @@ function live(status) {
   const ways = [() => new Socket(() => new WebSocket(url)), () => new Stream(), () => new Poll()];
   const title = new Title();
   const session = new Session(
-    new Connection(new Ladder(ways, sessionStorage), new Backoff()),
+    new Connection(new Ladder(ways, store("sessionStorage")), new Backoff()),
     new Cursor(meta("live-position")),
     new Page(new Anchor(), () => title.follow()),
     new Tickets(meta("live-ticket"), "/live/ticket"),

@@ -1,6 +1,8 @@
+import { PressKeys } from "./keys.js";
+
 /**
  * `<press-pause>` around a button: the reader stops the page, and lets it go on. The key `p` does the
- * same, unless somebody is writing.
+ * same, unless somebody is writing, or has turned keys off.
  */
 export class PressPause extends HTMLElement {
   /** @type {(isPaused: boolean) => void} set by who owns the page */
@@ -33,6 +35,7 @@ export class PressPause extends HTMLElement {
 
   #pressed = (/** @type {KeyboardEvent} */ event) => {
     if (event.key !== "p" || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat) return;
+    if (!PressKeys.areOn) return;
     const at = /** @type {Element | null} */ (event.target instanceof Element ? event.target : null);
     if (at?.closest("input, textarea, select, [contenteditable], [role=textbox]")) return;
     this.#toggle();

@@ -120,7 +120,7 @@ export class Requests {
     while (!signal.aborted) {
       const answer = await this.read(0, signal);
       const more = this.tell(answer, this.taken(this.following.since || answer.position));
-      if (!more) await new Promise((done) => setTimeout(done, Requests.REST));
+      if (!more) await passed(Requests.REST, signal);
     }
   }
 
@@ -189,4 +189,16 @@ export class Requests {
     }
     return true;
   }
+}
+
+/**
+ * @param {number} time ms
+ * @param {AbortSignal} signal ends the wait early
+ * @returns {Promise<void>}
+ */
+function passed(time, signal) {
+  return new Promise((done) => {
+    const timer = setTimeout(done, time);
+    signal.addEventListener("abort", () => done(clearTimeout(timer)), { once: true });
+  });
 }
