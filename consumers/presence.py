@@ -56,9 +56,9 @@ class Census:
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run())
 
-    def leave(self, visitor: Visitor, names: Iterable[str]) -> None:
-        """On purpose: gone at once. Harmless where the visitor is not."""
-        for name in names:
+    def leave(self, visitor: Visitor, names: Iterable[str] | None = None) -> None:
+        """On purpose: gone at once, from these topics or from all. Harmless where the visitor is not."""
+        for name in list(visitor.crowds) if names is None else names:
             if crowd := visitor.crowds.pop(name, None):
                 crowd.leave(visitor, _now())
 

@@ -55,11 +55,11 @@ class Subscription:
         self._write(Burst([frame.encoded()]))
 
     def aside(self, burst: Burst) -> bool:
-        """Writes what is not of the log; False where the reader is catching up, and hears nothing else then.
+        """Writes what is not of the log. False where the reader is catching up and hears nothing else, or is closed.
 
         It is no sign of life: it has no position, and a reader who hears only this needs a heartbeat.
         """
-        if self._held is not None:
+        if self._closed or self._held is not None:
             return False
         self.outlet.write(burst)
         return True

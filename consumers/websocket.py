@@ -171,6 +171,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         """Nothing more is written, at once; the close follows."""
         self._closed = True
         self.subscription.close()
+        census.leave(self.visitor)
         self._ending = asyncio.get_running_loop().create_task(self._close(Close.SIGNED_OUT))
 
     def _become(self, reader: Reader) -> None:

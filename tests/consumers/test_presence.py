@@ -13,7 +13,10 @@ from typing import Any, cast
 
 import pytest
 import redis
+from django.contrib.auth.models import Permission
+from django.test import Client
 
+from blog.models import User
 from consumers.crowd import Crowd, Visitor
 from consumers.subscription import Subscription
 from realtime import tickets
@@ -230,6 +233,35 @@ class TestNames:
         assert told(ben, topic="desk", seconds=5, readers=1)["people"] == [{"name": "ben", "state": "viewing"}]
         assert told(ben, topic=topic, readers=2, people=[{"name": "ben", "state": "viewing"}]), "now she is anonymous"
         assert "people" not in told(ada, topic=topic)
+
+    def test_who_signs_out_or_loses_the_right_is_gone_at_once_and_told_no_names(
+        self, edge: Edge, other_edge: Edge, comes, topic: str
+    ):
+        ben = comes(edge, "ben", "desk")
+        for way in ("signs out", "loses the right"):
+            erin = User.objects.create_user(f"erin-{time.monotonic_ns()}")
+            erin.user_permissions.add(Permission.objects.get(codename="add_post"))
+            browser = Client()
+            browser.force_login(erin)
+            tab = comes(other_edge)
+            tab.ask("hello", ticket=browser.get("/live/ticket").json()["ticket"])
+            for reader in (ben, tab):
+                here(reader, topic)
+                here(reader, "desk")
+            for reader in (ben, tab):
+                seen: set[str] = set()
+                while seen != {topic, "desk"}:
+                    seen.add(told(reader, readers=2)["topic"])
+            if way == "signs out":
+                browser.post("/sign-out/")
+                assert told(ben, topic=topic, readers=1), "sooner than a broken connection would be believed"
+                assert tab.end()[0] == 4401
+            else:
+                erin.user_permissions.clear()
+                assert "people" not in told(tab, topic=topic)
+                assert told(ben, topic="desk", readers=1, people=[{"name": "ben", "state": "viewing"}])
+                here(ben, "desk", "typing")
+                assert not [frame for frame in heard(tab, 1.2) if frame["type"] == "presence"]
 
 
 @pytest.mark.parametrize("bad", ["no such", "", "x" * 101, "elsewhere", "post", "desk", "user.7"])
