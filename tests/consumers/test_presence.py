@@ -40,7 +40,7 @@ def topic() -> str:
     return f"post.9000{next(numbers)}"
 
 
-def come(edge: Edge, name: str = "", *rights: str, seconds: float = 60) -> Reader:
+def come(edge: Edge, name: str = "", *rights: str, seconds: float = 600) -> Reader:
     """A reader comes to an edge; with a name they are signed in, with rights they may be named."""
     reader = edge.connect()
     if name:
