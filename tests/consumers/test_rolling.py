@@ -43,7 +43,7 @@ class Door:
         self.url = f"ws://127.0.0.1:{self.port}/live/socket"
         self.doors = doorstep.beside(listening, 2)
         self.readiness = Readiness()
-        self.environment = {**environment, **self.readiness.environment}
+        self.environment = {**environment, **self.readiness.environment, "LIVE_MAX_PER_ADDRESS": "0"}
         self.said = said.open("w")
         self.edges = [self.start(door) for door in self.doors]
 
