@@ -9,7 +9,7 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[Any]]
 
-HEALTH = "/healthz"  # of both: a balancer asks each
+OF_EACH = ("/healthz", "/metrics")  # what is asked of every process
 SOCKETS = ("/live/socket", "/live/stream", "/live/log")
 
 
@@ -23,7 +23,7 @@ class Part(Enum):
     def has(self, path: str) -> bool:
         match self:
             case Part.LIVE:
-                return path.startswith("/live/") or path == HEALTH
+                return path.startswith("/live/") or path in OF_EACH
             case Part.WEB:
                 return path not in SOCKETS
         return True
