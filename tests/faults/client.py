@@ -127,7 +127,44 @@ class Socket(asyncio.Protocol):
         self._transport.resume_reading()
 
 
-async def connect(listener: Listener, port: int, seconds: float = 20, window: int = 0) -> Socket:
+class Stream(Socket):
+    """Server-Sent Events instead, every event of them (compact=0); says nothing."""
+
+    query = ""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        # 1.0: the bytes of the stream as they are, not in chunks
+        transport.write(
+            f"GET /live/stream?compact=0&{self.query} HTTP/1.0\r\nHost: 127.0.0.1:{self._port}\r\n\r\n".encode()
+        )
+
+    def data_received(self, data: bytes) -> None:
+        self._bytes += data
+        if not self._upgraded:
+            head, found, rest = self._bytes.partition(b"\r\n\r\n")
+            if not found:
+                return
+            if b" 200 " not in head.partition(b"\r\n")[0]:
+                self.abort()
+                return
+            self._bytes, self._upgraded = bytearray(rest), True
+            self.opened.set_result(None)
+        *blocks, rest = bytes(self._bytes).split(b"\n\n")
+        self._bytes = bytearray(rest)
+        for block in blocks:
+            fields = dict(line.partition(b": ")[::2] for line in block.split(b"\n"))
+            if b"data" in fields:
+                self._listener.heard(decode(fields[b"data"]))
+
+    def say(self, **members: object) -> None:
+        pass
+
+
+async def connect(
+    listener: Listener, port: int, seconds: float = 20, window: int = 0, kind: type[Socket] = Socket
+) -> Socket:
     """A connection whose handshake is done, or that is closed already. Raises OSError, TimeoutError."""
     loop = asyncio.get_running_loop()
     plain = socket.socket()
@@ -138,7 +175,7 @@ async def connect(listener: Listener, port: int, seconds: float = 20, window: in
     try:
         async with asyncio.timeout(seconds):
             await loop.sock_connect(plain, ("127.0.0.1", port))
-            _, opening = await loop.create_connection(lambda: Socket(listener, port), sock=plain)
+            _, opening = await loop.create_connection(lambda: kind(listener, port), sock=plain)
             await opening.opened
             return opening
     except (OSError, TimeoutError, asyncio.CancelledError):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from realtime.position import Position
-from tests.faults.client import Frame, Socket, connect
+from tests.faults.client import Frame, Socket, Stream, connect
 
 
 class Data(msgspec.Struct):
@@ -131,6 +131,20 @@ class Reader:
         chain.heard.append(
             Heard(offset, frame.key, data.name or data.title, data.version, -1 if is_live else recovery, late)
         )
+
+
+class StreamReader(Reader):
+    """One who reads Server-Sent Events: all of them, so that nothing stands for anything."""
+
+    async def come(self) -> None:
+        topics = "&".join(f"topic={topic}" for topic in sorted(self.chain.topics))
+        kind = type("Asked", (Stream,), {"query": f"{topics}&since={self.chain.cursor}"})
+        self._socket = await connect(self, self._port, kind=kind)
+
+    def _event(self, chain: Chain, frame: Frame) -> None:
+        data = msgspec.json.decode(frame.data, type=Data)
+        offset = Position.parse(frame.position or "").offset
+        chain.heard.append(Heard(offset, frame.key, data.name or data.title, data.version, -1, 0.0))
 
 
 async def stay(reader: Reader, dice: random.Random) -> None:

@@ -16,7 +16,7 @@ from realtime.log import LogConnection
 from realtime.position import LARGEST, Position
 from tests.faults import verdict
 from tests.faults.faults import Faults
-from tests.faults.readers import Reader, come_and_go, come_late, stay
+from tests.faults.readers import Reader, StreamReader, come_and_go, come_late, stay
 from tests.faults.rig import Program, Rig
 from tests.faults.verdict import Verdict
 from tests.journey.wire import Wire
@@ -43,7 +43,8 @@ class Run:
         self._narrow = [self._reader("narrow", port, {self._dice.choice(self._topics)}) for port in ports * 2]
         self._html = [self._reader("html", port, {"site", "front"}, language) for port, language in _languages(ports)]
         self._late = self._all_over("late", rig.ports, 3)
-        self._lasting = self._regular + self._narrow + self._html
+        self._streams = [StreamReader(f"stream on {port}", port, {"site", "front"}, self._start) for port in ports]
+        self._lasting = self._regular + self._narrow + self._html + self._streams
         self._faults = Faults(rig, wires, self._lasting, self._dice)
 
     async def whole(self) -> Verdict:
@@ -125,9 +126,14 @@ class Run:
         """Until everybody who lasts stands where the log does."""
         connection.close()
         head = position().offset
+        told = max(row.offset for row in verdict.read_log() if not row.topics.isdisjoint({"site", "front"}))
 
         def all_there() -> bool:
-            behind = [reader for reader in self._lasting if reader.chain.cursor.offset < head]
+            behind = [
+                reader
+                for reader in self._lasting
+                if reader.chain.cursor.offset < (told if reader in self._streams else head)
+            ]
             for reader in behind:
                 reader.ask()
             return not behind
