@@ -2,6 +2,8 @@
 
 import threading
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import msgspec
 import pytest
@@ -9,6 +11,7 @@ from django.db import connection, transaction
 
 from blog.models import Author, Book
 from tests.tail import told
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -70,11 +73,20 @@ def test_an_author_renamed_while_joining_a_book():
 
 
 def test_books_changed_in_opposite_order_do_not_deadlock_by_being_announced():
-    books = [Book.objects.create(title=title) for title in "AB"]
-    authors = [Author.objects.create(name=f"{n}") for n in range(2 * ROUNDS)]
-    for ada, ben in zip(authors[::2], authors[1::2], strict=True):
-        at_once(
-            lambda ada=ada: [book.authors.add(ada) for book in books],
-            lambda ben=ben: [book.authors.add(ben) for book in reversed(books)],
-        )
-    assert [book.authors.count() for book in books] == [2 * ROUNDS] * 2
+    """Both are stopped in the middle of their locks; in two orders each would have what the other wants."""
+    books = Book.objects.bulk_create([Book(title=f"{n}", slug=f"book-{n}") for n in range(50)])
+    ada, ben = Author.objects.create(name="Ada"), Author.objects.create(name="Ben")
+    both = threading.Thread(
+        target=at_once, args=(partial(ada.books.add, *books), partial(ben.books.add, *reversed(books)))
+    )
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM realtime_key WHERE key = %s FOR UPDATE", [f"book.{books[25].pk}"])
+        both.start()
+        until(lambda: waiting(cursor) == 2)
+    both.join(20)
+    assert {book.authors.count() for book in books} == {2}
+
+
+def waiting(cursor: Any) -> int:
+    cursor.execute("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
+    return cursor.fetchone()[0]

@@ -11,9 +11,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from blog.models import User
 from tests.conftest import CHROMIUM_FLAGS
-from tests.consumers.conftest import Edge, database, start_edge
+from tests.consumers.conftest import Edge, _django_db_marker, database, start_edge
 
-__all__ = ["database", "start_edge"]
+__all__ = ["_django_db_marker", "database", "start_edge"]
 
 PATIENCE = 10_000  # milliseconds for a browser to get ready on a busy machine
 
@@ -23,11 +23,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(item.path).parent == Path(__file__).parent:
             item.add_marker(pytest.mark.django_db)
-
-
-@pytest.fixture(autouse=True)
-def _django_db_marker() -> None:
-    """In place of pytest-django's, which wraps a marked test in a transaction or flushes after it."""
 
 
 @pytest.fixture(scope="package")
