@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO
 
 import django
 
@@ -43,7 +43,7 @@ class Roll(Exception):
 class Writer(threading.Thread):
     """One of them. Its notes: `committed`, `rolled` or `unknown`, and the transaction's number."""
 
-    def __init__(self, name: str, seed: str, options: argparse.Namespace, notes: TextIO) -> None:
+    def __init__(self, name: str, seed: str, options: argparse.Namespace, notes: BinaryIO) -> None:
         super().__init__(name=name)
         self._dice = random.Random(seed)
         self._options = options
@@ -55,7 +55,7 @@ class Writer(threading.Thread):
             if stopping.is_set():
                 break
             outcome = self._transaction(f"{self.name}-{number}")
-            self._notes.write(f"{outcome} {self.name}-{number}\n")
+            self._notes.write(f"{outcome} {self.name}-{number}\n".encode())
             stopping.wait(self._pause())
         connection.close()
 
@@ -146,7 +146,8 @@ def main() -> None:
     parser.add_argument("--notes", type=Path, required=True)
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    with options.notes.open("w") as notes:
+    # unbuffered, each line one write to the kernel: threads that share a buffer tear each other's lines
+    with options.notes.open("ab", buffering=0) as notes:
         names = [f"{options.name}.{number}" for number in range(options.threads)]
         writers = [Writer(name, f"{options.seed} {name}", options, notes) for name in names]
         for writer in writers:
