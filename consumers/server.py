@@ -223,12 +223,10 @@ class EdgeServer(Server):  # type: ignore[misc]
         super().run()
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
-        if isinstance(protocol, Socket):
-            scope["extensions"] = {"stop_press.outlet": DirectOutlet(protocol, protocol.transport)}
-        else:
-            scope["extensions"] = {"stop_press.stream": partial(DirectStreamOutlet.of, protocol)}
-            if self._ending:
-                protocol.channel.persistent = False  # the next request on this connection belongs to another process
+        if self._ending and not isinstance(protocol, Socket):
+            protocol.channel.persistent = False  # the next request on this connection belongs to another process
+        if settings.LIVE_DIRECT:
+            scope["extensions"] = _direct(protocol)
         scope["root_path"] = self.root_path  # Daphne takes it from a header, which anybody can send
         return super().create_application(protocol, scope)
 
@@ -300,6 +298,13 @@ class EdgeServer(Server):  # type: ignore[misc]
         until = time.monotonic() + FAREWELL
         while _reactor.getWriters() and time.monotonic() < until:
             await asyncio.sleep(0.01)
+
+
+def _direct(protocol: Any) -> dict[str, Any]:
+    """The way straight to the socket, for the consumer that wants it."""
+    if isinstance(protocol, Socket):
+        return {"stop_press.outlet": DirectOutlet(protocol, protocol.transport)}
+    return {"stop_press.stream": partial(DirectStreamOutlet.of, protocol)}
 
 
 def serve(

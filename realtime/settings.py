@@ -98,6 +98,9 @@ LIVE_MAX_PER_ADDRESS = env.int("LIVE_MAX_PER_ADDRESS", 100, validate=validate.Ra
 LIVE_MAX_FRAMES = env.int("LIVE_MAX_FRAMES", 20, validate=validate.Range(min=0))  # a second from one connection
 LIVE_MAX_PER_USER = env.int("LIVE_MAX_PER_USER", 30, validate=validate.Range(min=0))
 
+# --- how bytes leave (docs/edge.md)
+LIVE_DIRECT = env.bool("LIVE_DIRECT", True)  # straight to the sockets; False: through ASGI's send, as on other servers
+
 # --- rooms
 INSTALLED_APPS = [
     "realtime",
