@@ -9,6 +9,7 @@ import gc
 import logging
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable
 from functools import partial
@@ -39,6 +40,7 @@ BACKLOG = 4096  # connections that the kernel keeps for us; 50, Daphne's, loses 
 HANDSHAKE = 30  # seconds; 5, Daphne's, loses readers in a storm too
 FINISH = 2.5  # seconds for requests to finish once the readers are gone; in haste `live` kills after 3.5
 FAREWELL = 0.5  # seconds for the last bytes of an answer to leave
+AHEAD = 128 * 1024  # bytes that the kernel takes of what a reader's window has no room for; else up to 4 MB
 
 
 class Socket(WebSocketProtocol):  # type: ignore[misc]
@@ -99,6 +101,8 @@ class DirectOutlet:
         self._send: Callable[[bytes], int] | None = getattr(getattr(self._transport, "socket", None), "send", None)
         self._behind = False
         self._caught_up: asyncio.Future[None] | None = None
+        if self._send is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            self._transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, AHEAD)
         self._register()
 
     def _register(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import select
 import signal
 import urllib.error
 import urllib.request
@@ -17,6 +18,8 @@ from consumers.limits import EDGES, Leases, Pace
 from tests.consumers.conftest import Edge
 from tests.consumers.reader import Reader
 from tests.consumers.test_socket import ticket
+from tests.consumers.written import write
+from tests.faults.bad import Sipping
 from tests.waiting import until
 
 TRY_LATER = 4013
@@ -131,6 +134,18 @@ async def test_who_does_not_wait_for_the_answer_is_not_counted():
     assert [await other.take("address:gone", 3) for _ in range(3)] == [True, True, False]
     for each in (leases, other):
         await each.stop()
+
+
+def test_who_reads_nothing_is_let_go_before_a_megabyte_waits_for_it(edge: Edge, cleo: Reader):
+    """The kernel's part included, which by itself would take four."""
+    cleo.subscribe("site")
+    reader, ends, size, waiting = Sipping("stalled", edge.port), select.poll(), 40_000, 0
+    ends.register(reader.socket, 0)  # of an end it is told in any case
+    while not ends.poll(0):
+        write(("tag.tide", ["site"], []), text="t" * size)
+        cleo.events(1)
+        waiting += size
+        assert waiting < 1024 * 1024
 
 
 class TestFrames:
