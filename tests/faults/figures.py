@@ -1,8 +1,9 @@
 """The figures of docs/reliability.md, each by one command. They start servers of their own.
 
+Where a target is missed, it says so and returns 1.
+
 python -m tests.faults.figures cuts [--readers 1000] [--events 1200] [--faults]
 python -m tests.faults.figures bad [--readers 900] [--bad 50]
-python -m tests.faults.figures rolling [--readers 2000]
 python -m tests.faults.figures held [--seconds 30]
 """
 
@@ -12,17 +13,17 @@ import os
 import random
 import resource
 import sys
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 import django
 
+from tests.faults.found import Found
 from tests.faults.rig import Rig
 
 DESCRIPTORS = 16_384
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.figures")
     parser.add_argument("figure", choices=("cuts", "bad", "held"))
     parser.add_argument("--readers", type=int)
@@ -36,26 +37,23 @@ def main() -> None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(DESCRIPTORS, hard), hard))
     random.seed(options.seed)
-    asyncio.run(_run(options))
+    found = asyncio.run(_run(options))
+    sys.stdout.write("".join(line + "\n" for line in found.lines))
+    return 1 if found.missed else 0
 
 
-async def _run(options: argparse.Namespace) -> None:
+async def _run(options: argparse.Namespace) -> Found:
     async with AsyncExitStack() as stack:
         rig = await stack.enter_async_context(Rig(edges=2 if options.figure == "cuts" else 1, shared=True))
         os.environ.update(rig.environment, DJANGO_ALLOW_ASYNC_UNSAFE="1")
         django.setup()
-        from tests.faults import measure
+        from tests.faults import beside, measure
 
         rig.prepare()
         rig.serve()
-        figures: dict[str, Callable[..., Awaitable[dict[str, object]]]] = {
-            "cuts": measure.cuts,
-            "bad": measure.bad,
-            "held": measure.held,
-        }
-        found = await figures[options.figure](rig, options)
-        sys.stdout.write("".join(f"{name}: {value}\n" for name, value in found.items()))
+        figures = {"cuts": measure.cuts, "bad": beside.bad, "held": measure.held}
+        return await figures[options.figure](rig, options)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
