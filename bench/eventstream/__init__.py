@@ -1,0 +1,1 @@
+"""django-eventstream as its README begins: one process, one channel."""

@@ -1,0 +1,105 @@
+"""`make bench-quick`: ours, the tutorial and the floor, in turns; fails when ours has become worse than noise explains.
+
+It judges by processor time for a delivery, in ratios, and by the best round: whatever else the machine
+does makes a round worse, never better.
+"""
+
+import tomllib
+from dataclasses import dataclass
+
+from bench import installs, machine, measures
+from bench.crowd import Crowd
+from bench.newsroom import Services
+from bench.processes import Failed
+from bench.systems import SYSTEMS, System
+
+EVENTS = 300  # of a burst of ours and the floor's
+SLOW_EVENTS = 16  # of the tutorial's
+
+
+@dataclass(frozen=True)
+class Gates:
+    readers: int
+    rounds: int
+    tutorial: float
+    floor: float
+    coalesced: float
+    kilobytes: float
+
+    @classmethod
+    def read(cls) -> "Gates":
+        return cls(**tomllib.loads((installs.HERE / "gates.toml").read_text())["quick"])
+
+
+@dataclass(frozen=True)
+class Round:
+    """Seconds of the server's core for a million deliveries; `coalesced`: with all events in one commit."""
+
+    ours: float
+    coalesced: float
+    tutorial: float
+    floor: float
+    kilobytes: float
+
+    def __str__(self) -> str:
+        return (
+            f"ours {self.ours:.1f} ({self.coalesced:.2f} coalesced), tutorial {self.tutorial:.0f}, "
+            f"floor {self.floor:.1f} s for a million; {self.kilobytes:.0f} KB for a socket"
+        )
+
+
+def run() -> int:
+    """The exit status."""
+    gates = Gates.read()
+    installs.tools()
+    machine.pin_self()
+    with Services() as services:
+        rounds = []
+        for number in range(gates.rounds):
+            rounds.append(one_round(services, gates.readers))
+            print(f"round {number + 1} of {gates.rounds}: {rounds[-1]}", flush=True)
+    ratios = {
+        "tutorial": max(each.tutorial / each.ours for each in rounds),
+        "floor": min(each.ours / each.floor for each in rounds),
+        "coalesced": min(each.coalesced / each.floor for each in rounds),
+        "kilobytes": min(each.kilobytes for each in rounds),
+    }
+    print(
+        f"At {gates.readers} readers a delivery of ours costs 1/{ratios['tutorial']:.0f} of the tutorial's and "
+        f"{ratios['floor']:.2f} of the floor's ({ratios['coalesced']:.2f} coalesced)."
+    )
+    return judge(ratios, gates)
+
+
+def judge(ratios: dict[str, float], gates: Gates) -> int:
+    """Says in a sentence what is beyond its gate."""
+    if ratios["tutorial"] < gates.tutorial:
+        print(f"Slower: the tutorial costs only {ratios['tutorial']:.1f} times ours; the gate is {gates.tutorial:g}.")
+    elif ratios["floor"] > gates.floor:
+        print(f"Slower: a delivery costs {ratios['floor']:.2f} times the floor's; the gate is {gates.floor:g}.")
+    elif ratios["coalesced"] > gates.coalesced:
+        print(f"Slower: coalesced it costs {ratios['coalesced']:.2f} of the floor's; the gate is {gates.coalesced:g}.")
+    elif ratios["kilobytes"] > gates.kilobytes:
+        print(f"Larger: an idle socket takes {ratios['kilobytes']:.0f} KB; the gate is {gates.kilobytes:g}.")
+    else:
+        return 0
+    return 1
+
+
+def one_round(services: Services, readers: int) -> Round:
+    system = {each.name: each for each in SYSTEMS}
+    ours, coalesced, kilobytes = costs(services, system["ours"], readers, EVENTS)
+    tutorial, _, _ = costs(services, system["tutorial, core layer"], readers, SLOW_EVENTS)
+    floor, _, _ = costs(services, system["floor"], readers, EVENTS)
+    return Round(ours, coalesced, tutorial, floor, kilobytes)
+
+
+def costs(services: Services, system: System, readers: int, events: int) -> tuple[float, float, float]:
+    """Of a delivery in a burst; the same out of one commit, where there are commits; kilobytes of a socket."""
+    with system.start(services) as server, Crowd(server.port, server.crowd) as crowd:
+        joined = measures.join(server, crowd, readers, system.at_once)
+        delivery, came = measures.deliver(server, crowd, events)
+        if not came.is_exact and system.name != "tutorial, core layer":
+            raise Failed(f"{system.name}: {came.missing} events missing, {came.twice} twice, {came.disordered} late.")
+        once = measures.deliver(server, crowd, events, once=True)[0].cpu if system.name == "ours" else 0.0
+        return delivery.cpu, once, joined.kilobytes

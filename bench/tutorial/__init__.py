@@ -1,0 +1,1 @@
+"""The chat of the Channels tutorial, as its documentation builds it, without its pages."""
