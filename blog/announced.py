@@ -8,12 +8,19 @@ would lose the announcement. These classes put every way of writing in a transac
 from collections.abc import Iterable
 from typing import Any
 
-from django.db import models, router, transaction
+from django.db import NotSupportedError, models, router, transaction
 from django.db.models.signals import ModelSignal
 
-# Sent twice inside the transaction of a bulk operation, with `pks`: "before" the rows change
-# (empty for rows that are being made) and "after".
+# Sent inside the transaction of an update, with `pks`: at the `moment` "before" the rows change, and "after".
 bulk_changed = ModelSignal()
+# Sent inside the transaction that made them, with the `rows`. add() on a relation makes its rows so too.
+bulk_made = ModelSignal()
+
+
+def doomed(origin: Any) -> dict[Any, Any]:
+    """What handlers of one deletion keep for each other, on its origin: pre_delete hands that to each of them."""
+    kept: dict[Any, Any] = vars(origin).setdefault("_doomed", {})
+    return kept
 
 
 class AnnouncedQuerySet(models.QuerySet):
@@ -30,10 +37,25 @@ class AnnouncedQuerySet(models.QuerySet):
 
     update.alters_data = True  # type: ignore[attr-defined]
 
-    def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
+    def bulk_create(
+        self,
+        objs: Iterable[Any],
+        batch_size: int | None = None,
+        ignore_conflicts: bool = False,
+        update_conflicts: bool = False,
+        *args: Any,
+        **kwargs: Any,
+    ) -> list[Any]:
+        if ignore_conflicts or update_conflicts:
+            raise NotSupportedError(
+                "PostgreSQL does not say which rows were there already, nor what they were, so this could not be"
+                f" announced. Look first which of the {self.model._meta.verbose_name_plural} are there; then"
+                " bulk_create() the others and bulk_update() these."
+            )
         with transaction.atomic(using=self.db, savepoint=False):
-            made = super().bulk_create(objs, *args, **kwargs)
-            self._tell("after", [row.pk for row in made if row.pk is not None])
+            made = super().bulk_create(objs, batch_size, False, False, *args, **kwargs)
+            if made:
+                bulk_made.send(sender=self.model, rows=made, using=self.db)
             return made
 
     bulk_create.alters_data = True  # type: ignore[attr-defined]
@@ -44,6 +66,13 @@ class AnnouncedQuerySet(models.QuerySet):
             return super().bulk_update(objs, fields, batch_size)
 
     bulk_update.alters_data = True  # type: ignore[attr-defined]
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        doomed(self).clear()
+        return super().delete()
+
+    delete.alters_data = True  # type: ignore[attr-defined]
+    delete.queryset_only = True  # type: ignore[attr-defined]
 
     def _tell(self, moment: str, pks: list[Any]) -> None:
         if pks:
@@ -65,5 +94,6 @@ class Announced(models.Model):
 
     def delete(self, using: str | None = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
         using = using or router.db_for_write(type(self), instance=self)
+        doomed(self).clear()
         with transaction.atomic(using=using, savepoint=False):
             return super().delete(using=using, keep_parents=keep_parents)

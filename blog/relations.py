@@ -5,15 +5,16 @@ clear() from both sides, rows saved, deleted or written in bulk, and cascades. T
 part says what was there before; blog.events.net compares that with what is there at COMMIT.
 """
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model, QuerySet, prefetch_related_objects
 
+from blog.announced import doomed
 from blog.models import Authorship, Like, Tagging
 from blog.state import book_author, tag_ref
-from realtime.publish import loaded, publish
+from realtime.publish import loaded, publish, publish_all
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,13 @@ class Relation:
 
     def say(self, row: Any, was: Any, using: str) -> None:
         publish(self.kind, self.key(row), {self.name(row): was}, using=using)
+
+    def say_all(self, rows: Iterable[Any], was: Callable[[Any], Any], using: str) -> None:
+        """One mark, however many rows."""
+        keys: dict[str, dict[Hashable, Any]] = {}
+        for row in rows:
+            keys.setdefault(self.key(row), {})[self.name(row)] = was(row)
+        publish_all(self.kind, keys, using)
 
 
 RELATIONS = (
@@ -64,23 +72,32 @@ def row_changed(relation: Relation, instance: Any, using: str, raw: bool = False
 
 def row_goes(relation: Relation, instance: Any, using: str, origin: Any, **kwargs: Any) -> None:
     """pre_delete, also of each row that remove(), clear() and cascades take along."""
-    row, was = _doomed(relation, origin).get(instance.pk, (instance, True))
+    row, was = _doomed_rows(relation, origin).get(instance.pk, (instance, True))
     relation.say(row, was, using)
 
 
 def rows_change(relation: Relation, moment: str, pks: Iterable[Any], using: str, **kwargs: Any) -> None:
-    """bulk_changed: rows made or updated by the announced managers. add() makes its rows so too."""
-    for row in relation.rows(pk__in=pks):
-        relation.say(row, relation.what(row) if moment == "before" else None, using)
+    """bulk_changed: what the rows say until now, and then that they say it elsewhere."""
+    relation.say_all(relation.rows(pk__in=pks), relation.what if moment == "before" else _nothing, using)
 
 
-def _doomed(relation: Relation, origin: Any) -> dict[Any, tuple[Any, Any]]:
+def rows_made(relation: Relation, rows: Sequence[Any], using: str, **kwargs: Any) -> None:
+    """bulk_made: nothing was there. add(), set() and create() from either side come here too."""
+    if relation.through is Tagging:
+        prefetch_related_objects(rows, relation.part)  # marks name a tag by its slug
+    relation.say_all(rows, _nothing, using)
+
+
+def _nothing(row: Any) -> None:
+    """What a row said before there was one."""
+
+
+def _doomed_rows(relation: Relation, origin: Any) -> dict[Any, tuple[Any, Any]]:
     """The rows of the relation that a deletion takes along, as they are: one query for all of them.
 
-    Kept on the deletion's origin, which pre_delete hands to each row's handler. Where the owner
-    itself goes nobody asks what it had.
+    Where the owner itself goes nobody asks what it had.
     """
-    kept = vars(origin).setdefault("_doomed", {})
+    kept = doomed(origin)
     if relation.kind not in kept:
         kept[relation.kind] = {row.pk: (row, relation.what(row)) for row in _taken(relation, origin)}
     return kept[relation.kind]

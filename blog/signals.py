@@ -8,12 +8,12 @@ from functools import partial
 from typing import Any
 
 from django.db.models import Model, QuerySet
-from django.db.models.signals import ModelSignal, m2m_changed, post_save, pre_delete, pre_save
+from django.db.models.signals import ModelSignal, post_save, pre_delete, pre_save
 
 from blog import relations
-from blog.announced import bulk_changed
+from blog.announced import bulk_changed, bulk_made, doomed
 from blog.models import Author, Book, Edition, Post, Publication, Tag
-from realtime.publish import loaded, publish
+from realtime.publish import loaded, publish, publish_all
 
 senders: set[type[Model]] = set()
 
@@ -27,12 +27,17 @@ def say(kind: str, family: str, attribute: str, instance: Model, using: str, raw
         publish(kind, key, using=using)
 
 
-def say_many(
+def say_changed(
     kind: str, family: str, attribute: str, sender: type[Model], pks: Iterable[Any], using: str, **kwargs: Any
 ) -> None:
-    """The same for what a bulk operation touched."""
-    for id in sender._base_manager.using(using).filter(pk__in=pks).values_list(attribute, flat=True):
-        publish(kind, f"{family}.{id}", using=using)
+    """The same for what update() touches."""
+    rows = sender._base_manager.using(using).filter(pk__in=pks)
+    _say_all(kind, family, pks if attribute == "pk" else rows.values_list(attribute, flat=True), using)
+
+
+def say_made(kind: str, family: str, attribute: str, rows: Iterable[Model], using: str, **kwargs: Any) -> None:
+    """The same for what bulk_create() made."""
+    _say_all(kind, family, (getattr(row, attribute) for row in rows), using)
 
 
 def book_state_moves(instance: Book, using: str, raw: bool = False, **kwargs: Any) -> None:
@@ -48,37 +53,32 @@ def books_move(pks: Iterable[Any], using: str, **kwargs: Any) -> None:
     _say_posts(Post.objects.filter(book__in=pks), using)
 
 
-def book_goes(instance: Book, using: str, **kwargs: Any) -> None:
+def book_goes(instance: Book, using: str, origin: Any, **kwargs: Any) -> None:
     """Its chapters stay, without it."""
     publish("book.updated", f"book.{instance.pk}", using=using)
-    _say_posts(Post.objects.filter(book=instance.pk), using)
+    _say_posts(Post.objects.filter(book__in=_newly_doomed(instance, origin)), using)
 
 
-def author_goes(instance: Author, using: str, **kwargs: Any) -> None:
+def author_goes(instance: Author, using: str, origin: Any, **kwargs: Any) -> None:
     """Posts lose the byline. What books lose is told by each authorship that goes."""
-    _say_posts(Post.objects.filter(byline=instance.pk), using)
+    _say_posts(Post.objects.filter(byline__in=_newly_doomed(instance, origin)), using)
 
 
-def relation_changes(
-    relation: relations.Relation,
-    instance: Model,
-    action: str,
-    reverse: bool,
-    pk_set: set[Any] | None,
-    using: str,
-    **kwargs: Any,
-) -> None:
-    """m2m_changed after an add(), from either side. What goes is told by its rows, which know what they said."""
-    if action != "post_add" or not pk_set:
-        return
-    here, there = (relation.part, relation.owner) if reverse else (relation.owner, relation.part)
-    for row in relation.rows(**{here: instance.pk, f"{there}__in": pk_set}):
-        relation.say(row, None, using)
+def _newly_doomed(instance: Model, origin: Any) -> Iterable[Any]:
+    """All that go with the first of them, none with the others: what hangs on a thousand is one question."""
+    if not isinstance(origin, QuerySet) or origin.model is not type(instance):
+        return [instance.pk]
+    if doomed(origin).setdefault(type(instance), instance) is not instance:
+        return []
+    return origin.order_by().values("pk")
 
 
 def _say_posts(posts: "QuerySet[Post]", using: str) -> None:
-    for pk in posts.values_list("pk", flat=True):
-        publish("post.updated", f"post.{pk}", using=using)
+    _say_all("post.updated", "post", posts.order_by().values_list("pk", flat=True), using)
+
+
+def _say_all(kind: str, family: str, ids: Iterable[Any], using: str) -> None:
+    publish_all(kind, {f"{family}.{id}": {} for id in ids}, using)
 
 
 def connect() -> None:
@@ -99,13 +99,14 @@ def connect() -> None:
         _on(pre_save, relation.through, "will change", partial(relations.row_will_change, relation))
         _on(post_save, relation.through, "changed", partial(relations.row_changed, relation))
         _on(pre_delete, relation.through, "goes", partial(relations.row_goes, relation))
-        _on(bulk_changed, relation.through, "bulk", partial(relations.rows_change, relation))
-        _on(m2m_changed, relation.through, "added", partial(relation_changes, relation))
+        _on(bulk_changed, relation.through, "change", partial(relations.rows_change, relation))
+        _on(bulk_made, relation.through, "made", partial(relations.rows_made, relation))
 
 
 def _object(model: type[Model], kind: str, family: str, attribute: str) -> None:
     _on(post_save, model, "saved", partial(say, kind, family, attribute))
-    _on(bulk_changed, model, "bulk", partial(say_many, kind, family, attribute))
+    _on(bulk_changed, model, "changed", partial(say_changed, kind, family, attribute))
+    _on(bulk_made, model, "made", partial(say_made, kind, family, attribute))
 
 
 def _on(signal: ModelSignal, sender: type[Model], what: str, handler: Any) -> None:

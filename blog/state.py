@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from blog.markdown import render
-from blog.models import Author, Authorship, Book, Edition, Post, Publication, Tag
+from blog.models import Author, Authorship, Book, Edition, Like, Post, Publication, Tag
 from realtime import log
 
 
@@ -170,22 +170,24 @@ class AuthorsChanged:
     book: BookState
 
 
-def post_states(posts: "QuerySet[Post]", versions: Mapping[int, int] | None = None) -> list[PostState]:
+def post_states(posts: "QuerySet[Post]") -> list[PostState]:
     """The states of posts, in the queryset's order: two queries."""
-    likes = Post.liked_by.through.objects.filter(post=OuterRef("pk"))  # type: ignore[attr-defined]
-    likes = likes.order_by().values("post")
+    return [post_state(row, row.announced) for row in post_rows(posts.annotate(announced=log.version_of("post")))]
+
+
+def post_rows(posts: "QuerySet[Post]") -> "QuerySet[Any]":
+    """Posts with all that `post_state` needs."""
+    likes = Like.objects.filter(post=OuterRef("pk")).order_by().values("post")
     counted = likes.annotate(count=Count("pk")).values("count")
-    rows = (
+    return (
         posts.select_related("byline", "book")
-        .prefetch_related(Prefetch("tags", Tag.objects.order_by("name", "pk")))
-        .annotate(
-            announced=log.version_of("post"), like_count=Coalesce(Subquery(counted, output_field=IntegerField()), 0)
-        )
+        .prefetch_related(Prefetch("tags", Tag.objects.order_by("name", "pk"), to_attr="named_tags"))
+        .annotate(like_count=Coalesce(Subquery(counted, output_field=IntegerField()), 0))
     )
-    return [_post(row, _version(row, row.pk, versions)) for row in rows]
 
 
-def _post(post: Any, version: int) -> PostState:
+def post_state(post: Any, version: int) -> PostState:
+    """The state of one of the `post_rows`."""
     return PostState(
         id=post.pk,
         url=post.get_absolute_url(),
@@ -194,7 +196,7 @@ def _post(post: Any, version: int) -> PostState:
         author=author_ref(post.byline),
         published_date=post.published_date or post.created,
         updated=post.updated,
-        tags=tuple(tag_ref(tag) for tag in post.tags.all()),
+        tags=tuple(tag_ref(tag) for tag in post.named_tags),
         likes=post.like_count,
         book=book_ref(post.book),
         chapter=post.chapter,
@@ -206,26 +208,29 @@ def _post(post: Any, version: int) -> PostState:
     )
 
 
-def book_states(books: "QuerySet[Book]", versions: Mapping[int, int] | None = None) -> list[BookState]:
+def book_states(books: "QuerySet[Book]") -> list[BookState]:
     """The states of books, in the queryset's order: three queries."""
+    return [book_state(row, row.announced) for row in book_rows(books.annotate(announced=log.version_of("book")))]
+
+
+def book_rows(books: "QuerySet[Book]") -> "QuerySet[Any]":
+    """Books with all that `book_state` needs."""
+    authorships = Authorship.objects.select_related("author").order_by("order", "pk")
     newest = Edition.objects.order_by("book_id", "-number").distinct("book_id")
-    rows = list(
-        books.annotate(announced=log.version_of("book")).prefetch_related(
-            Prefetch("authorship_set", Authorship.objects.select_related("author").order_by("order", "pk")),
-            Prefetch("editions", newest, to_attr="newest"),
-        )
+    return books.prefetch_related(
+        Prefetch("authorship_set", authorships, to_attr="authorships"), Prefetch("editions", newest, to_attr="newest")
     )
-    return [_book(row, _version(row, row.pk, versions)) for row in rows]
 
 
-def _book(book: Any, version: int) -> BookState:
+def book_state(book: Any, version: int) -> BookState:
+    """The state of one of the `book_rows`."""
     edition = book.newest[0] if book.newest else None
     return BookState(
         id=book.pk,
         url=book.get_absolute_url(),
         slug=book.slug,
         title=book.title,
-        authors=tuple(book_author(authorship) for authorship in book.authorship_set.all()),
+        authors=tuple(book_author(authorship) for authorship in book.authorships),
         edition=EditionRef(edition.number, edition.file.url, edition.built) if edition else None,
         version=version,
     )
@@ -249,10 +254,10 @@ def publication_state(version: int | None = None) -> PublicationState:
     return PublicationState(row.title, row.standfirst, render(row.summary), row.ended, version)
 
 
-def desk_posts(posts: "QuerySet[Post]", versions: Mapping[int, int] | None = None) -> list[DeskPost]:
+def desk_posts(posts: "QuerySet[Post]") -> list[DeskPost]:
     """How far unpublished posts got: one query."""
     rows = posts.select_related("byline").annotate(announced=log.version_of("post"))
-    return [desk_post(row, _version(row, row.pk, versions)) for row in rows]
+    return [desk_post(row, row.announced) for row in rows]
 
 
 def desk_post(post: Post, version: int) -> DeskPost:

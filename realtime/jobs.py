@@ -58,8 +58,9 @@ class TaskSource:
     def parts(self, ids: Sequence[str]) -> Iterable[str]:
         return ()
 
-    def read(self, ids: Sequence[str], versions: Mapping[str, int]) -> Mapping[str, _Seen]:
-        rows = Task.objects.filter(pk__in=ids)
+    def read(self, changes: Sequence[Change]) -> Mapping[str, _Seen]:
+        versions = {change.id: change.version for change in changes}
+        rows = Task.objects.filter(pk__in=versions)
         return {str(row.pk): _Seen(task_state(row, versions[str(row.pk)]), row.by) for row in rows}
 
     def tell(self, change: Change) -> Iterable[Draft]:

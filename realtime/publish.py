@@ -11,38 +11,29 @@ state read is the one under the lock. The same mark, called after COMMIT, rings 
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Any, Protocol
 
-from django.db import connections, transaction
-from psycopg2.extras import execute_values
+from django.db import connections
 
-from realtime import kinds, log
+from realtime import log
 from realtime.bell import bell
 from realtime.errors import NotInTransaction, NotRegistered
+from realtime.pending import Known, Row, insert, lock
 
 LOADED = "loaded"  # the kind of a mark that announces nothing: see loaded()
+
+Before = Mapping[Hashable, Any]
 
 
 @dataclass(frozen=True)
 class Mark:
-    """Something was changed. `before`: by part, what was there until then (None: nothing)."""
+    """Something was changed. `keys`: of which objects, with what was there by part until then (None: nothing)."""
 
     kind: str
-    key: str
-    before: Mapping[Hashable, Any]
+    keys: Mapping[str, Before]
 
     def __call__(self) -> None:
         bell.ring()
-
-
-@dataclass(frozen=True)
-class Known:
-    """What was last announced of a key."""
-
-    version: int = 0
-    topics: tuple[str, ...] = ()
-    kind: str = ""
 
 
 @dataclass
@@ -58,19 +49,19 @@ class Change:
     kinds: list[str] = field(default_factory=list)
     loaded: bool = False
     before: dict[str, dict[Hashable, Any]] = field(default_factory=dict)
-    known: Known = Known()
+    known: Known = field(init=False)
     state: Any = None
 
     @property
     def version(self) -> int:
         return self.known.version + 1
 
-    def add(self, mark: Mark) -> None:
-        self.loaded |= mark.kind == LOADED
-        if mark.kind not in self.kinds:
-            self.kinds.append(mark.kind)
-        first = self.before.setdefault(mark.kind, {})
-        for part, was in mark.before.items():
+    def add(self, kind: str, before: Before) -> None:
+        self.loaded |= kind == LOADED
+        if kind not in self.kinds:
+            self.kinds.append(kind)
+        first = self.before.setdefault(kind, {})
+        for part, was in before.items():
             first.setdefault(part, was)
 
 
@@ -100,12 +91,15 @@ class Source(Protocol):
         """The keys whose objects these show inside. Asked when the ids are locked; locked next."""
         ...
 
-    def read(self, ids: Sequence[str], versions: Mapping[str, int]) -> Mapping[str, Any]:
-        """The public state of each id that has one, carrying the version given."""
+    def read(self, changes: Sequence[Change]) -> Mapping[str, Any]:
+        """By id, the public state of each changed object that has one, carrying the change's version.
+
+        In as many queries for ten thousand as for one, like `parts`.
+        """
         ...
 
     def tell(self, change: Change) -> Iterable[Draft]:
-        """The events that a change makes; none where it has no net effect."""
+        """The events that a change makes; none where it has no net effect. Asks the database nothing."""
         ...
 
 
@@ -118,15 +112,21 @@ def register(family: str, source: Source) -> None:
         raise NotRegistered(f"The key family {family} is registered already, differently.")
 
 
-def publish(kind: str, key: str, before: Mapping[Hashable, Any] | None = None, using: str = "default") -> None:
+def publish(kind: str, key: str, before: Before | None = None, using: str = "default") -> None:
     """Announces that the object behind `key` changed, if and when the transaction commits.
 
     `before` tells of a relation's parts what was there until now. Raises NotInTransaction.
     """
-    _insist_on_transaction(kind, using)
-    if key.partition(".")[0] not in _sources:
-        raise NotRegistered(f"No source of {key} is registered.")
-    transaction.on_commit(Mark(kind, key, before or {}), using=using)
+    publish_all(kind, {key: before or {}}, using)
+
+
+def publish_all(kind: str, keys: Mapping[str, Before], using: str = "default") -> None:
+    """The same for many objects at once: one mark, however many they are."""
+    if keys:
+        for family in {_family(key) for key in keys}:
+            if family not in _sources:
+                raise NotRegistered(f"No source of {family}.<id> is registered.")
+        _leave(Mark(kind, keys), using)
 
 
 def loaded(key: str, using: str = "default") -> None:
@@ -135,37 +135,45 @@ def loaded(key: str, using: str = "default") -> None:
     Nothing is told; the log gets a new epoch, so that every open page starts from a fresh
     snapshot, and what is known of the key is read anew.
     """
-    _insist_on_transaction(LOADED, using)
-    transaction.on_commit(Mark(LOADED, key, {}), using=using)
+    _leave(Mark(LOADED, {key: {}}), using)
 
 
-def _insist_on_transaction(kind: str, using: str) -> None:
-    if not in_transaction(using):
-        raise NotInTransaction(f"{kind} was published outside a transaction; wrap the change in transaction.atomic().")
+def _leave(mark: Mark, using: str) -> None:
+    connection = connections[using]
+    if not _in_transaction(connection):
+        raise NotInTransaction(
+            f"{mark.kind} was published outside a transaction; wrap the change in transaction.atomic()."
+        )
+    connection.on_commit(mark)
 
 
 def in_transaction(using: str = "default") -> bool:
     """Whether a COMMIT will come. The blocks that TestCase opens do not count: theirs never does."""
-    connection = connections[using]
+    return _in_transaction(connections[using])
+
+
+def _in_transaction(connection: Any) -> bool:
     blocks = connection.atomic_blocks
-    return connection.in_atomic_block and not all(
-        block._from_testcase  # type: ignore[attr-defined]
-        for block in blocks
-    )
+    return connection.in_atomic_block and not all(block._from_testcase for block in blocks)
 
 
 def write(connection: Any, marks: Iterable[Mark]) -> None:
     """Writes the pending events of all marks. Called by the database wrapper just before COMMIT."""
     changes: dict[str, Change] = {}
     for mark in marks:
-        changes.setdefault(mark.key, Change(mark.key, mark.key.partition(".")[2])).add(mark)
+        for key, before in mark.keys.items():
+            if key not in changes:
+                changes[key] = Change(key, key.partition(".")[2])
+            changes[key].add(mark.kind, before)
     with connection.cursor() as cursor:
-        for family, ids in _lock(cursor, changes).items():
-            states = _sources[family].read(ids, {id: changes[f"{family}.{id}"].version for id in ids})
-            for id in ids:
-                changes[f"{family}.{id}"].state = states.get(id)
-        told = [(change, list(_sources[_family(key)].tell(change))) for key, change in changes.items()]
-        _insert(cursor, [(change, drafts) for change, drafts in told if drafts])
+        families = _by_family(changes)
+        _lock(cursor, families)
+        for family, own in families.items():
+            states = _sources[family].read(own)
+            for change in own:
+                change.state = states.get(change.id)
+        told = ((change, list(_sources[_family(key)].tell(change))) for key, change in changes.items())
+        insert(cursor, [_told(change, drafts) for change, drafts in told if drafts])
         if any(change.loaded for change in changes.values()):
             log.begin(cursor, anew=True)
 
@@ -174,73 +182,59 @@ def _family(key: str) -> str:
     return key.partition(".")[0]
 
 
-def _lock(cursor: Any, changes: dict[str, Change]) -> dict[str, list[str]]:
-    """Locks keys and their parts, rank by rank, and notes what is known of each. Returns the ids by family."""
-    locked: dict[str, list[str]] = {}
-    parts: set[str] = set()
+def _by_family(changes: Mapping[str, Change]) -> dict[str, list[Change]]:
+    families: dict[str, list[Change]] = {}
+    for key, change in changes.items():
+        families.setdefault(_family(key), []).append(change)
+    return families
+
+
+def _lock(cursor: Any, families: Mapping[str, Sequence[Change]]) -> None:
+    """Locks what changed, and the parts it shows; notes what is known of each change.
+
+    In one order for everybody: by the rank of the family, then by key. What is only shown is locked
+    shared and in one go with others, or for itself where keys of its family changed: two kinds of
+    lock in one family would take a statement for each turn between them.
+    """
+    shown: dict[str, set[str]] = {}
+    waiting: list[str] = []  # to be locked shared, with or before the next
     for family in sorted(_sources, key=lambda name: _sources[name].rank):
-        own = {key for key in changes if _family(key) == family}
-        shown = {key for key in parts if _family(key) == family} - own
-        for key, known in _lock_family(cursor, own, shown):
-            if key in own:
-                # what was loaded is told as if for the first time, to nobody: where does it live?
-                changes[key].known = Known(known.version) if changes[key].loaded else known
-        if own:
-            locked[family] = [changes[key].id for key in changes if key in own]
-            parts.update(_sources[family].parts(locked[family]))
-    return locked
+        keys = shown.pop(family, set())
+        if own := families.get(family):
+            if waiting:
+                lock(cursor, waiting, "SHARE")
+                waiting = []
+            _know(own, lock(cursor, sorted(keys.union(change.key for change in own)), "UPDATE"))
+            for key in _sources[family].parts([change.id for change in own]):
+                shown.setdefault(_family(key), set()).add(key)
+        else:
+            waiting += sorted(keys)
+    if waiting:
+        lock(cursor, waiting, "SHARE")
 
 
-def _lock_family(cursor: Any, own: set[str], shown: set[str]) -> Iterable[tuple[str, Known]]:
-    """Takes the locks of one family in the order of its keys: for itself, or shared where only shown."""
-    for is_own, run in groupby(sorted(own | shown), key=own.__contains__):
-        keys = list(run)
-        cursor.execute(
-            f"""INSERT INTO realtime_key (key) SELECT unnest(%(keys)s) ON CONFLICT DO NOTHING;
-                SELECT key, version, topics, kind FROM realtime_key WHERE key = ANY(%(keys)s)
-                 ORDER BY key COLLATE "C" FOR {"UPDATE" if is_own else "SHARE"}""",
-            {"keys": keys},
-        )
-        for key, version, topics, kind in cursor.fetchall():
-            yield key, Known(version, tuple(topics), kind)
+def _know(changes: Iterable[Change], known: Mapping[str, Known]) -> None:
+    for change in changes:
+        now = known[change.key]
+        # what was loaded is told as if for the first time, to nobody: where does it live?
+        change.known = Known(change.key, now.version) if change.loaded else now
 
 
-def _insert(cursor: Any, told: Sequence[tuple[Change, Sequence[Draft]]]) -> None:
-    """Inserts the events, and notes for each key what is known of it from now on."""
-    if not told:
-        return
-    rows, notes = [], []
-    for change, drafts in told:
-        known = change.known
-        for draft in drafts:
-            topics, left = _topics(draft, change.known)
-            data = kinds.encode(draft.data).decode()
-            if not change.loaded:
-                rows.append((draft.kind, change.key, topics, left, data, draft.scrub))
-            if draft.lives:
-                known = Known(change.version, tuple(draft.topics), draft.kind)
-        notes.append((change.key, change.version, list(known.topics), known.kind))
-    if rows:
-        execute_values(
-            cursor.cursor,
-            "INSERT INTO realtime_pending (kind, key, topics, left_topics, data, scrub) VALUES %s",
-            rows,
-            "(%s, %s, %s::text[], %s::text[], %s::jsonb, %s)",
-            page_size=1000,
-        )
-    execute_values(
-        cursor.cursor,
-        "UPDATE realtime_key k SET version = v.version, topics = v.topics, kind = v.kind"
-        " FROM (VALUES %s) AS v (key, version, topics, kind) WHERE k.key = v.key",
-        notes,
-        "(%s, %s::bigint, %s::text[], %s)",
-        page_size=1000,
-    )
+def _told(change: Change, drafts: Sequence[Draft]) -> tuple[list[Row], Known]:
+    """The events that the drafts become, and what is known of the key from now on."""
+    rows, topics, kind = [], change.known.topics, change.known.kind
+    for draft in drafts:
+        if not change.loaded:
+            at, left = _topics(draft, change.known)
+            rows.append(Row(draft.kind, change.key, at, left, draft.data, draft.scrub))
+        if draft.lives:
+            topics, kind = draft.topics, draft.kind
+    return rows, Known(change.key, change.version, topics, kind)
 
 
-def _topics(draft: Draft, known: Known) -> tuple[list[str], list[str]]:
+def _topics(draft: Draft, known: Known) -> tuple[Sequence[str], Sequence[str]]:
     """All topics the event goes to, and those among them that its object left."""
     if not draft.lives:
-        return list(draft.topics), list(draft.left)
+        return draft.topics, draft.left
     left = [topic for topic in known.topics if topic not in draft.topics]
     return [*draft.topics, *left], left

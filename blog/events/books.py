@@ -1,15 +1,24 @@
 """How a change of a book is told."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from django.utils import timezone
 
 from blog.events.net import net
 from blog.models import Authorship, Book
-from blog.state import AuthorsChanged, BookState, Withdrawn, book_states, withdrawn_state
+from blog.state import AuthorsChanged, BookState, Withdrawn, book_rows, book_state, withdrawn_state
 from realtime.publish import Change, Draft
 
 RELATION = "book.authors"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A book under its lock: its row, and what everyone sees, if anything."""
+
+    row: Book
+    public: BookState | None
 
 
 class BookSource:
@@ -20,13 +29,13 @@ class BookSource:
         authors = Authorship.objects.filter(book__in=map(int, ids)).order_by().values_list("author_id", flat=True)
         return (f"author.{id}" for id in authors)
 
-    def read(self, ids: Sequence[str], versions: Mapping[str, int]) -> Mapping[str, BookState]:
-        by_pk = {int(id): version for id, version in versions.items()}
-        public = Book.objects.filter(pk__in=ids, state=Book.State.PUBLISHED)
-        return {str(state.id): state for state in book_states(public, by_pk)}
+    def read(self, changes: Sequence[Change]) -> Mapping[str, Seen]:
+        versions = {int(change.id): change.version for change in changes}
+        rows = book_rows(Book.objects.filter(pk__in=versions))
+        return {str(row.pk): Seen(row, _public(row, versions[row.pk])) for row in rows}
 
     def tell(self, change: Change) -> Iterable[Draft]:
-        book: BookState | None = change.state
+        book: BookState | None = change.state and change.state.public
         was_public = change.known.kind not in ("", "book.withdrawn")
         if book is None:
             if was_public:
@@ -49,8 +58,11 @@ def topics_of(book: BookState) -> list[str]:
     return ["books", f"book.{book.id}", *(f"author.{author.id}" for author in book.authors)]
 
 
+def _public(row: Book, version: int) -> BookState | None:
+    return book_state(row, version) if row.state == Book.State.PUBLISHED else None
+
+
 def _gone(change: Change) -> Withdrawn:
-    book = Book.objects.filter(pk=change.id).first()
-    if book is None:
+    if change.state is None:
         return Withdrawn(int(change.id), timezone.now(), "", True, change.version)
-    return withdrawn_state(book, change.version)
+    return withdrawn_state(change.state.row, change.version)

@@ -28,25 +28,27 @@ class AuthorSource(NameSource):
     rank = 30
     kind = "author.updated"
 
-    def read(self, ids: Sequence[str], versions: Mapping[str, int]) -> Mapping[str, AuthorState]:
-        by_pk = {int(id): version for id, version in versions.items()}
-        return {str(state.id): state for state in author_states(Author.objects.filter(pk__in=ids), by_pk)}
+    def read(self, changes: Sequence[Change]) -> Mapping[str, AuthorState]:
+        versions = {int(change.id): change.version for change in changes}
+        return {str(state.id): state for state in author_states(Author.objects.filter(pk__in=versions), versions)}
 
 
 class TagSource(NameSource):
     rank = 40
     kind = "tag.updated"
 
-    def read(self, ids: Sequence[str], versions: Mapping[str, int]) -> Mapping[str, TagState]:
-        return {state.slug: state for state in tag_states(Tag.objects.filter(slug__in=ids), versions)}
+    def read(self, changes: Sequence[Change]) -> Mapping[str, TagState]:
+        versions = {change.id: change.version for change in changes}
+        return {state.slug: state for state in tag_states(Tag.objects.filter(slug__in=versions), versions)}
 
 
 class PublicationSource(NameSource):
     rank = 50
     kind = "publication.updated"
 
-    def read(self, ids: Sequence[str], versions: Mapping[str, int]) -> Mapping[str, PublicationState]:
-        return {"1": publication_state(versions["1"])}
+    def read(self, changes: Sequence[Change]) -> Mapping[str, PublicationState]:
+        (change,) = changes
+        return {"1": publication_state(change.version)}
 
     def tell(self, change: Change) -> Iterable[Draft]:
         yield Draft(self.kind, ["site"], change.state)

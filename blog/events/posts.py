@@ -1,25 +1,37 @@
 """How a change of a post is told."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils import timezone
 
 from blog.events.net import net
-from blog.models import Post
-from blog.state import DeskPost, Likes, PostState, TagsChanged, Withdrawn, desk_post, post_states, withdrawn_state
+from blog.models import Like, Post
+from blog.state import (
+    DeskPost,
+    Likes,
+    PostState,
+    TagsChanged,
+    Withdrawn,
+    desk_post,
+    post_rows,
+    post_state,
+    withdrawn_state,
+)
 from realtime.publish import Change, Draft
 
 RELATION = "post.tags"
+LIKES = "post.likes.changed"
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A post under its lock: what the desk sees, and what everyone sees, if anything."""
+    """A post under its lock: its row, what everyone sees, if anything, and who of those that were touched likes it."""
 
-    desk: DeskPost
+    row: Post
     public: PostState | None
-    gone: Withdrawn
+    likers: Collection[int]
 
 
 class PostSource:
@@ -27,38 +39,53 @@ class PostSource:
 
     def parts(self, ids: Sequence[str]) -> Iterable[str]:
         """The byline, the tags and the book that the posts show."""
-        rows = Post.objects.filter(pk__in=ids).values_list("byline_id", "book_id", "tags__slug")
+        rows = Post.objects.filter(pk__in=ids).order_by().values_list("byline_id", "book_id", "tags__slug").distinct()
         for byline, book, slug in rows:
             yield from (
                 f"{family}.{id}" for family, id in (("author", byline), ("book", book), ("tag", slug)) if id is not None
             )
 
-    def read(self, ids: Sequence[str], versions: Mapping[str, int]) -> Mapping[str, Seen]:
-        by_pk = {int(id): version for id, version in versions.items()}
-        public = {state.id: state for state in post_states(Post.objects.public().filter(pk__in=ids), by_pk)}
-        rows = Post.objects.filter(pk__in=ids).select_related("byline")
+    def read(self, changes: Sequence[Change]) -> Mapping[str, Seen]:
+        versions = {int(change.id): change.version for change in changes}
+        likers = _likers(changes)
         return {
             str(row.pk): Seen(
-                desk_post(row, by_pk[row.pk]),
-                public.get(row.pk),
-                withdrawn_state(row, by_pk[row.pk]),
+                row,
+                post_state(row, versions[row.pk]) if row.is_public else None,
+                likers.get(row.pk, ()),
             )
-            for row in rows
+            for row in post_rows(Post.objects.filter(pk__in=versions))
         }
 
     def tell(self, change: Change) -> Iterable[Draft]:
         seen: Seen | None = change.state
         was_public = change.known.kind not in ("", "post.withdrawn")
         if seen is not None and seen.public is not None:
-            yield from _public(change, seen.public, was_public)
+            yield from _public(change, seen, seen.public, was_public)
         elif was_public:
-            gone = seen.gone if seen else Withdrawn(int(change.id), timezone.now(), "", True, change.version)
             # scrub: no cursor, however old, brings the text back
-            yield Draft("post.withdrawn", [change.key], gone, scrub=True)
+            yield Draft("post.withdrawn", [change.key], _gone(change), scrub=True)
         yield from _desk(change, seen, was_public)
 
 
-def _public(change: Change, post: PostState, was_public: bool) -> Iterable[Draft]:
+def _gone(change: Change) -> Withdrawn:
+    if change.state is None:
+        return Withdrawn(int(change.id), timezone.now(), "", True, change.version)
+    return withdrawn_state(change.state.row, change.version)
+
+
+def _likers(changes: Sequence[Change]) -> dict[int, set[int]]:
+    """By post, which of those whose like was touched like it now."""
+    touched = {int(change.id): change.before[LIKES] for change in changes if LIKES in change.before}
+    users: set[Any] = {user for likes in touched.values() for user in likes}
+    likers: dict[int, set[int]] = {}
+    if touched:
+        for post, user in Like.objects.filter(post__in=touched, user__in=users).values_list("post_id", "user_id"):
+            likers.setdefault(post, set()).add(user)
+    return likers
+
+
+def _public(change: Change, seen: Seen, post: PostState, was_public: bool) -> Iterable[Draft]:
     """What the whole transaction did to a public post; what was set while publishing folds into that."""
     topics = topics_of(post)
     if not was_public:
@@ -70,17 +97,8 @@ def _public(change: Change, post: PostState, was_public: bool) -> Iterable[Draft
     tags = net(change.before.get("post.tags.changed", {}), {tag.slug: tag for tag in post.tags})
     if tags:
         yield Draft("post.tags.changed", topics, TagsChanged(RELATION, **vars(tags), post=post))
-    if _likes_changed(change):
-        yield Draft("post.likes.changed", topics, Likes(post.id, post.likes, post.version))
-
-
-def _likes_changed(change: Change) -> bool:
-    touched = change.before.get("post.likes.changed", {})
-    if not touched:
-        return False
-    rows = Post.liked_by.through.objects  # type: ignore[attr-defined]
-    likes = rows.filter(post=change.id, user__in=touched)
-    return bool(net(touched, dict.fromkeys(likes.values_list("user_id", flat=True), True)))
+    if net(change.before.get(LIKES, {}), dict.fromkeys(seen.likers, True)):
+        yield Draft(LIKES, topics, Likes(post.id, post.likes, post.version))
 
 
 def _desk(change: Change, seen: Seen | None, was_public: bool) -> Iterable[Draft]:
@@ -89,11 +107,14 @@ def _desk(change: Change, seen: Seen | None, was_public: bool) -> Iterable[Draft
         if not was_public:
             gone = DeskPost(int(change.id), "", "deleted", None, None, change.version)
             yield Draft("desk.changed", ["desk"], gone, lives=False, left=["desk"])
-    elif seen.public is not None or seen.desk.state == Post.State.WITHDRAWN:
-        if not was_public or seen.public is None:
-            yield Draft("desk.changed", ["desk"], seen.desk, lives=False, left=["desk"])
-    elif set(change.kinds) != {"post.likes.changed"}:
-        yield Draft("desk.changed", ["desk"], seen.desk, lives=False)
+        return
+    now = desk_post(seen.row, change.version)
+    if seen.public is not None or now.state == Post.State.WITHDRAWN:
+        # what is public from the beginning was never listed
+        if change.known.version and (not was_public or seen.public is None):
+            yield Draft("desk.changed", ["desk"], now, lives=False, left=["desk"])
+    elif set(change.kinds) != {LIKES}:
+        yield Draft("desk.changed", ["desk"], now, lives=False)
 
 
 def topics_of(post: PostState) -> list[str]:

@@ -15,12 +15,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """PostgreSQL, writing marks in the transaction that made them: both are committed or neither is."""
 
     def _commit(self) -> Any:
-        marks = [hook for _, hook, _ in self.run_on_commit if isinstance(hook, Mark)]  # type: ignore[misc]
+        hooks: list[Any] = self.run_on_commit  # what to do, second of three
+        marks = [hook for hook in hooks if isinstance(hook[1], Mark)]
         if marks:
             try:
-                write(self, marks)
+                write(self, [mark for _, mark, _ in marks])
             except BaseException:
                 self._rollback()  # type: ignore[attr-defined]
                 self.run_on_commit = []
                 raise
+            # one is enough to ring, and first: another hook may wait for a broker that is away
+            self.run_on_commit = [marks[0], *(hook for hook in hooks if not isinstance(hook[1], Mark))]
         return super()._commit()  # type: ignore[misc]

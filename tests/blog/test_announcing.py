@@ -229,6 +229,16 @@ def test_what_was_removed_keeps_its_name_though_its_author_is_gone():
     assert [author["name"] for author in events.data("book.authors.changed")["removed"]] == ["Ada"]
 
 
+def test_rows_that_come_back_keep_their_names_when_they_go_again():
+    relation = authors_of_a_book()
+    rows = relation.rows()
+    rows.delete()
+    relation.parts.add(relation.present)
+    with told() as events:
+        rows.delete()
+    assert [author["name"] for author in events.data("book.authors.changed")["removed"]] == ["Ada"]
+
+
 def test_a_book_that_goes_in_the_same_transaction_is_only_withdrawn():
     relation = authors_of_a_book()
     with told() as events, transaction.atomic():

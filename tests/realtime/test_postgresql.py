@@ -62,7 +62,7 @@ def test_where_announcing_fails_the_change_goes_with_it(error, monkeypatch):
 
     with told() as events:
         with monkeypatch.context() as patched:
-            patched.setattr(publish, "_insert", fail)
+            patched.setattr(publish, "insert", fail)
             with pytest.raises(error):
                 Publication(title="The Fog Horn").save()
         # the connection is usable, and nothing is left over for the next commit
