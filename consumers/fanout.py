@@ -1,10 +1,11 @@
-"""What arrived in one read of the log, and who gets which part of it."""
+"""What arrived in one read of the log, and who follows it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+from consumers.burst import Burst
 from consumers.frames import Entry, Frame, Variant
-from consumers.outlet import Burst, Outlet
+from consumers.outlet import Outlet
 
 
 class Follower(Protocol):
@@ -12,22 +13,22 @@ class Follower(Protocol):
 
     variant: Variant
     outlet: Outlet
-    spoke: float  # when something was last written to it, by the hub's clock
 
     @property
     def topics(self) -> Iterable[str]: ...
 
-    def take(self, batch: "Batch", mask: int) -> None:
-        """Its share of what arrived."""
+    @property
+    def held(self) -> bool:
+        """Whether it keeps what arrives for itself, and nothing is to be written to its outlet."""
+
+    def hold(self, entries: Sequence[Entry]) -> None:
+        """Its share of what arrived, while `held`."""
 
     def reset(self, reason: str) -> None:
         """What it stands on is gone."""
 
     def say(self, frame: Frame) -> None:
         """A word that has no place in the log."""
-
-    def beat(self, heartbeat: Burst) -> None:
-        """It heard nothing for a while, and all is well."""
 
 
 class Batch:
@@ -36,16 +37,9 @@ class Batch:
     Readers with the same share and variant get the same bytes, made once.
     """
 
-    def __init__(self, entries: list[Entry], followers: Mapping[str, Iterable[Follower]]) -> None:
+    def __init__(self, entries: list[Entry]) -> None:
         self._entries = entries
         self._bursts: dict[tuple[int, Variant], Burst] = {}
-        self.pending: dict[Follower, int] = {}
-        pending = self.pending
-        for number, entry in enumerate(entries):
-            bit = 1 << number
-            for topic in entry.event.topics:
-                for follower in followers.get(topic, ()):
-                    pending[follower] = pending.get(follower, 0) | bit
 
     def share(self, mask: int) -> list[Entry]:
         return [entry for number, entry in enumerate(self._entries) if mask >> number & 1]

@@ -7,14 +7,14 @@ ring, finds who follows them and hands each reader its share, one write for what
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from time import monotonic
 
 from consumers.access import Doorman
+from consumers.audience import Audience, Kind
+from consumers.burst import Burst
 from consumers.fanout import Batch, Follower
 from consumers.frames import HEARTBEAT, JSON, Entry, Heartbeat, Variant
-from consumers.metrics import counters
-from consumers.outlet import Burst
 from consumers.ring import Ring
 from consumers.tail import PORTION, Anew, News, Tail, prepare
 from realtime.bell import listen
@@ -24,7 +24,7 @@ from realtime.position import Position
 logger = logging.getLogger(__name__)
 
 SLICE = 500  # readers served in one turn of the loop: 2-3 ms
-TICK = 1.0  # seconds between two searches for silent readers
+TICK = 1.0  # seconds between two searches for silence
 
 
 class Hub:
@@ -32,15 +32,16 @@ class Hub:
 
     def __init__(self) -> None:
         self.epoch = ""
-        self.offset = 0  # everything up to here has arrived and is written, or in `_batches` to be
+        self.offset = 0  # everything up to here has arrived and is written, or waits in an audience to be
         self.trimmed = 0
         self.ring = Ring(0)
         self.doorman = Doorman()
         self.clock = monotonic()
         self._old = 0  # the head when this began: a new process first reads back what is behind it
-        self._readers: set[Follower] = set()
-        self._topics: dict[str, set[Follower]] = {}
-        self._batches: deque[Batch] = deque()
+        self._readers: dict[Follower, Audience] = {}
+        self._audiences: dict[Kind, Audience] = {}
+        self._topics: dict[str, dict[Audience, None]] = {}
+        self._turns: deque[Audience] = deque()  # those who have to be told something, each once
         self._writing = False
         self._variants: Counter[Variant] = Counter()
         self._reads: dict[tuple[int, frozenset[str], int], asyncio.Future[tuple[list[Entry], int]]] = {}
@@ -98,29 +99,50 @@ class Hub:
     # --- its readers
 
     def join(self, reader: Follower) -> None:
-        self._readers.add(reader)
         self._variants[reader.variant] += 1
+        self._readers[reader] = self._enter(reader)
 
     def part(self, reader: Follower) -> None:
         """Forgets a reader. Harmless when it is forgotten already."""
-        if reader not in self._readers:
+        audience = self._readers.pop(reader, None)
+        if audience is not None:
+            self.unuse(reader.variant)
+            self._leave(reader, audience)
+
+    def place(self, reader: Follower) -> None:
+        """Puts a reader whose topics, variant or hold are others now where it belongs.
+
+        What waits for it is written first, as it was meant before. Nothing happens to one who was forgotten.
+        """
+        if reader in self._readers:
+            self.flush(reader)
+            self._leave(reader, self._readers[reader])
+            self._readers[reader] = self._enter(reader)
+
+    def flush(self, reader: Follower) -> None:
+        """Writes what has arrived for this reader and waits for its slice: it then stands at `position`."""
+        if audience := self._readers.get(reader):
+            audience.flush(reader)
+
+    def _enter(self, reader: Follower) -> Audience:
+        kind = Kind(reader.variant, reader.outlet.wire, frozenset(reader.topics))
+        audience = self._audiences.get(kind)
+        if audience is None:
+            audience = self._audiences[kind] = Audience(kind, self.clock)
+            for topic in kind.topics:
+                self._topics.setdefault(topic, {})[audience] = None
+        audience.enter(reader)
+        return audience
+
+    def _leave(self, reader: Follower, audience: Audience) -> None:
+        audience.leave(reader)
+        if audience:
             return
-        self._readers.remove(reader)
-        self.unuse(reader.variant)
-        self.leave(reader, reader.topics)
-        for batch in self._batches:
-            batch.pending.pop(reader, None)
-
-    def enter(self, reader: Follower, topics: Iterable[str]) -> None:
-        for topic in topics:
-            self._topics.setdefault(topic, set()).add(reader)
-
-    def leave(self, reader: Follower, topics: Iterable[str]) -> None:
-        for topic in topics:
-            if readers := self._topics.get(topic):
-                readers.discard(reader)
-                if not readers:
-                    del self._topics[topic]
+        del self._audiences[audience.kind]
+        for topic in audience.kind.topics:
+            del self._topics[topic][audience]
+            if not self._topics[topic]:
+                del self._topics[topic]
 
     async def use(self, variant: Variant) -> None:
         """From when this returns, every batch arrives with its frames of this variant made."""
@@ -132,12 +154,6 @@ class Hub:
         self._variants[variant] -= 1
         if self._variants[variant] <= 0:
             del self._variants[variant]
-
-    def flush(self, reader: Follower) -> None:
-        """Writes what has arrived for this reader and waits for its slice: it then stands at `position`."""
-        for batch in self._batches:
-            if mask := batch.pending.pop(reader, 0):
-                reader.take(batch, mask)
 
     # --- the past
 
@@ -207,53 +223,62 @@ class Hub:
             for entry in news.entries:
                 self.ring.append(entry)
             self.offset = news.entries[-1].offset
-            self._batches.append(Batch(news.entries, self._topics))
-            if not self._writing:
-                self._writing = True
-                self._write()
+            self._hear(news.entries)
         if self.offset >= self._old:
             self._ready.set()
 
+    def _hear(self, entries: list[Entry]) -> None:
+        """Hands each audience its share: bit n of a mask stands for event n."""
+        masks: dict[Audience, int] = {}
+        for number, entry in enumerate(entries):
+            for topic in entry.event.topics:
+                for audience in self._topics.get(topic, ()):
+                    masks[audience] = masks.get(audience, 0) | 1 << number
+        batch = Batch(entries)
+        self._turns.extend(audience for audience, mask in masks.items() if audience.hear(batch, mask, self.clock))
+        self._go()
+
+    def _go(self) -> None:
+        """Sees to it that all are told what waits for them."""
+        if not self._writing:
+            self._writing = True
+            self._write()
+
     def _write(self) -> None:
         """Serves one slice of readers; the rest in the next turn of the loop."""
-        served = 0
-        while self._batches:
-            pending = self._batches[0].pending
-            while pending:
-                if served == SLICE:
-                    asyncio.get_running_loop().call_soon(self._write)
-                    return
-                reader, mask = pending.popitem()
-                self._give(reader, self._batches[0], mask)
-                served += 1
-            self._batches.popleft()
-        self._writing = False
+        left = SLICE
+        while self._turns and left > 0:
+            left -= self._serve(self._turns.popleft(), left)
+        self._writing = bool(self._turns)
+        if self._writing:
+            asyncio.get_running_loop().call_soon(self._write)
 
     def _write_all(self) -> None:
-        for batch in self._batches:
-            while batch.pending:
-                reader, mask = batch.pending.popitem()
-                self._give(reader, batch, mask)
+        while self._turns:
+            self._serve(self._turns.popleft(), SLICE)
 
-    def _give(self, reader: Follower, batch: Batch, mask: int) -> None:
-        try:
-            reader.take(batch, mask)
-        except Exception:  # one reader's trouble never delays another
-            logger.exception("A reader could not be served and is let go.")
-            self.part(reader)
-            reader.outlet.cut()
-        counters.delivered += mask.bit_count()
+    def _serve(self, audience: Audience, most: int) -> int:
+        """Tells so many of its readers, and lets the other audiences have their turn before the rest."""
+        served = 0
+        while audience.waits and served < most:
+            number, failed = audience.tell(most - served)
+            served += max(1, number)
+            for reader in failed:
+                self.part(reader)
+                reader.outlet.cut()
+        if audience.waits:
+            self._turns.append(audience)
+        return served
 
     def _tick(self) -> None:
-        """One timer for all: whoever heard nothing for almost a heartbeat hears where it stands."""
+        """One timer for all: an audience that heard nothing for almost a heartbeat hears where it stands."""
         self.clock = monotonic()
         self.doorman.forget()
-        heartbeat = Burst([Heartbeat(str(self.position)).encoded()])
         silent = self.clock - HEARTBEAT + 2 * TICK
-        for reader in list(self._readers):
-            if reader.spoke < silent:
-                self.flush(reader)
-                reader.beat(heartbeat)
+        heartbeat = Burst([Heartbeat(str(self.position)).encoded()])
+        quiet = [audience for audience in self._audiences.values() if audience.spoke < silent]
+        self._turns.extend(audience for audience in quiet if audience.beat(heartbeat, self.clock))
+        self._go()
         self._timer = asyncio.get_running_loop().call_later(TICK, self._tick)
 
 

@@ -1,13 +1,12 @@
 """Outlets: how bytes leave for one reader, in order, without anybody waiting for that reader."""
 
 import asyncio
-import struct
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from functools import cached_property
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from consumers.blocks import block
+from consumers.burst import Burst, Wire
 from consumers.closes import Close
 from consumers.metrics import counters
 
@@ -15,38 +14,17 @@ UNSENT = 512 * 1024  # bytes that a reader may leave unread before it is let go
 PATIENCE = 30.0  # seconds for a reader to take a piece of what it missed
 
 
-def framed(text: bytes) -> bytes:
-    """The text as one unmasked WebSocket frame (RFC 6455, 5.2)."""
-    size = len(text)
-    if size < 126:
-        return b"\x81" + bytes((size,)) + text
-    if size < 65536:
-        return struct.pack("!BBH", 0x81, 126, size) + text
-    return struct.pack("!BBQ", 0x81, 127, size) + text
-
-
-class Burst:
-    """Frames that go out together; the same object, and so the same bytes, to every reader."""
-
-    def __init__(self, texts: Sequence[bytes]) -> None:
-        self.texts = texts
-
-    @cached_property
-    def framed(self) -> bytes:
-        return b"".join(map(framed, self.texts))
-
-    @cached_property
-    def blocks(self) -> bytes:
-        return b"".join(map(block, self.texts))
-
-    @cached_property
-    def chunk(self) -> bytes:
-        """The blocks as one chunk of HTTP/1.1 (RFC 9112, 7.1). None of no bytes: it would be the last."""
-        return b"%x\r\n%b\r\n" % (len(self.blocks), self.blocks) if self.blocks else b""
-
-
 class Outlet(Protocol):
     """What a subscription writes to. None of it raises when the reader is gone."""
+
+    wire: Wire | None
+    """Where there is a way straight to the connection: how it carries frames. Else only `write` is used."""
+
+    send: Callable[[bytes], int] | None
+    """That way, while nothing is held back for this reader and everything is open: `socket.send`."""
+
+    def keep(self, data: bytes) -> None:
+        """Takes bytes that could not be sent that way, or not all; cuts a reader who takes nothing."""
 
     def write(self, burst: Burst) -> None:
         """Sends the burst, or keeps it until the reader takes it; cuts a reader who takes nothing."""
@@ -71,7 +49,17 @@ class StreamOutlet(Outlet, Protocol):
         """The answer ends here; the server says so to the reader."""
 
 
-class SendOutlet:
+class Indirect:
+    """An outlet without a way straight to the connection."""
+
+    wire: Wire | None = None
+    send: Callable[[bytes], int] | None = None
+
+    def keep(self, data: bytes) -> None:
+        raise TypeError("Without a wire there are no bytes, only bursts.")
+
+
+class SendOutlet(Indirect):
     """An outlet over ASGI's `send`, for servers that give no direct way to the socket."""
 
     def __init__(self, send: Callable[[Any], Awaitable[None]]) -> None:

@@ -1,18 +1,17 @@
 """`/live/log`: the log in pages, and the long poll. docs/protocol.md is its contract."""
 
 import asyncio
-from collections.abc import Iterable
-from math import inf
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from consumers import recovery
-from consumers.fanout import Batch
-from consumers.frames import Frame, Variant
+from consumers.burst import Burst
+from consumers.frames import Entry, Frame, Variant
 from consumers.http import JSON_TYPE, LiveRequest, away
 from consumers.hub import hub
 from consumers.metrics import counters
-from consumers.outlet import Burst, Outlet
+from consumers.outlet import Indirect, Outlet
 from consumers.queries import LogQuery
 from consumers.recovery import Unrecoverable
 from realtime.position import Position
@@ -95,10 +94,10 @@ class LivePoll(LiveRequest):
         return Page(str(position), True, len(frames), frames, more)
 
 
-class Ear:
+class Ear(Indirect):
     """Follows topics only to hear that there is something; what it is, the ring tells."""
 
-    spoke = inf  # it is never silent for too long
+    held = True  # nothing is written to it, heartbeats included
 
     def __init__(self, variant: Variant, topics: Iterable[str]) -> None:
         self.variant = variant
@@ -109,7 +108,6 @@ class Ear:
 
     def __enter__(self) -> "Ear":
         hub.join(self)
-        hub.enter(self, self.topics)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -126,15 +124,12 @@ class Ear:
 
     # what the hub calls
 
-    def take(self, batch: Batch, mask: int) -> None:
+    def hold(self, entries: Sequence[Entry]) -> None:
         self.heard.set()
 
     def reset(self, reason: str) -> None:
         self.broken = reason
         self.heard.set()
-
-    def beat(self, heartbeat: Burst) -> None:
-        pass
 
     def say(self, frame: Frame) -> None:
         pass

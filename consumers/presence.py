@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Literal
 
+from consumers.burst import Burst
 from consumers.crowd import Crowd, Visitor
-from consumers.outlet import Burst
 from realtime import topics
 from realtime.errors import BadTopic, PresenceAway
 from realtime.presence import Activity, Others, Register, Share

@@ -1,4 +1,4 @@
-"""Daphne, started our way: the only file that knows the insides of Daphne, Twisted and autobahn.
+"""Daphne, started our way: the only file, beside direct.py, that knows the insides of Daphne, Twisted and autobahn.
 
 What it adds: limits, a way straight to the socket for the hub's bytes, and an end on SIGTERM that
 readers come back from. Daphne's Server is subclassed; nothing of it is copied.
@@ -9,27 +9,24 @@ import gc
 import logging
 import os
 import signal
-import socket
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 # First: it installs Twisted's asyncio reactor.
 from daphne.server import Server, twisted_loop  # isort: skip
 from daphne.endpoints import build_endpoint_description_strings
-from daphne.http_protocol import WebRequest
 from daphne.ws_protocol import WebSocketProtocol
 from django.conf import settings
-from twisted.internet import defer, reactor
+from twisted.internet import defer, reactor, tcp
 
 from consumers import drain
 from consumers.closes import Close, sentence
+from consumers.direct import DirectOutlet, DirectStreamOutlet, Line
 from consumers.hub import hub
 from consumers.limits import Pace, leases
 from consumers.metrics import counters
 from consumers.notify import notify
-from consumers.outlet import UNSENT, Burst
 from consumers.presence import census
 
 _reactor: Any = reactor  # its module pretends to be its class
@@ -40,7 +37,6 @@ BACKLOG = 4096  # connections that the kernel keeps for us; 50, Daphne's, loses 
 HANDSHAKE = 30  # seconds; 5, Daphne's, loses readers in a storm too
 FINISH = 2.5  # seconds for requests to finish once the readers are gone; in haste `live` kills after 3.5
 FAREWELL = 0.5  # seconds for the last bytes of an answer to leave
-AHEAD = 128 * 1024  # bytes that the kernel takes of what a reader's window has no room for; else up to 4 MB
 
 
 class Socket(WebSocketProtocol):  # type: ignore[misc]
@@ -86,119 +82,6 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
             self.sendClose(code or 1000, sentence(code or 1000) or None)
 
 
-class DirectOutlet:
-    """Writes to the kernel at once while Twisted holds nothing back for this socket, else through Twisted.
-
-    Twisted's own write always takes two calls of epoll_ctl and another turn of the loop: five times
-    the cost of the whole delivery (docs/edge.md). It is registered as the transport's producer to be
-    told when the reader falls behind and when it has caught up.
-    """
-
-    def __init__(self, protocol: Any, transport: Any) -> None:
-        self._protocol = protocol
-        self._transport = transport
-        # A TLS transport has to see every byte; so has whatever else is not a plain socket.
-        self._send: Callable[[bytes], int] | None = getattr(getattr(self._transport, "socket", None), "send", None)
-        self._behind = False
-        self._caught_up: asyncio.Future[None] | None = None
-        if self._send is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
-            self._transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, AHEAD)
-        self._register()
-
-    def _register(self) -> None:
-        self._transport.unregisterProducer()  # Twisted's HTTP channel, which has nothing more to say here
-        self._transport.registerProducer(self, True)
-
-    @property
-    def _open(self) -> bool:
-        return bool(self._protocol.state == self._protocol.STATE_OPEN)
-
-    def _bytes(self, burst: Burst) -> bytes:
-        return burst.framed
-
-    def write(self, burst: Burst) -> None:
-        if not self._open:
-            return
-        data, unsent = self._bytes(burst), self.unsent
-        if self._send is None or unsent:
-            if unsent > UNSENT:
-                self.cut()
-            else:
-                self._transport.write(data)
-            return
-        try:
-            sent = self._send(data)
-        except BlockingIOError:
-            sent = 0
-        except OSError:  # the reading side finds out by itself and ends the connection
-            return
-        if sent < len(data):
-            self._transport.write(data[sent:])
-
-    @property
-    def unsent(self) -> int:
-        """Bytes that Twisted holds back."""
-        transport = self._transport
-        return int(transport._tempDataLen + len(transport.dataBuffer) - transport.offset) if self._send else 0
-
-    async def drained(self) -> None:
-        while self._behind and self._open:
-            self._caught_up = asyncio.get_running_loop().create_future()
-            await self._caught_up
-
-    def end(self) -> None:
-        self._protocol.serverClose(int(Close.RESTARTING))
-
-    def cut(self) -> None:
-        """No close frame could be sent any more: this is the bare end that stands for 4008."""
-        counters.cut += 1
-        self._transport.abortConnection()
-
-    # Twisted's IPushProducer
-
-    def pauseProducing(self) -> None:
-        self._behind = True
-
-    def resumeProducing(self) -> None:
-        self._behind = False
-        if self._caught_up is not None and not self._caught_up.done():
-            self._caught_up.set_result(None)
-
-    stopProducing = resumeProducing
-
-
-class DirectStreamOutlet(DirectOutlet):
-    """The same for an answer that goes on and on, once its headers are written."""
-
-    was_cut = False  # a connection that is cut is a request that ends
-
-    def __init__(self, request: WebRequest, over: Callable[[], None]) -> None:
-        self._over = over
-        super().__init__(request, request.channel.transport)
-
-    @classmethod
-    def of(cls, request: WebRequest, over: Callable[[], None]) -> "DirectStreamOutlet | None":
-        """None where the client is gone already."""
-        return cls(request, over) if request.channel is not None else None
-
-    def _register(self) -> None:
-        self._protocol.registerProducer(self, True)
-
-    @property
-    def _open(self) -> bool:
-        return self._protocol.channel is not None and not self._protocol.finished
-
-    def _bytes(self, burst: Burst) -> bytes:
-        return burst.chunk if self._protocol.chunked else burst.blocks  # HTTP/1.0 knows no chunks
-
-    def end(self) -> None:
-        self._over()
-
-    def release(self) -> None:
-        if self._open:
-            self._protocol.unregisterProducer()
-
-
 class EdgeServer(Server):  # type: ignore[misc]
     """Daphne for sockets and pages, with an orderly end."""
 
@@ -235,6 +118,8 @@ class EdgeServer(Server):  # type: ignore[misc]
         return super().create_application(protocol, scope)
 
     def listen_success(self, port: Any) -> None:
+        if port.transport is tcp.Server:
+            port.transport = Line
         self._ports.append(port)
         super().listen_success(port)
 

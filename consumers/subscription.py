@@ -9,11 +9,11 @@ import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 
 from consumers import recovery
-from consumers.fanout import Batch
+from consumers.burst import Burst
 from consumers.frames import JSON, Entry, Frame, Refused, Reset, Subscribed, Unsubscribed, Variant
 from consumers.hub import Hub
 from consumers.metrics import counters
-from consumers.outlet import PATIENCE, Burst, Outlet
+from consumers.outlet import PATIENCE, Outlet
 from consumers.recovery import Missed, Unrecoverable
 from realtime.position import Position
 
@@ -26,7 +26,6 @@ class Subscription:
     def __init__(self, hub: Hub, outlet: Outlet) -> None:
         self.outlet = outlet
         self.variant: Variant = JSON
-        self.spoke = hub.clock
         self._hub = hub
         self._topics: dict[str, None] = {}  # in the order they were asked for
         self._held: list[Entry] | None = None  # None: live
@@ -36,6 +35,10 @@ class Subscription:
     @property
     def topics(self) -> list[str]:
         return list(self._topics)
+
+    @property
+    def held(self) -> bool:
+        return self._held is not None
 
     @property
     def position(self) -> Position:
@@ -68,9 +71,9 @@ class Subscription:
         """From now on events come in this form."""
         if variant != self.variant:
             await self._hub.use(variant)
-            self._hub.flush(self)
             self._hub.unuse(self.variant)
             self.variant = variant
+            self._hub.place(self)
 
     async def follow(
         self, new: Sequence[str], refused: list[Refused], since: Position | None, compacted: bool = True
@@ -85,19 +88,16 @@ class Subscription:
 
     def unfollow(self, topics: Sequence[str], code: str) -> None:
         """Follows these no longer, and says so."""
-        self._hub.flush(self)
-        self._hub.leave(self, topics)
         for topic in topics:
             self._topics.pop(topic, None)
+        self._hub.place(self)
         self.say(Unsubscribed(list(topics), "asked" if code == "asked" else "forbidden"))
 
     # --- what the hub calls
 
-    def take(self, batch: Batch, mask: int) -> None:
-        if self._held is None:
-            self._write(batch.burst(mask, self.variant))
-        else:
-            self._held.extend(batch.share(mask))
+    def hold(self, entries: Sequence[Entry]) -> None:
+        if self._held is not None:
+            self._held.extend(entries)
             if len(self._held) > recovery.LIMIT:  # it takes what it missed slower than more arrives
                 self._held.clear()
                 self.outlet.cut()
@@ -108,10 +108,6 @@ class Subscription:
             self._broken = reason
         elif self._topics:
             self._reset(self.topics, self._hub.position, reason)
-
-    def beat(self, heartbeat: Burst) -> None:
-        if self._held is None:
-            self._write(heartbeat)
 
     # --- hold, load, release
 
@@ -130,6 +126,7 @@ class Subscription:
             await self._release(past, refused, since)
         finally:
             self._held = None
+            self._hub.place(self)
 
     async def _load(self, since: Position, new: set[str], old: set[str], compacted: bool) -> list[Missed]:
         past = await recovery.missed(self._hub, since, new, old, compacted)
@@ -160,6 +157,7 @@ class Subscription:
 
     def _write_held(self) -> None:
         held, self._held = self._held, None
+        self._hub.place(self)
         if held:
             self._write(Burst([entry.frame(self.variant) for entry in held]))
 
@@ -175,8 +173,8 @@ class Subscription:
     def _enter(self, topics: Iterable[str]) -> None:
         if self._closed:
             return
-        self._hub.enter(self, topics)
         self._topics.update(dict.fromkeys(topics))
+        self._hub.place(self)
 
     def _subscribed(
         self, refused: list[Refused], position: Position, missed: int = 0, recovered: bool = True
@@ -188,7 +186,6 @@ class Subscription:
         self.say(Reset(topics, str(position), missed, reason))
 
     def _write(self, burst: Burst) -> None:
-        self.spoke = self._hub.clock
         if not self._closed:
             self.outlet.write(burst)
 

@@ -1,14 +1,15 @@
 """The hub and its ring, without a server around them."""
 
 import asyncio
+import random
 from datetime import UTC, datetime
 
 import msgspec
 import pytest
 
+from consumers.burst import Burst, framed
 from consumers.frames import HEARTBEAT, Entry
 from consumers.hub import Hub
-from consumers.outlet import Burst, framed
 from consumers.recovery import compact
 from consumers.ring import Ring
 from consumers.subscription import Subscription
@@ -19,6 +20,8 @@ from realtime.position import Position
 
 class Page:
     """An outlet that remembers."""
+
+    wire = None
 
     def __init__(self) -> None:
         self.frames: list[dict] = []
@@ -56,6 +59,12 @@ def a_reader(hub: Hub) -> tuple[Subscription, Page]:
     return subscription, page
 
 
+def silence(hub: Hub) -> None:
+    """As if nobody had been told anything for almost a heartbeat."""
+    for audience in hub._audiences.values():
+        audience.spoke -= HEARTBEAT - 1
+
+
 async def test_readers_of_the_same_get_the_same_bytes(hub: Hub):
     readers = [a_reader(hub) for _ in range(3)]
     for subscription, _ in readers:
@@ -83,6 +92,69 @@ async def test_a_position_is_never_ahead_of_what_was_sent(hub: Hub, monkeypatch:
         assert page.frames[-1]["position"] == "k3f9ab-1"
 
 
+async def test_what_arrives_while_others_are_told_joins_what_waits(hub: Hub, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("consumers.hub.SLICE", 1)
+    (busy, _), (reader, page) = a_reader(hub), a_reader(hub)
+    await busy.follow(["front"], [], None)
+    await reader.follow(["site"], [], None)
+    writes: list[list[str]] = []
+    page.write = lambda burst: writes.append([msgspec.json.decode(text)["position"] for text in burst.texts])
+    hub._arrived(News([entry(1, "front"), entry(2, "site")], 0))
+    hub._arrived(News([entry(3, "site")], 0))
+    (waiting,) = [audience for audience in hub._audiences.values() if audience.waits]
+    assert (len(waiting._queue), waiting._queue[0].events) == (1, 2)
+    await asyncio.sleep(0)
+    assert writes == [["k3f9ab-2"], ["k3f9ab-3"]]
+
+
+@pytest.mark.parametrize("seed", range(40))
+async def test_whatever_happens_between_two_slices(hub: Hub, monkeypatch: pytest.MonkeyPatch, seed: int):
+    """Readers come, follow, leave and ask while others wait for their slice: each gets its events, in order, once."""
+    monkeypatch.setattr("consumers.hub.SLICE", 2)
+    dice = random.Random(seed)
+    readers = [a_reader(hub) for _ in range(12)]
+    expected: dict[Page, list[str]] = {page: [] for _, page in readers}
+    too_late: list[Burst] = []
+    for _ in range(150):
+        subscription, page = dice.choice(readers)
+        topic = dice.choice(["site", "front", "books"])
+        match dice.choice(["event", "event", "event", "turn", "follow", "resume", "leave", "ask", "beat", "close"]):
+            case "event":
+                for each, its_page in readers:
+                    if topic in each.topics:
+                        expected[its_page].append(f"k3f9ab-{hub.offset + 1}")
+                hub._arrived(News([entry(hub.offset + 1, topic)], 0))
+            case "turn":
+                await asyncio.sleep(0)
+            case "follow" if topic not in subscription.topics:
+                await subscription.follow([topic], [], None)
+            case "resume" if topic not in subscription.topics:
+                await subscription.follow([topic], [], hub.position)
+            case "leave" if topic in subscription.topics:
+                subscription.unfollow([topic], "asked")
+            case "ask":
+                assert subscription.position.offset == hub.offset
+                assert positions(page) == expected[page]
+            case "close" if len(readers) > 2:
+                readers.remove((subscription, page))
+                subscription.close()
+                page.write = too_late.append
+            case "beat":
+                silence(hub)
+                hub._tick()
+                hub._timer.cancel()
+    while hub._writing:
+        await asyncio.sleep(0)
+    assert [positions(page) for _, page in readers] == [expected[page] for _, page in readers]
+    assert too_late == []
+    told = [[int(frame["position"][7:]) for frame in page.frames if "position" in frame] for _, page in readers]
+    assert told == [sorted(each) for each in told], "a position ran ahead of what was sent"
+
+
+def positions(page: Page) -> list[str]:
+    return [frame["position"] for frame in page.frames if frame["type"] == "event"]
+
+
 async def test_one_broken_reader_harms_no_other(hub: Hub):
     (bad, bad_page), (good, good_page) = a_reader(hub), a_reader(hub)
     for subscription in (bad, good):
@@ -102,8 +174,7 @@ async def test_silence_is_broken_by_a_heartbeat(hub: Hub):
     _, page = a_reader(hub)
     hub._tick()
     assert page.frames == []
-    for subscription in hub._readers:
-        subscription.spoke -= HEARTBEAT - 1
+    silence(hub)
     hub._tick()
     assert page.frames == [{"type": "heartbeat", "position": "k3f9ab-0"}]
     hub._timer.cancel()
@@ -114,7 +185,7 @@ async def test_a_heartbeat_moves_the_cursor_past_what_others_heard(hub: Hub):
     subscription, page = a_reader(hub)
     await subscription.follow(["site"], [], None)
     hub._arrived(News([entry(1, "front"), entry(2, "books")], 0))
-    subscription.spoke -= HEARTBEAT
+    silence(hub)
     hub._tick()
     assert page.frames[-1] == {"type": "heartbeat", "position": "k3f9ab-2"}
     hub._timer.cancel()

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from consumers import hub as hub_module
+from consumers.burst import Burst
 from consumers.hub import Hub
-from consumers.outlet import Burst
 from consumers.ring import Ring
 from consumers.tail import Tail
 
@@ -51,6 +51,8 @@ class SteppedTail(Tail):
 
 class Captured:
     """An outlet into a list."""
+
+    wire = None
 
     def __init__(self) -> None:
         self.frames: list[dict[str, Any]] = []

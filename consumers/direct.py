@@ -1,0 +1,162 @@
+"""The way past Daphne and Twisted, straight to the kernel. It knows the insides of Twisted's connections.
+
+Twisted's own write always takes two calls of epoll_ctl and another turn of the loop: five times the
+cost of the whole delivery (docs/edge.md). So bytes are sent at once, as long as Twisted holds none
+back for the same connection and the connection is not about to end. A `Line` says when that changes.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from daphne.http_protocol import WebRequest
+from twisted.internet import tcp
+
+from consumers.burst import Burst, Wire
+from consumers.closes import Close
+from consumers.metrics import counters
+from consumers.outlet import UNSENT
+
+AHEAD = 128 * 1024  # bytes that the kernel takes of what a reader's window has no room for; else up to 4 MB
+
+
+class Line(tcp.Server):
+    """A TCP connection whose outlet knows when bytes are held back for it."""
+
+    outlet: "DirectOutlet | None" = None
+
+    def startWriting(self) -> None:
+        """Something was written through Twisted, or the end was asked for: what is sent now would overtake it."""
+        super().startWriting()  # type: ignore[no-untyped-call]
+        if self.outlet is not None:
+            self.outlet.send = None
+
+    def stopWriting(self) -> None:
+        """Nothing is held back any more; perhaps because all is over."""
+        super().stopWriting()  # type: ignore[no-untyped-call]
+        if self.outlet is not None:
+            self.outlet.send = self.socket.send if self.outlet.may_send() else None
+
+    def is_over(self) -> bool:
+        return bool(self.disconnecting or self._aborting or not self.connected)
+
+    def keep_little(self) -> None:
+        """Has the kernel refuse early what a slow reader does not take, so that it is counted here."""
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, AHEAD)
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that Twisted holds back."""
+        return int(self._tempDataLen + len(self.dataBuffer) - self.offset)
+
+
+class DirectOutlet:
+    """Of a WebSocket. It is its transport's producer, to be told when the reader falls behind and has caught up."""
+
+    __slots__ = ("_behind", "_caught_up", "_protocol", "_transport", "send", "wire")
+
+    def __init__(self, protocol: Any, transport: Any, wire: Wire = Wire.FRAMES) -> None:
+        self.wire: Wire | None = wire
+        self.send: Callable[[bytes], int] | None = None  # until the answer to the handshake has left
+        self._protocol = protocol
+        self._transport = transport
+        self._behind = False
+        self._caught_up: asyncio.Future[None] | None = None
+        self._register()
+        if isinstance(transport, Line):  # TLS has to see every byte; so has whatever else is not a plain socket
+            transport.outlet = self
+            transport.keep_little()
+
+    def _register(self) -> None:
+        self._transport.unregisterProducer()  # Twisted's HTTP channel, which has nothing more to say here
+        self._transport.registerProducer(self, True)
+
+    @property
+    def _open(self) -> bool:
+        return bool(self._protocol.state == self._protocol.STATE_OPEN)
+
+    def may_send(self) -> bool:
+        return self._open and not self._transport.is_over() and not self._transport.unsent
+
+    def write(self, burst: Burst) -> None:
+        assert self.wire is not None
+        data = burst.on(self.wire)
+        if self.send is None:
+            self.keep(data)
+            return
+        try:
+            sent = self.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:  # the reading side finds out by itself and ends the connection
+            return
+        if sent < len(data):
+            self.keep(data[sent:])
+
+    def keep(self, data: bytes) -> None:
+        if not self._open:
+            return
+        if getattr(self._transport, "unsent", 0) > UNSENT:
+            self.cut()
+        else:
+            self._transport.write(data)
+
+    async def drained(self) -> None:
+        while self._behind and self._open:
+            self._caught_up = asyncio.get_running_loop().create_future()
+            await self._caught_up
+
+    def end(self) -> None:
+        self._protocol.serverClose(int(Close.RESTARTING))
+
+    def cut(self) -> None:
+        """No close frame could be sent any more: this is the bare end that stands for 4008."""
+        counters.cut += 1
+        self._transport.abortConnection()
+
+    # Twisted's IPushProducer
+
+    def pauseProducing(self) -> None:
+        self._behind = True
+
+    def resumeProducing(self) -> None:
+        self._behind = False
+        if self._caught_up is not None and not self._caught_up.done():
+            self._caught_up.set_result(None)
+
+    stopProducing = resumeProducing
+
+
+class DirectStreamOutlet(DirectOutlet):
+    """The same for an answer that goes on and on, once its headers are written."""
+
+    __slots__ = ("_over",)
+
+    was_cut = False  # a connection that is cut is a request that ends
+
+    def __init__(self, request: WebRequest, over: Callable[[], None]) -> None:
+        self._over = over
+        wire = Wire.CHUNKS if request.chunked else Wire.BLOCKS
+        super().__init__(request, request.channel.transport, wire)
+
+    @classmethod
+    def of(cls, request: WebRequest, over: Callable[[], None]) -> "DirectStreamOutlet | None":
+        """None where the client is gone already."""
+        return cls(request, over) if request.channel is not None else None
+
+    def _register(self) -> None:
+        self._protocol.registerProducer(self, True)
+
+    @property
+    def _open(self) -> bool:
+        return self._protocol.channel is not None and not self._protocol.finished
+
+    def end(self) -> None:
+        self._over()
+
+    def release(self) -> None:
+        self.send = None
+        if self._open:
+            self._protocol.unregisterProducer()
