@@ -44,14 +44,14 @@ class Pace:
         """Whether so many frames may wait for an application that is busy with an earlier one."""
         return not self._rate or waiting < self.burst
 
-    def allows(self) -> bool:
-        """Takes one; False where there is none."""
+    def allows(self, frames: int = 1) -> bool:
+        """Takes so many; False where there are not."""
         if not self._rate:
             return True
         now = monotonic()
         self._left = min(self.burst, self._left + (now - self._since) * self._rate)
         self._since = now
-        self._left -= 1
+        self._left -= frames
         return self._left >= 0
 
 

@@ -13,6 +13,8 @@ class Counters:
     resets: int = 0  # subscriptions that had to begin anew
     recovered: int = 0  # subscriptions that caught up
     cut: int = 0  # readers let go because they fell behind
+    stalled: int = 0  # connections cut because their client took nothing of what waited for it
+    late: int = 0  # connections ended because their request did not arrive in time
     closed: Counter[str] = field(default_factory=Counter)  # sockets that the server closed, by close code
     errors: Counter[str] = field(default_factory=Counter)  # frames answered with an error, by its code
     refused: Counter[str] = field(default_factory=Counter)  # topics refused, by why

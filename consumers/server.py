@@ -27,14 +27,15 @@ from consumers.hub import hub
 from consumers.limits import Pace, leases
 from consumers.metrics import counters
 from consumers.notify import notify
+from consumers.patience import Channel, Stalled
 from consumers.presence import census
 
 _reactor: Any = reactor  # its module pretends to be its class
 logger = logging.getLogger(__name__)
 
-LARGEST = 64 * 1024  # bytes of a message from a client, fragments together
 BACKLOG = 4096  # connections that the kernel keeps for us; 50, Daphne's, loses readers in a storm
-HANDSHAKE = 30  # seconds; 5, Daphne's, loses readers in a storm too
+MORSEL = 256  # bytes; a message in smaller pieces costs what as many messages would
+GOODBYE = 2  # seconds for the client's half of the closing handshake, and for the last bytes to get there
 FINISH = 2.5  # seconds for requests to finish once the readers are gone; in haste `live` kills after 3.5
 FAREWELL = 0.5  # seconds for the last bytes of an answer to leave
 
@@ -50,36 +51,70 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         """Whoever says more than the application takes in is let go before it piles up."""
-        if self._counts():
+        if self.state == self.STATE_OPEN and self._counts(0):
             super().onMessage(payload, isBinary)
 
     def onPing(self, payload: bytes) -> None:
-        """A ping is answered too, and costs as much as any frame."""
+        """A ping is answered too, and costs as much as any frame; a pong that nobody asked for does as well."""
         if self._counts():
             super().onPing(payload)
 
-    def _counts(self) -> bool:
+    def onPong(self, payload: bytes) -> None:
+        self._counts()
+
+    def _counts(self, frames: int = 1) -> bool:
         if self.state != self.STATE_OPEN:
             return False
-        if self.pace.allows() and self.pace.holds(self.application_queue.qsize()):
+        if self.pace.allows(frames) and self.pace.holds(self.application_queue.qsize()):
             return True
         self._refuse(Close.TOO_FAST)
         return False
 
-    def _refuse(self, close: Close) -> None:
-        self.serverClose(int(close))
-        self.failedByMe = True  # what still comes is thrown away as it comes
-
     def onMessageFrameBegin(self, length: int) -> None:
         """Autobahn can only cut the connection on a frame that is too large; a client should be told."""
+        first = self.message_data_total_length == 0  # of a message, or only empty pieces came before
         super().onMessageFrameBegin(length)
-        if self.message_data_total_length > LARGEST and not self.failedByMe:
+        counted = self._counts(1 if first or length < MORSEL else 0)
+        if counted and self.message_data_total_length > settings.LIVE_MAX_FRAME_BYTES:
             self._refuse(Close.TOO_LARGE)
 
     def serverClose(self, code: int | None = None) -> None:
         if self.state == self.STATE_OPEN:
             counters.closed[str(code or 1000)] += 1
             self.sendClose(code or 1000, sentence(code or 1000) or None)
+
+    # --- clients that break the rules: RFC 6455, 7.1.7
+
+    def _refuse(self, close: Close) -> None:
+        self.serverClose(int(close))
+        self._hear_no_more()
+
+    def _fail_connection(self, code: int, reason: str) -> None:
+        """Autobahn cuts the connection; the reset would overtake the close frame, if it sends one."""
+        if self.state == self.STATE_OPEN:
+            counters.closed[str(code)] += 1
+            self.sendCloseFrame(code, reason.encode()[:100])
+        self._hear_no_more()
+
+    def _hear_no_more(self) -> None:
+        """Ends our half of the connection behind the close frame; the other half ends within GOODBYE."""
+        self.failedByMe = True
+        if self.state != self.STATE_CLOSED:
+            self.unregisterProducer()
+            self.transport.loseWriteConnection()
+
+    def dataReceived(self, data: bytes) -> None:
+        if not self.failedByMe:
+            super().dataReceived(data)
+
+    def processData(self) -> bool:
+        """Nothing behind a frame that failed is looked at, even if it came with it."""
+        return not self.failedByMe and bool(super().processData())
+
+    def dropConnection(self, abort: bool = False) -> None:
+        """A client that says goodbye and does not read ours is not waited for."""
+        super().dropConnection(abort)
+        twisted_loop.call_later(GOODBYE, self.transport.abortConnection)
 
 
 class EdgeServer(Server):  # type: ignore[misc]
@@ -92,8 +127,8 @@ class EdgeServer(Server):  # type: ignore[misc]
             signal_handlers=False,  # Twisted's know of one end only, and that one at once
             verbosity=0,
             websocket_timeout=-1,  # a page may stay open for a week
-            websocket_connect_timeout=HANDSHAKE,
-            websocket_handshake_timeout=HANDSHAKE,
+            websocket_connect_timeout=settings.LIVE_HANDSHAKE_SECONDS,
+            websocket_handshake_timeout=settings.LIVE_HANDSHAKE_SECONDS,
             websocket_max_message_size=0,  # Socket has its own limit
             websocket_max_frame_size=0,
             server_name="",
@@ -104,6 +139,7 @@ class EdgeServer(Server):  # type: ignore[misc]
         self._ports: list[Any] = []
         self._ending = False
         self._haste = asyncio.Event()
+        self._stalled = Stalled(_reactor.getWriters)
 
     def run(self) -> None:
         twisted_loop.call_soon(self._started)
@@ -133,9 +169,11 @@ class EdgeServer(Server):  # type: ignore[misc]
 
     def _started(self) -> None:
         self.ws_factory.protocol = Socket
-        # failByDrop: whoever breaks the rules of RFC 6455 gets its close codes, not a reset.
+        self.http_factory.protocol = Channel
+        self.http_factory.timeOut = settings.LIVE_HANDSHAKE_SECONDS
         # allowNullOrigin: the call would take Daphne's back; origins are ours to judge (origins.py).
-        self.ws_factory.setProtocolOptions(failByDrop=False, closeHandshakeTimeout=2, allowNullOrigin=True)
+        self.ws_factory.setProtocolOptions(closeHandshakeTimeout=GOODBYE, allowNullOrigin=True)
+        self._stalled.look()
         for number in (signal.SIGTERM, signal.SIGINT):
             twisted_loop.add_signal_handler(number, self._asked_to_end, number)
         self._beginning = asyncio.ensure_future(self._begin())

@@ -41,10 +41,18 @@ class LiveStream(LiveRequest):
             if expiry is not None:
                 expiry.cancel()
             self.subscription.close()
-            outlet.release()
         if not outlet.was_cut:
+            await self._finish(outlet)
+
+    async def _finish(self, outlet: StreamOutlet) -> None:
+        """Says that this is all, to a reader who has taken what came before."""
+        try:
             async with asyncio.timeout(PATIENCE):
                 await outlet.drained()
+        except TimeoutError:
+            outlet.cut()
+        else:
+            outlet.release()
             await self.send_body(b"")
 
     async def _follow(self, since: Position | None, compacted: bool) -> None:
@@ -54,8 +62,7 @@ class LiveStream(LiveRequest):
 
     def _outlet(self) -> StreamOutlet:
         """The server's own way to the connection, or what every ASGI server has."""
-        direct = self.scope.get("extensions", {}).get("stop_press.stream")
-        return (direct and direct(self.over.set)) or StreamSendOutlet(self.base_send, self.over.set)
+        return self.direct() or StreamSendOutlet(self.base_send, self.over.set)
 
     # --- who is reading
 

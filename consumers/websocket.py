@@ -26,7 +26,6 @@ from realtime.tickets import ANONYMOUS, Reader
 
 TOPICS = 200  # of one connection
 BAD_FRAMES = 10  # of one connection: a client that cannot speak the protocol will not learn it
-SMALL = 64 * 1024  # bytes of a frame from a client
 READY = 30  # seconds that a new socket waits for a server that does not know its log yet
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -96,7 +95,9 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _answer(self, text: str | None) -> None:
         if text is None:
             raise requests.BadMessage("Frames are text: one JSON object each.")
-        if len(text) > SMALL:  # Daphne's limit comes first (server.py); other servers have their own
+        if (
+            len(text) > settings.LIVE_MAX_FRAME_BYTES
+        ):  # Daphne's limit comes first (server.py); other servers have their own
             await self._close(Close.TOO_LARGE)
             return
         match requests.decode(text):

@@ -94,6 +94,9 @@ def _networks(name: str, default: list[str]) -> list[str]:
 # --- how much one client may ask for (docs/limits.md)
 TRUSTED_PROXIES = _networks("TRUSTED_PROXIES", [])
 METRICS_FROM = _networks("METRICS_FROM", ["127.0.0.0/8", "::1/128"])
+LIVE_MAX_FRAME_BYTES = env.int("LIVE_MAX_FRAME_BYTES", 64 * 1024, validate=validate.Range(min=1024))
+LIVE_HANDSHAKE_SECONDS = env.float("LIVE_HANDSHAKE_SECONDS", 30.0, validate=validate.Range(min=0.1, max=300))
+LIVE_STALL_SECONDS = env.float("LIVE_STALL_SECONDS", 30.0, validate=validate.Range(min=0.1, max=300))
 LIVE_MAX_PER_ADDRESS = env.int("LIVE_MAX_PER_ADDRESS", 100, validate=validate.Range(min=0))  # 0: no limit
 LIVE_MAX_FRAMES = env.int("LIVE_MAX_FRAMES", 20, validate=validate.Range(min=0))  # a second from one connection
 LIVE_MAX_PER_USER = env.int("LIVE_MAX_PER_USER", 30, validate=validate.Range(min=0))

@@ -11,7 +11,9 @@ from contextlib import closing, suppress
 import pytest
 
 from tests.consumers.conftest import Edge
+from tests.consumers.raw import Raw, frame
 from tests.consumers.reader import Reader
+from tests.consumers.test_socket import ticket
 from tests.waiting import until
 
 DEEP = 100_000 // 4
@@ -36,6 +38,13 @@ BAD = {
     "deep lists": '{"type":"ping","x":' + "[" * DEEP + "]" * DEEP + "}",
     "deep objects": '{"type":"ping","x":' + '{"a":' * (DEEP // 3) + "1" + "}" * (DEEP // 3) + "}",
     "only brackets": "[" * 60_000,
+    "half a surrogate pair as a ticket": '{"type":"hello","ticket":"\\ud800"}',
+    "half a surrogate pair as a language": '{"type":"hello","language":"\\udfff"}',
+    "half a surrogate pair where one is": '{"type":"here","topic":"\\ud800","state":"viewing"}',
+    "half a surrogate pair where nobody looks": '{"type":"ping","\\ud800":1}',
+    "a position beyond all numbers": '{"type":"subscribe","topics":["front"],"since":1e400}',
+    "a position of 400 digits": '{"type":"subscribe","topics":["front"],"since":' + "9" * 400 + "}",
+    "a deep ticket": '{"type":"hello","ticket":' + "[" * DEEP + "]" * DEEP + "}",
     "two objects": '{"type":"ping"}{"type":"ping"}',
     "NaN": '{"type":"ping","x":NaN}',
     "a byte order mark": '\ufeff{"type":"ping"}',
@@ -49,7 +58,23 @@ ODD = {
     "a null character": '{"type":"ping","x":"\\u0000"}',
 }
 
-POSITIONS = ["", "-", "x", "-1", "x-", "x--1", "x-1e3", "x-" + "9" * 40, "\u0663-\u0663", "x-1 ", "x" * 60_000]
+POSITIONS = [
+    "x-" + "9" * 400,
+    "x-1e400",
+    "x-0x10",
+    "x-1_0",
+    "",
+    "-",
+    "x",
+    "-1",
+    "x-",
+    "x--1",
+    "x-1e3",
+    "x-" + "9" * 40,
+    "\u0663-\u0663",
+    "x-1 ",
+    "x" * 60_000,
+]
 
 
 @pytest.mark.parametrize("what", BAD)
@@ -98,20 +123,17 @@ def test_a_forged_ticket_is_refused(cleo: Reader, ticket: str):
     assert cleo.ask("hello", ticket=ticket)["code"] == "bad-ticket"
 
 
-def frame(opcode: int, payload: bytes = b"", final: bool = True, reserved: int = 0, masked: bool = True) -> bytes:
-    """A frame of RFC 6455 with whatever is wrong with it. The mask is zero."""
-    first = (0x80 if final else 0) | reserved << 4 | opcode
-    size = len(payload)
-    mask = 0x80 if masked else 0
-    if size < 126:
-        head = struct.pack("!BB", first, mask | size)
-    elif size < 65536:
-        head = struct.pack("!BBH", first, mask | 126, size)
-    else:
-        head = struct.pack("!BBQ", first, mask | 127, size)
-    return head + (b"\0\0\0\0" if masked else b"") + payload
+@pytest.mark.parametrize(
+    "topic", ["user.\u0667", "user.07", "user.7.", "user." + "9" * 90, "task." + "9" * 90, "desk\u0301"]
+)
+def test_nothing_but_one_s_own_name_opens_what_is_personal(cleo: Reader, topic: str):
+    assert cleo.ask("hello", ticket=ticket(id=7))["user"] == 7
+    answer = cleo.subscribe("user.7", topic)
+    assert answer["topics"] == ["user.7"]
+    assert answer["refused"][0]["code"] in ("forbidden", "unknown")
 
 
+RESERVED = [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535]  # which no close frame may have (7.4)
 MALFORMED = {
     "not masked": (frame(1, b"{}", masked=False), 1002),
     "a reserved bit": (frame(1, b"{}", reserved=4), 1002),
@@ -124,6 +146,19 @@ MALFORMED = {
     "not UTF-8, in pieces": (frame(1, b"\xe2\x82", final=False) + frame(0, b"\x28"), 1007),
     "too large": (frame(1, b" " * 65_537), 4509),
     "too large, in pieces": (frame(1, b" " * 40_000, final=False) + frame(0, b" " * 40_000), 4509),
+    "half a surrogate pair in UTF-8": (frame(1, b'{"type":"ping","x":"\xed\xa0\x80"}'), 1007),
+    "beyond Unicode": (frame(1, b"\xf4\x90\x80\x80"), 1007),
+    "a zero in two bytes": (frame(1, b"\xc0\x80"), 1007),
+    "a size in more bytes than it needs": (b"\x81\xfe\0\x02\0\0\0\0{}", 1002),
+    "a ping said to be a terabyte": (b"\x89\xff" + struct.pack("!Q", 1 << 40) + b"\0\0\0\0", 1002),
+    "an unknown control frame": (frame(11), 1002),
+    "a close in pieces": (frame(8, struct.pack("!H", 1000), final=False), 1002),
+    "a close that is not masked": (frame(8, struct.pack("!H", 1000), masked=False), 1002),
+    "a close that is too long": (frame(8, struct.pack("!H", 1000) + b"x" * 124), 1002),
+    "a close of one byte": (frame(8, b"\x03"), 1002),
+    **{f"a close with {code}": (frame(8, struct.pack("!H", code)), 1002) for code in RESERVED},
+    "a close whose reason is not UTF-8": (frame(8, struct.pack("!H", 1000) + b"\xff"), 1007),
+    "a close whose reason ends within a character": (frame(8, struct.pack("!H", 1000) + b"\xe2\x82"), 1007),
     "said to be a terabyte": (b"\x81\xff" + struct.pack("!Q", 1 << 40) + b"\0\0\0\0", 4509),
     "said to be more than there is": (b"\x81\xff" + struct.pack("!Q", 1 << 63) + b"\0\0\0\0", 1002),
 }
@@ -135,6 +170,63 @@ def test_a_malformed_frame_closes(edge: Edge, what: str):
     with closing(Raw(edge)) as raw:
         raw.send(sent)
         assert raw.code() == code
+        assert raw.is_over()
+
+
+@pytest.mark.parametrize("code", [None, 1000, 1001, 1011, 1013, 3000, 4999])
+def test_a_close_that_is_well_formed_is_answered_in_kind(edge: Edge, code: int | None):
+    with closing(Raw(edge)) as raw:
+        raw.send(frame(8, struct.pack("!H", code) + "Auf Wiedersehen, bis später".encode() if code else b""))
+        assert raw.code() == 1000
+        assert raw.is_over()
+
+
+def test_what_comes_behind_a_malformed_frame_is_not_looked_at(edge: Edge):
+    """Also not a frame that would be answered, in the same packet or later, however much there is."""
+    memory = resident(edge)
+    with closing(Raw(edge)) as raw, suppress(OSError):
+        raw.send(frame(8, b"\x03") + frame(9, b"Are you there?") + frame(1, b'{"type":"ping"}'))
+        assert raw.code() == 1002
+        for _ in range(100):
+            raw.send(frame(9, b"x" * 125) * 1000)
+        assert raw.is_over()
+    assert resident(edge) - memory < 8 * 1024, "KiB"
+
+
+def test_a_malformed_close_is_counted(edge: Edge):
+    with closing(Raw(edge)) as raw:
+        raw.send(frame(8, b"\x03"))
+        raw.code()
+    with urllib.request.urlopen(f"{edge.origin}/metrics") as answer:
+        assert re.search(r'^stop_press_closed_total\{.*code="1002"\} [1-9]', answer.read().decode(), re.M)
+
+
+def test_who_says_goodbye_and_reads_nothing_is_not_waited_for(edge: Edge, cleo: Reader):
+    with closing(Raw(edge, small=True)) as raw:
+        raw.stall("tag.goodbye", cleo)
+        descriptors = open_files(edge)
+        raw.send(frame(8, struct.pack("!H", 1000)))
+        until(lambda: open_files(edge) < descriptors, seconds=8)
+
+
+def test_control_frames_may_stand_between_the_pieces_of_a_message(edge: Edge):
+    with closing(Raw(edge)) as raw:
+        assert raw.frame()[1].startswith(b'{"type":"welcome"')
+        raw.send(frame(1, b'{"type":', final=False) + frame(9, b"between") + frame(10, b"unasked"))
+        assert raw.frame() == (0x8A, b"between")
+        raw.send(frame(0, b"", final=False) + frame(0, b'"ping"}'))
+        assert raw.frame()[1].startswith(b'{"type":"pong"')
+        raw.send(frame(0, b"x"))
+        assert raw.code() == 1002, "the message had ended"
+
+
+@pytest.mark.parametrize("what", ["pieces", "pongs"])
+def test_small_frames_count_whatever_they_are(edge: Edge, what: str):
+    many = {"pieces": frame(1, b"", final=False) + frame(0, b"", final=False) * 60, "pongs": frame(10) * 60}
+    with closing(Raw(edge)) as raw:
+        raw.send(many[what])
+        assert raw.code() == 4029
+        assert raw.is_over()
 
 
 def test_pieces_that_are_well_formed_are_one_message(cleo: Reader):
@@ -187,54 +279,6 @@ def test_nothing_is_left_behind(edge: Edge):
         raw.close()
     until(lambda: gauges(edge) == before)
     until(lambda: open_files(edge) <= descriptors)
-
-
-class Raw:
-    """A connection that sends bytes, whatever they are."""
-
-    def __init__(self, edge: Edge, path: str = "/live/socket", expected: int | None = 101) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", edge.port), timeout=10)
-        self.send(
-            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{edge.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
-        )
-        self.heard = b""
-        while b"\r\n\r\n" not in self.heard:
-            self.heard += self.socket.recv(4096)
-        self.status = int(self.heard.split(b" ")[1])
-        assert expected in (None, self.status)
-        self.heard = self.heard.partition(b"\r\n\r\n")[2]
-
-    def send(self, sent: bytes) -> None:
-        self.socket.sendall(sent)
-
-    def code(self) -> int:
-        """Reads until a close frame; its code."""
-        while True:
-            while len(self.heard) >= 4:
-                size, start = self.heard[1], 2
-                if size == 126:
-                    size, start = struct.unpack("!H", self.heard[2:4])[0], 4
-                if self.heard[0] == 0x88:
-                    return int(struct.unpack("!H", self.heard[start : start + 2])[0])
-                if len(self.heard) < start + size:
-                    break
-                self.heard = self.heard[start + size :]
-            more = self.socket.recv(65536)
-            assert more, "closed without a close frame"
-            self.heard += more
-
-    def close(self) -> None:
-        self.socket.close()
-
-    def reset(self) -> None:
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.socket.close()
-
-    def close_politely(self) -> None:
-        self.send(frame(8, struct.pack("!H", 1000)))
-        assert self.code() == 1000
-        self.socket.close()
 
 
 def resident(edge: Edge) -> int:

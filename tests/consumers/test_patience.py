@@ -1,0 +1,165 @@
+"""Whoever takes too long: to ask, and to take the answer. Real clocks, with little time on them."""
+
+import re
+import socket
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, suppress
+
+import pytest
+
+from tests.conformance.site import Site
+from tests.conformance.transports import ask, page
+from tests.consumers.conftest import Edge
+from tests.consumers.raw import Raw, full, queued, write_to
+from tests.consumers.written import write
+from tests.waiting import until
+
+LITTLE = 0.5  # seconds
+
+UPGRADE = (
+    "GET /live/socket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+)
+HALVES = {
+    "nothing at all": "",
+    "half a line": "GET /live/log?topic=fr",
+    "half a head": "GET / HTTP/1.1\r\nHost: x\r\nX-",
+    "half a handshake": UPGRADE,
+    "half a body": "POST /sign-in/ HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nusername=",
+}
+
+
+@pytest.fixture(scope="module")
+def hasty(start_edge: Callable[..., Edge]) -> Iterator[Edge]:
+    edge = start_edge(LIVE_HANDSHAKE_SECONDS=str(LITTLE), LIVE_STALL_SECONDS=str(LITTLE))
+    yield edge
+    assert edge.said_nothing_of("Traceback")
+
+
+def count(edge: Edge, name: str) -> int:
+    with urllib.request.urlopen(f"{edge.origin}/metrics") as answer:
+        return int(re.search(rf"^stop_press_{name}_total\S* (\d+)$", answer.read().decode(), re.MULTILINE)[1])
+
+
+def dripping(connection: socket.socket) -> float:
+    """Sends a byte now and then until the server has had enough; how long that took."""
+    begun = time.monotonic()
+    connection.settimeout(0.05)
+    with suppress(OSError):
+        while time.monotonic() < begun + 10:
+            connection.sendall(b"x")
+            with suppress(TimeoutError):
+                if not connection.recv(4096):
+                    break
+    return time.monotonic() - begun
+
+
+class TestAsking:
+    @pytest.mark.parametrize("what", HALVES)
+    def test_has_its_time_whatever_drips_in(self, hasty: Edge, what: str):
+        with closing(socket.create_connection(("127.0.0.1", hasty.port))) as connection:
+            connection.sendall(HALVES[what].encode())
+            assert LITTLE / 2 < dripping(connection) < 5
+        until(lambda: count(hasty, "late") > 0)
+
+    def test_has_no_more_time_on_a_connection_that_was_used(self, hasty: Edge):
+        with closing(socket.create_connection(("127.0.0.1", hasty.port))) as connection:
+            connection.sendall(b"GET /live/log?topic=front HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert connection.recv(12) == b"HTTP/1.1 200"
+            connection.sendall(HALVES["half a head"].encode())
+            assert dripping(connection) < 5
+
+    def test_may_last_while_there_is_much_to_send(self, hasty: Edge):
+        """As an upload does: a body that comes at a good pace has the time it needs."""
+        with closing(socket.create_connection(("127.0.0.1", hasty.port))) as connection:
+            connection.settimeout(10)
+            connection.sendall(b"POST /live/log HTTP/1.1\r\nHost: x\r\nContent-Length: 600000\r\n\r\n")
+            begun = time.monotonic()
+            for _ in range(30):
+                connection.sendall(b"x" * 20_000)
+                time.sleep(2 * LITTLE / 30)  # the pace
+            assert time.monotonic() - begun > LITTLE
+            assert connection.recv(12) == b"HTTP/1.1 405"
+
+
+def small(edge: Edge) -> socket.socket:
+    """A connection with little room for what its client does not read."""
+    connection = socket.socket()
+    connection.settimeout(10)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.connect(("127.0.0.1", edge.port))
+    return connection
+
+
+ASKED = "GET /live/log?topic=tag.much&since={since}&compact=0 HTTP/1.1\r\nHost: x\r\n{close}\r\n"
+
+
+@pytest.fixture(scope="module")
+def much(hasty: Edge) -> str:
+    """A position from which an answer of the log is as large as one may be."""
+    since = page(Site(hasty.origin), ["tag.much"])["position"]
+    write(*[(f"tag.much-{number}", ["tag.much"], []) for number in range(12)], text="tide " * 20_000)
+    return since
+
+
+class TestTaking:
+    """The answer is there, and the client leaves it there."""
+
+    def test_answers_that_nobody_reads_are_cut(self, hasty: Edge, much: str):
+        """More of them than the kernel keeps; those behind are not even begun."""
+        before = count(hasty, "stalled")
+        with closing(small(hasty)) as connection:
+            connection.sendall(ASKED.format(since=much, close="").encode() * 8)
+            until(lambda: count(hasty, "stalled") > before)
+            with suppress(ConnectionResetError):
+                while connection.recv(100_000):
+                    pass
+
+    @pytest.mark.parametrize("what", ["stream", "socket"])
+    def test_a_reader_who_takes_nothing_is_cut(self, hasty: Edge, what: str):
+        """Though less is waiting than a reader may leave unread."""
+        before, cut = count(hasty, "stalled"), count(hasty, "cut")
+        with closing(hasty.connect()) as healthy:
+            if what == "socket":
+                with closing(Raw(hasty, small=True)) as raw:
+                    raw.stall("tag.stalled", healthy)
+                    until(lambda: count(hasty, "stalled") > before)
+            else:
+                with closing(small(hasty)) as connection:
+                    connection.sendall(b"GET /live/stream?topic=tag.slow HTTP/1.1\r\nHost: x\r\n\r\n")
+                    assert connection.recv(12) == b"HTTP/1.1 200"
+                    healthy.subscribe("tag.slow")
+                    full(lambda: queued(connection), lambda: write_to("tag.slow", healthy))
+                    until(lambda: count(hasty, "stalled") > before)
+            assert count(hasty, "cut") == cut
+            assert healthy.pong()
+
+    def test_a_reader_who_takes_a_little_all_the_time_is_not_cut(self, hasty: Edge, much: str):
+        """Not even where the kernel keeps so much that it takes nothing more for long."""
+        before = count(hasty, "stalled")
+        with closing(small(hasty)) as connection:
+            connection.sendall(ASKED.format(since=much, close="").encode() * 8)
+            begun = time.monotonic()
+            while time.monotonic() < begun + 4 * LITTLE:
+                assert connection.recv(4096)
+                time.sleep(LITTLE / 25)  # the pace
+            assert count(hasty, "stalled") == before
+            until(lambda: count(hasty, "stalled") > before)
+
+    def test_an_answer_is_counted_as_a_connection_until_it_is_taken(self, start_edge: Callable[..., Edge], much: str):
+        edge = start_edge(LIVE_MAX_PER_ADDRESS="3")
+        with ExitStack() as stack:
+            for _ in range(3):
+                connection = stack.enter_context(closing(small(edge)))
+                connection.sendall(ASKED.format(since=much, close="").encode() * 8)
+                assert connection.recv(12) == b"HTTP/1.1 200"
+                until(lambda: queued(connection) > 1_100_000)  # the first is out, the next waits
+            assert self.status(edge) == 429
+        until(lambda: self.status(edge) == 200)
+
+    @staticmethod
+    def status(edge: Edge) -> int:
+        _, answer = ask(Site(edge.origin), "/live/log", ["front"], None, None, False, {})
+        return answer.status
