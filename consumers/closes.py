@@ -20,7 +20,7 @@ class Close(IntEnum):
     TOO_FAST = 4029, "Too many frames; come back more slowly."
     SIGNED_OUT = 4401, "Signed out; come back with a new ticket or without one."
     ORIGIN = 4503, "This origin may not open sockets here."
-    TOO_LARGE = 4509, "This frame is larger than a frame may be."
+    TOO_LARGE = 4509, "This frame is too large."
     BAD_FRAMES = 4522, "Too many frames that could not be understood."
 
 

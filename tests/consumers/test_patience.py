@@ -155,8 +155,8 @@ class TestTaking:
                 connection = stack.enter_context(closing(small(edge)))
                 connection.sendall(ASKED.format(since=much, close="").encode() * 8)
                 assert connection.recv(12) == b"HTTP/1.1 200"
-                until(lambda: queued(connection) > 1_100_000)  # the first is out, the next waits
-            assert self.status(edge) == 429
+                until(lambda: queued(connection) > 100_000)  # it is being answered
+            assert {self.status(edge) for _ in range(20)} == {429}
         until(lambda: self.status(edge) == 200)
 
     @staticmethod

@@ -221,7 +221,7 @@ class TestBadFrames:
 
     def test_more_is_too_much(self, cleo: Reader):
         cleo.send(" " * (64 * KILOBYTE + 1))
-        assert cleo.end() == (4509, "A frame may have at most 64 KiB.")
+        assert cleo.end() == (4509, "This frame is too large.")
 
     def test_more_in_pieces_is_too_much(self, cleo: Reader):
         cleo.send([" " * KILOBYTE] * 65)
