@@ -59,8 +59,8 @@ class Stalled:
     """Cuts connections whose client takes nothing of what waits for it: a page, an answer, a stream, a socket.
 
     While anything waits, Twisted has the connection among its writers. What it handed on since the last
-    look shows in its buffers, what the client took in the kernel's: that one has room for 2 MB, and wants a
-    third of them free before it takes more. Nobody has to count on the way.
+    look shows in its buffers, what the client took in the kernel's: that one may have room for 4 MB, and wants
+    a third of them free before it takes more. Nobody has to count on the way.
     """
 
     def __init__(self, writers: Callable[[], Iterable[Any]]) -> None:
