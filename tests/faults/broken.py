@@ -84,11 +84,27 @@ def no_merge() -> None:
     Subscription._write_held = forget
 
 
+def kept_text() -> None:
+    """Leaves what was withdrawn in the log."""
+    from realtime import log
+
+    log._SEQUENCE = log._SEQUENCE.replace("WHERE scrub GROUP", "WHERE scrub AND false GROUP")
+
+
+def kept_in_memory() -> None:
+    """Leaves what was withdrawn with those who hold the newest events in memory."""
+    from consumers.frames import Entry
+
+    Entry.scrub = lambda self: None  # type: ignore[method-assign]
+
+
 BUILDS: dict[str, Callable[[], None]] = {
     "early-bell": early_bell,
     "early-event": early_event,
     "skipped-position": skipped_position,
     "no-merge": no_merge,
+    "kept-text": kept_text,
+    "kept-in-memory": kept_in_memory,
 }
 
 

@@ -8,6 +8,7 @@ import base64
 import os
 import socket
 import struct
+from functools import lru_cache
 from typing import Protocol
 
 import msgspec
@@ -15,15 +16,45 @@ import msgspec
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 
 
+class Tag(msgspec.Struct, frozen=True):
+    slug: str
+
+
+class Data(msgspec.Struct, frozen=True):
+    """What an event says of its object, as far as it is compared."""
+
+    name: str = ""
+    title: str = ""
+    reason: str = ""
+    version: int = 0
+    likes: int = 0
+    relation: str = ""
+    withdrawn: str = ""
+    scrubbed: bool = False
+    tags: list[Tag] = []
+    post: "Data | None" = None
+
+    @property
+    def token(self) -> str:
+        """What tells this change from all others of its object; of numbers and tags, what they are now."""
+        if self.post is not None:
+            return self.post.tagged
+        return self.reason if self.withdrawn else self.name or self.title or f"likes {self.likes}"
+
+    @property
+    def tagged(self) -> str:
+        return " ".join(["tags", *sorted(tag.slug for tag in self.tags)])
+
+
 class Frame(msgspec.Struct):
-    """What a reader needs of a frame; the rest is not looked at."""
+    """What a reader needs of a frame; the rest is not looked at. Not to be changed: many share one."""
 
     type: str
     position: str | None = None
     key: str = ""
     kind: str = ""
     time: str = ""
-    data: msgspec.Raw = msgspec.Raw(b"{}")
+    data: Data = Data()
     recovered: bool = True
     missed: int | None = 0
     reason: str = ""
@@ -31,7 +62,8 @@ class Frame(msgspec.Struct):
     reconnect_in: tuple[int, int] | None = None
 
 
-decode = msgspec.json.Decoder(Frame).decode
+# every reader of a process gets the same bytes
+decode = lru_cache(maxsize=2048)(msgspec.json.Decoder(Frame).decode)
 
 
 class Listener(Protocol):

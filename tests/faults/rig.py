@@ -124,6 +124,7 @@ class Rig:
             "LIVE_MAX_PER_ADDRESS": "0",  # all readers come from one address
         }
         self.programs: list[Program] = []
+        self._listening: list[socket.socket] = []
         return self
 
     def prepare(self) -> None:
@@ -203,8 +204,8 @@ class Rig:
                 await asyncio.sleep(0.05)
 
     async def __aexit__(self, *error: object) -> None:
-        for program in [*reversed(self.programs), self.valkey, self.postgres]:
-            program.stop()
+        for together in (self.programs, (self.valkey, self.postgres)):
+            await asyncio.gather(*(asyncio.to_thread(program.stop) for program in together))
         for bell in self.bells:
             bell.stop()
         for listening in self._listening:

@@ -6,27 +6,38 @@ import random
 import statistics
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.db import connection
 
-from blog.models import Author, Post, User
+from blog.models import Author, Post, Tag, User
 from realtime.log import LogConnection
 from realtime.position import LARGEST, Position
 from tests.faults import verdict
 from tests.faults.faults import Faults
-from tests.faults.readers import Reader, StreamReader, come_and_go, come_late, stay
+from tests.faults.progress import Progress
+from tests.faults.readers import (
+    EveryPollReader,
+    PollReader,
+    Reader,
+    StreamReader,
+    Withdrawals,
+    come_and_go,
+    come_late,
+    stay,
+)
 from tests.faults.rig import Program, Rig
-from tests.faults.verdict import Verdict
+from tests.faults.verdict import Log, Verdict
 from tests.journey.wire import Wire
 
 THREADS = 10  # writers of one process
 HOT = 20  # authors that everybody renames
 BACK = 4000  # offsets that somebody who comes late is behind at most: a recovery ends at 5,000 rows
-CALM = 10  # commits, one after the other, when nothing is broken any more
+CALM = 8  # commits, one after the other, when nothing is broken any more
 PROMPT = 0.4  # seconds from such a commit to the readers, at the median: milliseconds, if the bell rings in time
-COMPLETE = 60.0  # seconds for everybody to catch up at the end
+COMPLETE = 30.0  # seconds for everybody to catch up at the end
 
 
 class Run:
@@ -36,42 +47,57 @@ class Run:
         self._rig = rig
         self._options = options
         self._dice = random.Random(options.seed)
-        self._authors, self._posts = _objects()
+        self._progress = Progress()
+        self._stuck: list[str] = []  # who did not catch up
+        self._cast = Cast.make()
         self._start = position()
         ports = [*rig.ports, *(urlsplit(wire.origin).port or 0 for wire in wires)]
+        self._gone = dict(zip(ports, [Withdrawals() for _ in rig.ports] * 2, strict=True))  # by edge
         self._regular = [*self._all_over("stays", ports, 4), *self._all_over("comes and goes", ports, 2)]
         self._narrow = [self._reader("narrow", port, {self._dice.choice(self._topics)}) for port in ports * 2]
         self._html = [self._reader("html", port, {"site", "front"}, language) for port, language in _languages(ports)]
         self._late = self._all_over("late", rig.ports, 3)
-        self._streams = [StreamReader(f"stream on {port}", port, {"site", "front"}, self._start) for port in ports]
-        self._lasting = self._regular + self._narrow + self._html + self._streams
+        self._streams = [self._of(StreamReader, "stream", port) for port in ports]
+        self._polls = [self._of(kind, "poll", port) for kind in (PollReader, EveryPollReader) for port in ports]
+        self._told = self._regular + self._narrow + self._html + self._streams  # who need not ask
+        self._lasting = self._told + self._polls
         self._faults = Faults(rig, wires, self._lasting, self._dice)
 
     async def whole(self) -> Verdict:
+        self._progress.say("everybody comes")
         async with _living(self._behaviours()):
             notes = await self._fire()
-            await self._catch_up()
+            self._progress.say("nothing is broken any more; they catch up")
+            await self._catch_up(self._lasting)
         for reader in self._lasting + self._late:
             reader.cut()
-        # nobody comes any more: a hub also looks for who comes, and would find what its bell did not say
-        async with _living(stay(reader, self._own_dice()) for reader in self._lasting):
-            await self._catch_up()
+        # nobody asks any more: a hub looks for who asks, and would find what its bell did not say
+        async with _living(stay(reader, self._own_dice()) for reader in self._told):
+            await self._catch_up(self._told)
+            self._progress.say("calm")
             notes.append(await self._calm())
-            await self._catch_up()
-        self._rig.worker.stop()
+            await self._catch_up(self._told)
+        self._progress.say("looking back")
+        await self._look_back()
+        self._progress.say("comparing")
+        self._rig.worker.kill()
         return self._judge(notes)
 
     # --- the cast
 
     @property
     def _topics(self) -> list[str]:
-        return [f"author.{pk}" for pk in self._authors] + [f"post.{pk}" for pk in self._posts]
+        topics = [f"author.{pk}" for pk in self._cast.authors] + [f"post.{pk}" for pk in self._cast.posts]
+        return topics + [f"tag.{slug}" for slug in self._cast.slugs]
 
     def _all_over(self, name: str, ports: Sequence[int], number: int) -> list[Reader]:
         return [self._reader(name, port, {"site", "front"}) for port in ports for _ in range(number)]
 
     def _reader(self, name: str, port: int, topics: set[str], language: str = "") -> Reader:
-        return Reader(f"{name} on {port}", port, topics, self._start, language)
+        return Reader(f"{name} on {port}", port, topics, self._start, self._gone[port], language)
+
+    def _of(self, kind: type[Reader], name: str, port: int, since: Position | None = None) -> Reader:
+        return kind(f"{name} on {port}", port, {"site", "front"}, since or self._start, self._gone[port])
 
     def _behaviours(self) -> Iterator[Coroutine[None, None, None]]:
         for reader in self._lasting:
@@ -93,6 +119,9 @@ class Run:
         writers, notes = self._writers()
         await self._rig.until(lambda: all(file.exists() for file in notes))
         faults = asyncio.create_task(self._faults.run(self._options.often))
+        telling = asyncio.create_task(
+            self._progress.of(notes, self._options.transactions, lambda: self._faults.kills),
+        )
         try:
             if self._options.transactions:
                 while any(writer.process.poll() is None for writer in writers):
@@ -100,17 +129,17 @@ class Run:
             else:
                 await asyncio.sleep(self._options.seconds)
         finally:
+            telling.cancel()
             faults.cancel()
             with suppress(asyncio.CancelledError):
                 await faults
         await self._faults.mended()
-        for writer in writers:
-            await asyncio.to_thread(writer.stop)
+        await asyncio.gather(*(asyncio.to_thread(writer.stop) for writer in writers))
         return notes
 
     def _writers(self) -> tuple[list[Program], list[Path]]:
         options = self._options
-        words = ["--pause", str(options.pause), "--seed", options.seed, *self._hot()]
+        words = ["--pause", str(options.pause), "--seed", options.seed, *self._cast.words()]
         if options.transactions:
             words += ["--transactions", str(options.transactions // options.writers)]
         started = []
@@ -119,41 +148,46 @@ class Run:
             started.append(self._rig.write(f"writers-{first}", "--threads", str(threads), *words))
         return [program for program, _ in started], [notes for _, notes in started]
 
-    def _hot(self) -> list[str]:
-        return ["--authors", *map(str, self._authors), "--posts", *map(str, self._posts)]
-
-    async def _catch_up(self) -> None:
-        """Until everybody who lasts stands where the log does."""
+    async def _catch_up(self, readers: Sequence[Reader]) -> None:
+        """Until all of them stand where the log does."""
         connection.close()
         head = position().offset
         told = max(row.offset for row in verdict.read_log() if not row.topics.isdisjoint({"site", "front"}))
 
-        def all_there() -> bool:
-            behind = [
-                reader
-                for reader in self._lasting
-                if reader.chain.cursor.offset < (told if reader in self._streams else head)
-            ]
-            for reader in behind:
-                reader.ask()
-            return not behind
+        def behind() -> list[Reader]:
+            return [each for each in readers if each.chain.cursor.offset < (head if each.hears_all else told)]
 
-        await self._rig.until(all_there, COMPLETE)
+        def all_there() -> bool:
+            for reader in behind():
+                reader.ask()
+            return not behind()
+
+        with suppress(TimeoutError):
+            await self._rig.until(all_there, COMPLETE)
+        self._stuck += [f"{each.chain.reader} stands at {each.chain.cursor}, the log at {head}" for each in behind()]
 
     async def _calm(self) -> Path:
         """One writer, and nothing else: what it commits has to arrive at once."""
-        words = ["--threads", "1", "--transactions", str(CALM), "--seed", "calm", "--held", "0.6", *self._hot()]
+        words = ["--threads", "1", "--transactions", str(CALM), "--seed", "calm", "--held", "0.6", *self._cast.words()]
         # A bell rung before COMMIT is heard before it, too; and the next one's would find what this one did not.
-        writer, notes = self._rig.write("calm", *words, "--hold", "0.15", "--pause", "1.2", "--steady")
+        writer, notes = self._rig.write("calm", *words, "--hold", "0.15", "--pause", "0.7", "--steady")
         await self._rig.until(lambda: writer.process.poll() is not None)
         return notes
+
+    async def _look_back(self) -> None:
+        """Who comes with an old position and wants every event gets none of what was withdrawn since."""
+        back = [self._of(EveryPollReader, "looks back", port, self._older()) for port in self._rig.ports]
+        self._lasting += back
+        async with _living(stay(reader, self._own_dice()) for reader in back):
+            await self._catch_up(back)
 
     # --- what became of it
 
     def _judge(self, notes: Sequence[Path]) -> Verdict:
         result = Verdict()
-        log = verdict.read_log()
-        verdict.compare_with_ledger(result, log, verdict.read_ledger(), self._start.offset)
+        rows = verdict.read_log()
+        verdict.compare_scrubbing(result, rows)
+        log = Log(verdict.compare_with_ledger(result, rows, verdict.read_ledger(), self._start.offset))
         verdict.compare_notes(result, notes)
         verdict.compare_tasks(result)
         for reader in self._lasting + self._late:
@@ -161,6 +195,8 @@ class Run:
                 result.say("reset", f"{reader.chain.reader}: {reason}")
             for chain in reader.chains:
                 verdict.compare_chain(result, chain, log)
+        for where in self._stuck:
+            result.say("lost", where)
         self._judge_calm(result)
         result.seen.update(self._faults.done)
         result.seen["tracebacks"] = self._rig.tracebacks()
@@ -169,12 +205,7 @@ class Run:
 
     def _judge_calm(self, result: Verdict) -> None:
         """From writing the event to reading it, of those who were there."""
-        late = [
-            event.late
-            for reader in self._regular
-            for event in reader.chain.heard
-            if event.token.startswith("calm.") and event.recovery < 0
-        ]
+        late = [seconds for reader in self._regular for seconds in reader.chain.calm]
         if not late or statistics.median(late) > PROMPT:
             result.say("late", f"{statistics.median(late or [0]):.3f} s at the median of {len(late)} calm events")
         result.seen["calm milliseconds"] = round(1000 * statistics.median(late or [0]))
@@ -192,16 +223,33 @@ async def _living(lives: Iterable[Coroutine[None, None, None]]) -> AsyncIterator
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _objects() -> tuple[list[int], list[int]]:
+@dataclass(frozen=True)
+class Cast:
     """What everybody changes."""
-    ada = User.objects.create_user("ada")
-    byline = Author.objects.create(name="Ada")
-    authors = [Author.objects.create(name=f"hot {number}") for number in range(HOT)]
-    posts = [
-        Post.objects.create(author=ada, byline=byline, title=f"hot {number}", text="Tide.", state="published")
-        for number in range(5)
-    ]
-    return [author.pk for author in authors], [post.pk for post in posts]
+
+    authors: list[int]
+    posts: list[int]
+    users: list[int]
+    tags: list[int]
+    slugs: list[str]
+
+    @classmethod
+    def make(cls) -> "Cast":
+        users = [User.objects.create_user(name) for name in ("ada", "ben", "cleo")]
+        byline = Author.objects.create(name="Ada")
+        tags = [Tag.objects.create(name=name) for name in ("tide", "moon")]
+        authors = [Author.objects.create(name=f"hot {number}") for number in range(HOT)]
+        posts = [
+            Post.objects.create(author=users[0], byline=byline, title=f"hot {n}", text="Tide.", state="published")
+            for n in range(5)
+        ]
+        pks = ([row.pk for row in rows] for rows in (authors, posts, users, tags))
+        return cls(*pks, [tag.slug for tag in tags])
+
+    def words(self) -> list[str]:
+        """For the writers."""
+        lists = {"authors": self.authors, "posts": self.posts, "users": self.users, "tags": self.tags}
+        return [word for name, pks in lists.items() for word in (f"--{name}", *map(str, pks))]
 
 
 def position() -> Position:

@@ -29,7 +29,14 @@ def test_nothing_is_lost_or_twice_or_out_of_order_whatever_is_killed():
 @pytest.mark.skipif("FAULTS_BROKEN" not in os.environ, reason="a minute for each: FAULTS_BROKEN=1 asks for it")
 @pytest.mark.parametrize(
     ("build", "found"),
-    [("early-bell", "late"), ("early-event", "phantom"), ("skipped-position", "lost"), ("no-merge", "lost")],
+    [
+        ("early-bell", "late"),
+        ("early-event", "phantom"),
+        ("skipped-position", "lost"),
+        ("no-merge", "lost"),
+        ("kept-text", "leaked"),
+        ("kept-in-memory", "leaked"),
+    ],
 )
 def test_a_broken_build_is_found(build: str, found: str):
     run = fault_run("--seconds", "30", "--seed", SEED, "--broken", build)

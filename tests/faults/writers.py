@@ -1,11 +1,12 @@
 """Writers, in a process of their own: they change things, in transactions of which many do not commit.
 
-Each change writes a token that occurs once in a run, as an author's name or a post's title, and one
-row of the ledger in the same transaction, savepoint for savepoint. So the ledger holds exactly what
-PostgreSQL committed, also where a crash left the writer in doubt, and per object in that order: its
-row is locked before the ledger's id is taken. What a writer was told goes into its own notes.
+Each change writes a token, and one row of the ledger in the same transaction, savepoint for savepoint.
+The token is an author's name, a post's title, why it was withdrawn (these occur once in a run), its
+tags or the number of its likes. So the ledger holds exactly what PostgreSQL committed, also where a
+crash left the writer in doubt, and per object in that order: its row is locked before the ledger's id
+is taken. What a writer was told goes into its own notes.
 
-    python tests/faults/writers.py NAME --threads 10 --authors 1 2 3 --posts 1 2 --notes FILE
+    python tests/faults/writers.py NAME --threads 10 --authors 1 2 3 --posts 1 2 --users 1 --tags 1 --notes FILE
 """
 
 import argparse
@@ -91,7 +92,7 @@ class Writer(threading.Thread):
         for pk in sorted(self._dice.sample(self._options.authors, self._dice.choice((0, 1, 1, 2)))):
             self._perhaps_in_savepoint(lambda pk=pk: self._rename(name, pk))
         if self._dice.random() < 0.2:
-            self._retitle(name, self._dice.choice(self._options.posts))
+            self._edit(name, self._dice.choice(self._options.posts))
         if self._dice.random() < JOBS:
             enqueue(jobs.stumble, 1)
 
@@ -121,10 +122,40 @@ class Writer(threading.Thread):
         Author.objects.filter(pk=pk).update(name=token)
         self._enter(f"author.{pk}", token, name)
 
-    def _retitle(self, name: str, pk: int) -> None:
+    def _edit(self, name: str, pk: int) -> None:
+        """One change of a post, under its lock: what is told of it then is known here."""
+        post = Post.objects.select_for_update(no_key=True).get(pk=pk)
+        if not post.is_public:
+            self._publish(name, post)
+            return
+        changes = (self._retitle, self._retitle, self._like, self._tag, self._withdraw)
+        self._dice.choice(changes)(name, post)
+
+    def _retitle(self, name: str, post: Post) -> None:
         token = self._token(name)
-        Post.objects.filter(pk=pk).update(title=token)
-        self._enter(f"post.{pk}", token, name)
+        Post.objects.filter(pk=post.pk).update(title=token)
+        self._enter(f"post.{post.pk}", token, name)
+
+    def _like(self, name: str, post: Post) -> None:
+        user = self._dice.choice(self._options.users)
+        (post.liked_by.remove if post.liked_by.filter(pk=user).exists() else post.liked_by.add)(user)
+        self._enter(f"post.{post.pk} likes", f"likes {post.liked_by.count()}", name)
+
+    def _tag(self, name: str, post: Post) -> None:
+        tag = self._dice.choice(self._options.tags)
+        (post.tags.remove if post.tags.filter(pk=tag).exists() else post.tags.add)(tag)
+        slugs = post.tags.order_by("slug").values_list("slug", flat=True)
+        self._enter(f"post.{post.pk}", " ".join(["tags", *slugs]), name)
+
+    def _withdraw(self, name: str, post: Post) -> None:
+        token = self._token(name)
+        post.withdraw(token)
+        self._enter(f"post.{post.pk}", token, name)
+
+    def _publish(self, name: str, post: Post) -> None:
+        post.title = self._token(name)
+        post.publish()
+        self._enter(f"post.{post.pk}", post.title, name)
 
     def _enter(self, key: str, token: str, name: str) -> None:
         with connection.cursor() as cursor:
@@ -142,7 +173,9 @@ def main() -> None:
     parser.add_argument("--held", type=float, default=3.0, help="seconds that a few of them stay open at most")
     parser.add_argument("--hold", type=float, default=0.0, help="seconds between the last change and COMMIT")
     parser.add_argument("--authors", type=int, nargs="+", help="those whom everybody renames")
-    parser.add_argument("--posts", type=int, nargs="+", help="those that everybody retitles")
+    parser.add_argument("--posts", type=int, nargs="+", help="those that everybody edits, likes, tags and withdraws")
+    parser.add_argument("--users", type=int, nargs="+", help="those who like")
+    parser.add_argument("--tags", type=int, nargs="+")
     parser.add_argument("--notes", type=Path, required=True)
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
