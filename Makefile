@@ -1,18 +1,31 @@
-# Measurements and pictures. What the project itself needs is in README.md: `python3 manage.py live` and `test`.
+# Measurements. What the project itself needs is in README.md: `python3 manage.py live` and `test`.
 
-bench = $(call in_environment,-m bench $(1))
+READERS = 10000
+MINUTES = 10
+
 # The Python that has the packages of the lock; made on the first run, as by manage.py.
-in_environment = @python3 -c 'import manage; manage.interpreter("bench")' && \
-	exec "$$(python3 -c 'import manage; print(manage.interpreter("bench"))')" $(1)
+define bench
+@python3 -c 'import manage; manage.interpreter("bench")'
+@exec "$$(python3 -c 'import manage; print(manage.interpreter("bench"))')" -m bench $(1)
+endef
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 20
 
+bench: ## Everything against everybody, 20 minutes; writes docs/performance.md
+	$(call bench,full)
+
 bench-quick: ## Ours against the Channels tutorial and a C loop, two minutes; fails when it has become slower
 	$(call bench,quick)
+
+bench-hold: ## READERS (10000) of one process for MINUTES (10) while Redis and PostgreSQL fail; writes the same page
+	$(call bench,hold --readers $(READERS) --minutes $(MINUTES) --write)
+
+bench-profile: ## Where an edge's time goes, in a burst and at 5 events a second
+	$(call bench,profile)
 
 clean: ## Remove what the measurements built and installed
 	rm -rf bench/out
 
 .DEFAULT_GOAL = help
-.PHONY: help bench-quick clean
+.PHONY: help bench bench-quick bench-hold bench-profile clean

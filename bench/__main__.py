@@ -3,24 +3,60 @@
 import argparse
 import sys
 import time
+from datetime import UTC, datetime
 
-from bench import quick
-from bench.processes import Failed
+from bench import Failed, full, hold, machine, quick, report
+from bench.results import Results
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("quick", help="ours against the tutorial and the floor, in two minutes")
-    parser.parse_args()
+    whole = commands.add_parser("full", help="everything, in twenty minutes")
+    whole.add_argument("--rounds", type=int, default=3)
+    whole.add_argument("--readers", type=int, default=1000)
+    whole.add_argument("--scale", type=float, default=1.0, help="of the other numbers of readers, to try it out")
+    whole.add_argument("--only", nargs="*", default=(), metavar="SYSTEM")
+    holding = commands.add_parser("hold", help="many readers for minutes, while all else fails")
+    holding.add_argument("--readers", type=int, default=10_000)
+    holding.add_argument("--minutes", type=float, default=10)
+    holding.add_argument("--write", action="store_true", help="write what it found into docs/performance.md")
+    commands.add_parser("report", help="write docs/performance.md again, of the figures that are there")
+    options = parser.parse_args()
     began = time.monotonic()
     try:
-        status = quick.run()
+        status = run(options)
     except Failed as error:
         print(error)
         return 1
     print(f"Done after {time.monotonic() - began:.0f} s.")
     return status
+
+
+def run(options: argparse.Namespace) -> int:
+    """The exit status."""
+    if options.command == "quick":
+        return quick.run()
+    if options.command == "hold":
+        held = hold.run(options.readers, options.minutes)
+        if options.write:
+            report.write_held(today(), machine.description(), str(held))
+        return hold.judge(held)
+    if options.command == "report":
+        report.write(Results.read())
+        return 0
+    extent = full.Extent(options.rounds, options.readers, options.scale, options.only)
+    results = full.run(extent, today())
+    if extent == full.Extent():
+        report.write(results)
+    else:
+        print("That was not all of it, so docs/performance.md stays as it is; `python -m bench report` writes it.")
+    return 0
+
+
+def today() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%d")
 
 
 if __name__ == "__main__":

@@ -15,16 +15,34 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "realtime.settings")
 django.setup()
 
-from django.db import transaction  # noqa: E402
+from django.db import DatabaseError, connection, transaction  # noqa: E402
 
 from blog.models import Author  # noqa: E402
 
+AGAIN = 0.2  # seconds between two tries
 LENGTH = 100  # of a name: with it an event on the wire has about 300 bytes, like those of the others
 
 
 def save(number: int) -> None:
     """A byline of its own, so that no event stands for another in recovery."""
-    Author(name=f"~{number}~{time.monotonic_ns()}~".ljust(LENGTH, "x")).save()
+    name = f"~{number}~{time.monotonic_ns()}~".ljust(LENGTH, "x")
+    try:
+        Author(name=name).save()
+    except DatabaseError:
+        save_again(name)
+
+
+def save_again(name: str) -> None:
+    """The database went away: until the row is there. It may be already, if only the answer was lost."""
+    while True:
+        time.sleep(AGAIN)
+        try:
+            connection.close()
+            if not Author.objects.filter(name=name).exists():
+                Author(name=name).save()
+            return
+        except DatabaseError:
+            continue
 
 
 def one_by_one(first: int, count: int, gap: float) -> tuple[list[int], list[int]]:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.processes import OUT, Failed, Told
+from bench import Failed
+from bench.processes import OUT, Told
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Came:
     resets: int
     errors: int
     lost: int  # connections that ended although nobody here had cut them
+    cuts: int  # ... that were cut from here
     reads: int  # in so many pieces
     whole: int  # readers who heard all
     seconds: float  # between the first delivery and the last

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bench.processes import OUT, ROOT, Failed
+from bench import Failed
+from bench.processes import OUT, ROOT
 from frontend.node import environment, npm
 
 HERE = ROOT / "bench"

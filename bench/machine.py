@@ -2,12 +2,16 @@
 
 import os
 import platform
+import resource
 import socket
 from collections.abc import Iterable
 from pathlib import Path
 
+from bench import Failed
+
 _CORES = sorted(os.sched_getaffinity(0))
 SERVER = _CORES[0]  # the measured server has this one to itself
+SPARE = 500  # descriptors of a server beside those of its readers
 OTHERS = _CORES[min(1, len(_CORES) - 1)]  # readers, publishers, PostgreSQL, Redis, and who measures
 
 
@@ -19,7 +23,7 @@ def pin(pid: int, core: int) -> None:
 
 def cpu(pids: Iterable[int]) -> float:
     """Seconds of a core that the processes have used, their own and the kernel's for them."""
-    return sum(int((task / "schedstat").read_text().split()[0]) for pid in pids for task in _tasks(pid)) / 1e9
+    return sum(_run(task) for pid in pids for task in _tasks(pid)) / 1e9
 
 
 def resident(pids: Iterable[int]) -> int:
@@ -57,6 +61,14 @@ def _tasks(pid: int) -> list[Path]:
     return list(Path(f"/proc/{pid}/task").iterdir())
 
 
+def _run(task: Path) -> int:
+    """Nanoseconds that a thread has run; 0 when it has just ended."""
+    try:
+        return int((task / "schedstat").read_text().split()[0])
+    except FileNotFoundError:
+        return 0
+
+
 def _status(pid: int, name: str) -> int:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith(name + ":"):
@@ -64,6 +76,10 @@ def _status(pid: int, name: str) -> int:
     return 0
 
 
-def pin_self() -> None:
-    """This process and all it starts, to the core of the others; a server is moved once it runs."""
-    os.sched_setaffinity(0, {OTHERS})
+def prepare(readers: int) -> None:
+    """This process and all it starts, to the core of the others, and with descriptors for so many readers."""
+    os.sched_setaffinity(0, {OTHERS})  # a server is moved once it runs
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if most < readers + SPARE:
+        raise Failed(f"{readers} readers need {readers + SPARE} open files; this account may have {most} (ulimit -Hn).")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, readers + SPARE), most))

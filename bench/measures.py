@@ -1,8 +1,8 @@
 """What is measured of a system, one function for each measure."""
 
-import statistics
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from bench import machine
 from bench.crowd import Came, Crowd
@@ -28,24 +28,11 @@ class Delivery:
 
     cpu: float  # seconds of the server's core for a million
     rate: float  # deliveries a second, from the first to the last
-    missing: float  # share
     delay: float  # milliseconds, median
     delay_p99: float
+    readers_cpu: float  # seconds of the load generator's core for a million
     pieces: float  # deliveries in one read of a reader
-    exact: bool
-
-    @classmethod
-    def of(cls, came: Came, cpu: float) -> "Delivery":
-        due = came.readers * came.events
-        return cls(
-            cpu=1e6 * cpu / max(1, came.deliveries),
-            rate=came.deliveries / max(1e-6, came.seconds),
-            missing=came.missing / due,
-            delay=came.delay.p50,
-            delay_p99=came.delay.p99,
-            pieces=came.deliveries / max(1, came.reads),
-            exact=came.is_exact,
-        )
+    missed: int
 
 
 def join(server: Server, crowd: Crowd, readers: int, at_once: int) -> Joined:
@@ -58,21 +45,30 @@ def join(server: Server, crowd: Crowd, readers: int, at_once: int) -> Joined:
 
 def deliver(
     server: Server, crowd: Crowd, events: int, gap: float = 0.0, seconds: float = 60, once: bool = False
-) -> tuple[Delivery, Came]:
-    """So many events, one every `gap` seconds, or as fast as may be; `once`: all in one commit (ours)."""
+) -> tuple[Delivery, Came, dict[str, Any]]:
+    """So many events, one every `gap` seconds, or as fast as may be; `once`: all in one commit (ours).
+
+    Also what the readers and the publisher said of it.
+    """
     crowd.expect(events)
-    used = machine.cpu([server.pid])
+    used, read = machine.cpu([server.pid]), machine.cpu([crowd.pid])
     server.publisher.say(1, events, gap, *(["once"] if once else []))
     came = crowd.wait(seconds, grace=max(3.0, 3 * gap))
-    used = machine.cpu([server.pid]) - used
-    server.publisher.heard()
-    return Delivery.of(came, used), came
+    used, read = machine.cpu([server.pid]) - used, machine.cpu([crowd.pid]) - read
+    said = server.publisher.heard()
+    count = max(1, came.deliveries)
+    cost = Delivery(
+        cpu=1e6 * used / count,
+        rate=came.deliveries / max(1e-6, came.seconds),
+        delay=came.delay.p50,
+        delay_p99=came.delay.p99,
+        readers_cpu=1e6 * read / count,
+        pieces=came.deliveries / max(1, came.reads),
+        missed=came.missing,
+    )
+    return cost, came, said
 
 
 def burst(server: Server, system: System, crowd: Crowd, readers: int) -> Delivery:
     most, deliveries = (SLOW_EVENTS, SLOW_BURST) if system.slow else (MOST_EVENTS, BURST)
     return deliver(server, crowd, max(2, min(most, deliveries // readers)))[0]
-
-
-def median(values: list[float]) -> float:
-    return statistics.median(values) if values else float("nan")

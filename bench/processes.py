@@ -10,16 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from bench import Failed
 from realtime.embedded.child import die_with_parent
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "bench" / "out"  # what is built, installed and said; nothing of it is kept
 READY = 60.0  # seconds for a server to answer on a busy machine
 PATIENCE = 5.0  # seconds to end in
-
-
-class Failed(Exception):
-    """A measurement that could not be made, and why, in a sentence."""
 
 
 def until(holds: Callable[[], bool], what: str, seconds: float = READY) -> None:

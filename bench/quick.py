@@ -7,10 +7,9 @@ does makes a round worse, never better.
 import tomllib
 from dataclasses import dataclass
 
-from bench import installs, machine, measures
+from bench import Failed, installs, machine, measures
 from bench.crowd import Crowd
 from bench.newsroom import Services
-from bench.processes import Failed
 from bench.systems import SYSTEMS, System
 
 EVENTS = 300  # of a burst of ours and the floor's
@@ -52,7 +51,7 @@ def run() -> int:
     """The exit status."""
     gates = Gates.read()
     installs.tools()
-    machine.pin_self()
+    machine.prepare(gates.readers)
     with Services() as services:
         rounds = []
         for number in range(gates.rounds):
@@ -98,7 +97,7 @@ def costs(services: Services, system: System, readers: int, events: int) -> tupl
     """Of a delivery in a burst; the same out of one commit, where there are commits; kilobytes of a socket."""
     with system.start(services) as server, Crowd(server.port, server.crowd) as crowd:
         joined = measures.join(server, crowd, readers, system.at_once)
-        delivery, came = measures.deliver(server, crowd, events)
+        delivery, came, _ = measures.deliver(server, crowd, events)
         if not came.is_exact and system.name != "tutorial, core layer":
             raise Failed(f"{system.name}: {came.missing} events missing, {came.twice} twice, {came.disordered} late.")
         once = measures.deliver(server, crowd, events, once=True)[0].cpu if system.name == "ours" else 0.0

@@ -80,6 +80,7 @@ void tally_text(struct reader *reader, const uint8_t *text, size_t size, uint64_
 void tally_read(void);
 void tally_silence(struct reader *reader, uint64_t at);
 void tally_lost(void);
+void tally_cut(void);
 void tally_close(unsigned code);
 void tally_report(void);
 void tally_lasts(void);

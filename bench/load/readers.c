@@ -83,7 +83,9 @@ void reader_drop(struct reader *reader, bool by_us)
         live_count--;
     else
         under_way--;
-    if (!by_us)
+    if (by_us)
+        tally_cut();
+    else
         tally_lost();
     setsockopt(reader->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     close(reader->fd);

@@ -11,7 +11,7 @@ enum { CODES = 5000 };
 /* What happened since the last `expect`. */
 static struct {
     uint64_t deliveries; /* the first of an event to a reader */
-    uint64_t twice, disordered, strange, resets, errors, lost;
+    uint64_t twice, disordered, strange, resets, errors, lost, cuts;
     uint64_t reads;      /* calls of recv() that brought something */
     uint64_t first_came, last_came, first_stamp;
     uint64_t silence;    /* the longest that a live reader heard nothing at all */
@@ -114,14 +114,15 @@ static bool begins(const uint8_t *text, size_t size, const char *with)
 
 void tally_text(struct reader *reader, const uint8_t *text, size_t size, uint64_t at)
 {
-    static size_t usual; /* where the mark stood last time: events of one run look alike */
+    static size_t usual = 1; /* where the mark stood last time: events of one run look alike */
     const uint8_t *end = text + size, *mark;
     if (!room)
         return;
-    mark = usual < size && text[usual] == '~' ? text + usual : memchr(text, '~', size);
+    /* it begins a string: the quotation mark tells its first tilde from its second */
+    mark = usual < size && text[usual] == '~' && text[usual - 1] == '"' ? text + usual : memchr(text, '~', size);
     if (mark) {
         uint64_t number, stamp;
-        usual = (size_t)(mark - text);
+        usual = mark > text ? (size_t)(mark - text) : 1;
         mark++;
         if (number_at(&mark, end, &number) && number_at(&mark, end, &stamp))
             delivered(reader, (uint32_t)number, stamp, at);
@@ -149,6 +150,11 @@ void tally_silence(struct reader *reader, uint64_t at)
 void tally_lost(void)
 {
     tally.lost++;
+}
+
+void tally_cut(void)
+{
+    tally.cuts++;
 }
 
 void tally_close(unsigned code)
@@ -190,9 +196,9 @@ void tally_report(void)
             tally_silence(readers + index, now());
     }
     printf("{\"readers\":%d,\"live\":%d,\"events\":%u,\"deliveries\":%lu,\"missing\":%lu,\"twice\":%lu,"
-           "\"disordered\":%lu,\"strange\":%lu,\"resets\":%lu,\"errors\":%lu,\"lost\":%lu,\"reads\":%lu,\"whole\":%u,",
+           "\"disordered\":%lu,\"strange\":%lu,\"resets\":%lu,\"errors\":%lu,\"lost\":%lu,\"cuts\":%lu,\"reads\":%lu,\"whole\":%u,",
            reader_count, live_count, expected, tally.deliveries, short_by(), tally.twice, tally.disordered,
-           tally.strange, tally.resets, tally.errors, tally.lost, tally.reads, whole);
+           tally.strange, tally.resets, tally.errors, tally.lost, tally.cuts, tally.reads, whole);
     printf("\"seconds\":%.6f,\"silence\":%.3f,", (double)(tally.last_came - tally.first_came) / 1e9,
            (double)tally.silence / 1e9);
     spread_print("delay", &tally.delays);
