@@ -21,8 +21,8 @@ bench-quick: ## Ours against the Channels tutorial and a C loop, two minutes; fa
 bench-hold: ## READERS (10000) of one process for MINUTES (10) while Redis and PostgreSQL fail; writes the same page
 	$(call bench,hold --readers $(READERS) --minutes $(MINUTES) --write)
 
-bench-profile: ## Where an edge's time goes, in a burst and at 5 events a second
-	$(call bench,profile)
+bench-profile: ## Where an edge spends its time; writes the same page
+	$(call bench,profile --write)
 
 clean: ## Remove what the measurements built and installed
 	rm -rf bench/out

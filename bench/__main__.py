@@ -5,7 +5,7 @@ import sys
 import time
 from datetime import UTC, datetime
 
-from bench import Failed, full, hold, machine, quick, report
+from bench import Failed, full, hold, machine, profiling, quick, report
 from bench.results import Results
 
 
@@ -22,6 +22,8 @@ def main() -> int:
     holding.add_argument("--readers", type=int, default=10_000)
     holding.add_argument("--minutes", type=float, default=10)
     holding.add_argument("--write", action="store_true", help="write what it found into docs/performance.md")
+    watching = commands.add_parser("profile", help="where an edge's time goes")
+    watching.add_argument("--write", action="store_true", help="write what it found into docs/performance.md")
     commands.add_parser("report", help="write docs/performance.md again, of the figures that are there")
     options = parser.parse_args()
     began = time.monotonic()
@@ -43,6 +45,10 @@ def run(options: argparse.Namespace) -> int:
         if options.write:
             report.write_held(today(), machine.description(), str(held))
         return hold.judge(held)
+    if options.command == "profile":
+        profiles = profiling.run()
+        report.write_profiles(today(), profiles) if options.write else report.show(profiles)
+        return 0
     if options.command == "report":
         report.write(Results.read())
         return 0

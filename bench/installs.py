@@ -12,7 +12,6 @@ from bench.processes import OUT, ROOT
 from frontend.node import environment, npm
 
 HERE = ROOT / "bench"
-VENV = OUT / "eventstream"
 NODE = OUT / "node"
 NCHAN = OUT / "nchan"
 STATE = Path("/var/lib/nginx")
@@ -26,15 +25,25 @@ def tools() -> None:
 
 def eventstream() -> Path:
     """The Python of an environment with django-eventstream."""
-    lock, python = HERE / "eventstream" / "requirements.lock", VENV / "bin" / "python"
-    if _is_new(VENV, lock):
-        uv = shutil.which("uv")
+    return _environment("eventstream") / "python"
+
+
+def py_spy() -> Path:
+    """The profiler."""
+    return _environment("py-spy") / "py-spy"
+
+
+def _environment(name: str) -> Path:
+    """The programs of an environment below OUT, with what a lock of that name asks for."""
+    place, lock = OUT / name, HERE / name / "requirements.lock"
+    if _is_new(place, lock):
+        uv, python = shutil.which("uv"), str(place / "bin" / "python")
         make = [uv, "venv", "--clear", "--python", sys.executable] if uv else [sys.executable, "-m", "venv", "--clear"]
-        _run([*make, VENV])
-        pip = [uv, "pip", "install", "--python", str(python)] if uv else [str(python), "-m", "pip", "install"]
+        _run([*make, place])
+        pip = [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install"]
         _run([*pip, "--require-hashes", "-r", lock])
-        _is_done(VENV, lock)
-    return python
+        _is_done(place, lock)
+    return place / "bin"
 
 
 def node_packages() -> Path:

@@ -1,6 +1,6 @@
 """Writes the measured part of docs/performance.md, and its pictures, from bench/out/results.json."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from bench import Failed, plots
 from bench.goals import GOALS
@@ -32,6 +32,21 @@ def write_held(date: str, machine: str, held: str) -> None:
     _replace("held", [f"Measured on {date}: {machine}.", "", held])
 
 
+def write_profiles(date: str, profiles: Mapping[str, Sequence[str]]) -> None:
+    """What `make bench-profile` found."""
+    head = f"Of {date}; the share of an edge's samples in each line, 1,000 readers."
+    _replace("profile", [head, *_profiles(profiles)])
+
+
+def show(profiles: Mapping[str, Sequence[str]]) -> None:
+    print("\n".join(_profiles(profiles)))
+
+
+def _profiles(profiles: Mapping[str, Sequence[str]]) -> Iterable[str]:
+    for name, lines in profiles.items():
+        yield from ("", f"{name.capitalize()}:", "", "```", *lines, "```")
+
+
 def _replace(part: str, lines: Iterable[str]) -> None:
     """Writes one part of the page anew; the rest of it is written by people."""
     begin, end = f"<!-- {part}: from here on by a program -->", f"<!-- {part}: to here -->"
@@ -46,7 +61,7 @@ def _sections(results: Results) -> Iterable[str]:
     yield f"Measured on {results.date}: {results.machine}. Versions: {', '.join(results.versions)}."
     yield from ("", "### Gates and goals", "", *_table(("", "gate", "goal", "ours", "reached"), _goals(results)))
     yield from ("", "### The ladder, 1,000 readers", "")
-    yield from _table(LADDER, (_ladder(results, name) for name in _measured(results)))
+    yield from _table((*LADDER, *LADDER_TOO), (_ladder(results, name) for name in _measured(results)))
     yield from ("", "![Seconds of a core for a million deliveries](performance/cost.svg)")
     yield from ("", "### Growth: seconds for a million deliveries of a burst", "", *_growth(results))
     yield from ("", "![The same, by number of readers](performance/growth.svg)")
@@ -63,20 +78,8 @@ def _measured(results: Results) -> list[str]:
     return sorted(names, key=lambda name: -(results.median(name, "burst") or 0))
 
 
-LADDER = tuple(
-    [
-        "system, one process",
-        "burst, s",
-        "of the floor's",
-        "100 a second, s",
-        "5 a second, s",
-        "p50, ms",
-        "p99, ms",
-        "KB a socket",
-        "connects/s",
-        "burst, deliveries/s",
-    ]
-)
+LADDER = ("system, one process", "burst, s", "of the floor's", "100 a second, s", "5 a second, s", "p50, ms")
+LADDER_TOO = ("p99, ms", "KB a socket", "connects/s", "burst, deliveries/s")
 
 
 def _ladder(results: Results, name: str) -> list[str]:
