@@ -76,6 +76,11 @@ def _status(pid: int, name: str) -> int:
     return 0
 
 
+def release() -> None:
+    """What is started from now on may run on all cores again."""
+    os.sched_setaffinity(0, _CORES)
+
+
 def prepare(readers: int) -> None:
     """This process and all it starts, to the core of the others, and with descriptors for so many readers."""
     os.sched_setaffinity(0, {OTHERS})  # a server is moved once it runs

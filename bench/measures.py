@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from bench import machine
+from bench import Failed, machine
 from bench.crowd import Came, Crowd
 from bench.systems import Server, System
 
@@ -14,10 +14,16 @@ SLOW_BURST = 20_000  # ... where the system carries some thousand a second
 MOST_EVENTS, SLOW_EVENTS = 400, 90  # the core layer forgets what is beyond 100 unread
 
 
+LONGEST = 60  # seconds for what was published to come
+GRACE, SLOW_GRACE = 3.0, 12.0  # seconds in which nothing comes, and so nothing more will
+MOST_OF_THEM = 0.9  # of the readers have to get in to measure anything; ours lets in all or fails
+
+
 @dataclass(frozen=True)
 class Joined:
     """What it cost that readers came."""
 
+    live: int  # readers who got in
     rate: float  # a second
     kilobytes: float  # each, at rest
 
@@ -35,16 +41,16 @@ class Delivery:
     missed: int
 
 
-def join(server: Server, crowd: Crowd, readers: int, at_once: int) -> Joined:
+def join(server: Server, system: System, crowd: Crowd, readers: int) -> Joined:
     """Readers connect as fast as they are let in."""
     before = machine.resident([server.pid])
-    said = crowd.open(readers, at_once)
+    said = crowd.open(readers, system.at_once, least=1.0 if system.resumes else MOST_OF_THEM)
     time.sleep(IDLE)
-    return Joined(said["rate"], (machine.resident([server.pid]) - before) / readers)
+    return Joined(said["live"], said["rate"], (machine.resident([server.pid]) - before) / readers)
 
 
 def deliver(
-    server: Server, crowd: Crowd, events: int, gap: float = 0.0, seconds: float = 60, once: bool = False
+    server: Server, crowd: Crowd, events: int, gap: float = 0.0, once: bool = False, grace: float = GRACE
 ) -> tuple[Delivery, Came, dict[str, Any]]:
     """So many events, one every `gap` seconds, or as fast as may be; `once`: all in one commit (ours).
 
@@ -53,10 +59,12 @@ def deliver(
     crowd.expect(events)
     used, read = machine.cpu([server.pid]), machine.cpu([crowd.pid])
     server.publisher.say(1, events, gap, *(["once"] if once else []))
-    came = crowd.wait(seconds, grace=max(3.0, 3 * gap))
+    came = crowd.wait(LONGEST, grace)
     used, read = machine.cpu([server.pid]) - used, machine.cpu([crowd.pid]) - read
     said = server.publisher.heard()
-    count = max(1, came.deliveries)
+    if not came.deliveries:
+        raise Failed(f"Within {grace:g} s none of {events} events came.")
+    count = came.deliveries
     cost = Delivery(
         cpu=1e6 * used / count,
         rate=came.deliveries / max(1e-6, came.seconds),
@@ -71,4 +79,5 @@ def deliver(
 
 def burst(server: Server, system: System, crowd: Crowd, readers: int) -> Delivery:
     most, deliveries = (SLOW_EVENTS, SLOW_BURST) if system.slow else (MOST_EVENTS, BURST)
-    return deliver(server, crowd, max(2, min(most, deliveries // readers)))[0]
+    events = max(2, min(most, deliveries // readers))
+    return deliver(server, crowd, events, grace=SLOW_GRACE if system.slow else GRACE)[0]

@@ -3,8 +3,7 @@
 import subprocess
 import sys
 
-from bench import installs
-from bench.newsroom import Services
+from bench import installs, machine
 from bench.processes import ROOT
 from bench.results import Results
 
@@ -12,8 +11,9 @@ NAMES = ("writers", "latency", "pages")
 LONGEST = 180  # seconds
 
 
-def run(services: Services, results: Results) -> None:
-    """Each that is there; what it prints goes into the report as it is."""
+def run(results: Results) -> None:
+    """Each that is there, on all cores; what it prints goes into the report as it is."""
+    machine.release()
     for name in NAMES:
         if not (installs.HERE / f"{name}.py").exists():
             continue

@@ -96,7 +96,7 @@ def one_round(services: Services, readers: int) -> Round:
 def costs(services: Services, system: System, readers: int, events: int) -> tuple[float, float, float]:
     """Of a delivery in a burst; the same out of one commit, where there are commits; kilobytes of a socket."""
     with system.start(services) as server, Crowd(server.port, server.crowd) as crowd:
-        joined = measures.join(server, crowd, readers, system.at_once)
+        joined = measures.join(server, system, crowd, readers)
         delivery, came, _ = measures.deliver(server, crowd, events)
         if not came.is_exact and system.name != "tutorial, core layer":
             raise Failed(f"{system.name}: {came.missing} events missing, {came.twice} twice, {came.disordered} late.")

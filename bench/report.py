@@ -67,7 +67,7 @@ def _sections(results: Results) -> Iterable[str]:
     yield from ("", "![The same, by number of readers](performance/growth.svg)")
     yield from ("", "### A storm", "", *_storm(results), "", "### Ours, from a commit on", "", *_ours(results))
     for name, said in results.sections.items():
-        yield from ("", f"### `python -m bench.{name}`", "", "```", said, "```")
+        yield from ("", f"### `python -m bench.{name}`", "", *([said] if "|---" in said else ["```", said, "```"]))
     notes = [*(f"{name} was left out: {why}" for name, why in results.skipped.items()), *results.notes]
     if notes:
         yield from ("", "### What went otherwise", "", *(f"- {note}" for note in notes))
