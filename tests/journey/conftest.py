@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from blog.models import User
+from tests import cast
 from tests.conftest import CHROMIUM_FLAGS
 from tests.consumers.conftest import Edge, _django_db_marker, database, start_edge
+from tests.journey.wire import Wire
 
 __all__ = ["_django_db_marker", "database", "start_edge"]
 
@@ -46,7 +49,13 @@ def edge(start_edge: Callable[..., Edge]) -> Edge:
     return start_edge()
 
 
+@pytest.fixture
+def ada(database: None) -> User:
+    return User.objects.filter(username="ada").first() or cast.ada()
+
+
 Open = Callable[..., Page]
+Behind = Callable[..., tuple[Wire, Page]]
 
 
 @pytest.fixture(scope="package")
@@ -92,3 +101,25 @@ def open_page(contexts: Callable[[User | None], BrowserContext]) -> Iterator[Ope
         # a close that meets a navigation is acknowledged and forgotten (crbug.com/536385539)
         page.goto("about:blank")
         page.close()
+
+
+@pytest.fixture
+def behind(chromium: Browser, edge: Edge) -> Iterator[Behind]:
+    """Opens a page behind a wire of some manner. `clock`: one that the test can move, and where it begins."""
+    with ExitStack() as ends:
+
+        def behind(
+            path: str = "/", who: User | None = None, clock: float | None = None, **manner: object
+        ) -> tuple[Wire, Page]:
+            wire = ends.enter_context(Wire(edge.port, **manner))
+            context = ends.enter_context(chromium.new_context(base_url=wire.origin))
+            if who:
+                sign_in(context, who, wire.origin)
+            page = context.new_page()
+            if clock is not None:
+                page.clock.install(time=clock)
+            page.goto(path, wait_until="commit")
+            page.evaluate("window.sameDocument = true")
+            return wire, page
+
+        yield behind

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Page, TimeoutError
 
+from tests.waiting import until
+
 SECONDS = 5
 
 # What a fresh answer says of the same address, compared with the page that is open. Versions are the
@@ -12,7 +14,8 @@ SECONDS = 5
 SAME = """async () => {
   const read = (root) => {
     const main = root.querySelector("main").cloneNode(true);
-    for (const each of main.querySelectorAll("[name=csrfmiddlewaretoken], live-status, script")) each.remove();
+    const own = "[name=csrfmiddlewaretoken], live-status, press-gap, press-people, script";
+    for (const each of main.querySelectorAll(own)) each.remove();
     for (const each of main.querySelectorAll("*")) {
       each.removeAttribute("data-live-version");
       if (each.classList.length === 0) each.removeAttribute("class");
@@ -43,6 +46,17 @@ def converges(*pages: Page) -> Iterator[None]:
             raise AssertionError(difference(*page.evaluate("window.difference"))) from None
         assert page.evaluate("window.sameDocument"), "the page was navigated"
         page.wait_for_function("was => document.body.innerHTML !== was", arg=was, timeout=SECONDS * 1000)
+
+
+@contextmanager
+def caught_up(page: Page, seconds: float = 3) -> Iterator[None]:
+    """After the block the page is soon as a fresh one, nothing twice, and was not navigated."""
+    yield
+    try:
+        until(lambda: page.evaluate(SAME), seconds)  # from here: the page's own clock may not be one
+    except AssertionError:
+        raise AssertionError(difference(*page.evaluate("window.difference"))) from None
+    assert page.evaluate("window.sameDocument"), "the page was navigated"
 
 
 def difference(open_page: str, fresh: str) -> str:

@@ -34,11 +34,6 @@ ENDS = {
 
 
 @pytest.fixture
-def ada(database: None) -> User:
-    return User.objects.filter(username="ada").first() or cast.ada()
-
-
-@pytest.fixture
 def book(ada: User) -> Book:
     book = Book.objects.create(title="The Harbour")
     book.authors.add(Author.objects.create(name="Ingrid"))

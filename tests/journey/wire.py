@@ -68,6 +68,15 @@ class Wire:
     def mend(self) -> None:
         self._up = True
 
+    def leads_to(self, port: int) -> None:
+        """New connections go to another server."""
+        self._to = port
+
+    def drop(self) -> None:
+        """What lives ends, and both ends are told; new connections come through."""
+        for link in list(self._links):
+            link.close()
+
     def lose(self) -> None:
         """What lives goes nowhere from here on, and nobody is told: a laptop's lid, a router's restart.
 
