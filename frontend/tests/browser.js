@@ -4,6 +4,7 @@ import { JSDOM } from "jsdom";
 const SEEN = [
   "document", "window", "location", "history", "navigator", "customElements", "HTMLElement", "DOMParser", "Event",
   "KeyboardEvent", "CompositionEvent", "Document", "DocumentFragment", "Node", "Element", "HTMLHeadElement", "getSelection", "CSS",
+  "HTMLInputElement", "HTMLSelectElement", "HTMLTextAreaElement",
 ]; // prettier-ignore
 
 /**

@@ -20,7 +20,7 @@ beforeEach(async () => {
   const { Cursor } = await import("../static/js/cursor.js");
   Wire.opened = [];
   [page, status] = [new Recorder(), new Told()];
-  const tickets = { current: "", renew: async () => "" };
+  const tickets = { current: "", age: Infinity, renew: async () => "" };
   const parts = [await socketOnly({ next: () => 0 }), new Cursor("e-1"), page, tickets, status];
   session = new Session(.../** @type {[any, any, any, any, any]} */ (parts));
   session.start();

@@ -12,10 +12,25 @@ export class Recorder {
     if (events.some(({ key }) => key === "broken")) throw new Error("not a fragment");
     this.keys.push(...events.map(({ key }) => key));
   }
-  async refresh() {
+  isIncomplete = false;
+  /** @type {(string | number | boolean | null)[]} */
+  asked = [];
+  async refresh(forWhoReads = false) {
     if (this.failures-- > 0) throw new Error("503");
     this.refreshed += 1;
+    this.isIncomplete = false;
+    if (forWhoReads) this.asked.push("for who reads");
     return "e-50";
+  }
+  async catchUp(/** @type {number | null} */ missed) {
+    this.asked.push(missed);
+    return await this.refresh();
+  }
+  async load() {
+    this.asked.push("load");
+  }
+  async jump() {
+    this.asked.push("jump");
   }
 }
 

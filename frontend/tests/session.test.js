@@ -3,7 +3,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import { browse, settled } from "./browser.js";
 import { event } from "./newsroom.js";
 import { Recorder } from "./recorder.js";
-import { socketOnly, Wire, welcome } from "./wire.js";
+import { nobody, socketOnly, Wire, welcome } from "./wire.js";
 
 /** @type {any} */
 let session;
@@ -11,7 +11,7 @@ let session;
 let states;
 /** @type {Recorder} */
 let page;
-/** @type {{current: string, renewed: number, renew: () => Promise<string>}} */
+/** @type {{current: string, age: number, renewed: number, next: string | undefined, renew: () => Promise<string>}} */
 let tickets;
 
 async function begin(position = "e-1", ticket = "") {
@@ -20,7 +20,8 @@ async function begin(position = "e-1", ticket = "") {
   const none = () => {};
   const status = { show: (/** @type {string} */ state) => states.push(state), updated: none, readers: none, waiting: none, paused: none };
   page = new Recorder();
-  tickets = { current: ticket, renewed: 0, renew: async () => (tickets.current = `new-${(tickets.renewed += 1)}`) };
+  const renew = async () => (tickets.current = tickets.next ?? `new-${(tickets.renewed += 1)}`);
+  tickets = { current: ticket, age: Infinity, renewed: 0, next: undefined, renew };
   const parts = [await socketOnly({ next: () => 0 }), new Cursor(position), page, tickets, status];
   session = new Session(.../** @type {[any, any, any, any, any]} */ (parts));
   session.start();
@@ -141,6 +142,117 @@ test("a ticket is renewed before it ends, without subscribing twice", async () =
   assert.equal(Wire.last.asked("hello").at(-1).ticket, "new-1");
   await Wire.last.says({ type: "hello", user: 7, name: "ada", expires: null });
   assert.equal(Wire.last.asked("subscribe").length, 1);
+});
+
+const ada = { type: "hello", user: 7, name: "ada", expires: null };
+/** @param {object} [rest] */
+const followed = (rest) => ({ type: "subscribed", topics: ["site", "front"], refused: [], position: "e-1", recovered: true, missed: 0, ...rest });
+
+test("a ticket that was just had is not renewed at once, however wrong the clock is", async () => {
+  await begin("e-1", "ticket");
+  await Wire.last.says(welcome);
+  tickets.age = 0;
+  await Wire.last.says({ ...ada, expires: new Date(Date.now() - 3_600_000).toISOString() });
+  await new Promise((done) => setTimeout(done, 20));
+  assert.equal(tickets.renewed, 0);
+});
+
+test("a topic that was taken away is asked for with a new ticket, from where it was taken", async () => {
+  await begin("e-1", "ticket");
+  page.named.add("desk");
+  await Wire.last.says(welcome, ada);
+  await Wire.last.says(followed({ topics: ["site", "front", "desk"] }));
+  await Wire.last.says({ type: "unsubscribed", topics: ["desk"], code: "forbidden" }, event("post.1", {}, { position: "e-5" }));
+  assert.equal(Wire.last.asked("hello").at(-1).ticket, "new-1");
+  await Wire.last.says(ada);
+  assert.deepEqual(Wire.last.asked("subscribe").at(-1), { type: "subscribe", topics: ["desk"], since: "e-1" });
+  await Wire.last.says(followed({ topics: ["site", "front", "desk"] }));
+  assert.equal(page.refreshed, 0);
+});
+
+test("a topic that a new ticket does not open either costs a page for who reads, once", async () => {
+  await begin("e-1", "ticket");
+  page.named.add("desk");
+  await Wire.last.says(welcome, ada);
+  const refused = followed({ refused: [{ topic: "desk", code: "forbidden" }] });
+  for (const answer of [refused, ada, refused, ada, refused]) await Wire.last.says(answer);
+  assert.deepEqual(page.asked, ["for who reads"]);
+  await Wire.last.says(event("post.1", {}, { position: "e-2" }), event("post.2", {}, { position: "e-3" }));
+  assert.equal(Wire.last.asked("subscribe").length, 3);
+});
+
+test("signed out elsewhere, it goes on as nobody and with nobody's page", async () => {
+  await begin("e-1", "ticket");
+  await Wire.last.greets(ada);
+  tickets.next = "";
+  await Wire.last.cuts(4401);
+  await Wire.last.says(welcome);
+  assert.equal(Wire.last.asked("hello")[0].ticket, undefined);
+  await Wire.last.says(nobody);
+  assert.deepEqual(page.asked, ["for who reads"]);
+  assert.equal(Wire.last.asked("subscribe").length, 1);
+  await Wire.last.cuts(1006);
+  await Wire.last.greets();
+  assert.equal(page.refreshed, 1);
+});
+
+test("signed in again in another tab, it is told when it is looked at", async () => {
+  await begin("e-1", "ticket");
+  await Wire.last.greets(ada);
+  tickets.next = "";
+  await Wire.last.cuts(4401);
+  await Wire.last.greets(nobody);
+  tickets.next = "again";
+  document.dispatchEvent(new Event("visibilitychange"));
+  await settled();
+  assert.equal(Wire.last.asked("hello").at(-1).ticket, "again");
+  await Wire.last.says(ada);
+  assert.equal(page.refreshed, 2);
+});
+
+test("with other rights it is the same reader, and another page", async () => {
+  await begin("e-1", "ticket");
+  await Wire.last.greets(ada);
+  await Wire.last.cuts(4401);
+  await Wire.last.greets(ada);
+  assert.deepEqual(page.asked, ["for who reads"]);
+});
+
+test("who reads is nobody from the first to the last: no page is read anew for that", async () => {
+  await begin();
+  await Wire.last.greets();
+  await Wire.last.cuts(1006);
+  await Wire.last.greets();
+  assert.equal(page.refreshed, 0);
+});
+
+test("a reset says how many were missed", async () => {
+  await begin();
+  await Wire.last.greets();
+  await Wire.last.says({ type: "reset", topics: ["front"], position: "e-400", missed: 312, reason: "trimmed" });
+  assert.deepEqual(page.asked, [312]);
+});
+
+test("what the reader wants of a gap is read between events", async () => {
+  await begin();
+  await Wire.last.greets();
+  session.want("load");
+  await Wire.last.says(event("post.1", {}, { position: "e-2" }));
+  session.want("jump");
+  await settled();
+  assert.deepEqual([page.asked, page.keys], [["load", "jump"], ["post.1"]]);
+});
+
+test("a page that lacks something is read anew, once for many changes", async () => {
+  const { Refill } = await import("../static/js/refill.js");
+  [Refill.LEAST, Refill.RATE] = [40, Infinity];
+  await begin();
+  await Wire.last.greets();
+  page.isIncomplete = true;
+  for (const number of [2, 3, 4]) await Wire.last.says(event("post.1", {}, { position: `e-${number}` }));
+  assert.equal(page.refreshed, 0);
+  await new Promise((done) => setTimeout(done, 80));
+  assert.equal(page.refreshed, 1);
 });
 
 test("told to stay away, it does", async () => {

@@ -49,15 +49,17 @@ export class Wire {
   }
 
   /** Takes the reader in: welcome, hello, and all topics from where they were asked for. */
-  async greets() {
+  async greets(/** @type {object} */ hello = nobody) {
     await this.says(welcome);
-    await this.says({ type: "hello", user: null, name: null, expires: null });
+    await this.says(hello);
     const { topics, since } = this.asked("subscribe").at(-1);
     await this.says({ type: "subscribed", topics, refused: [], position: since, recovered: true, missed: 0 });
   }
 }
 
 export const welcome = { type: "welcome", protocol: 1, epoch: "e", heartbeat: 25 };
+
+export const nobody = { type: "hello", user: null, name: null, expires: null };
 
 /**
  * A connection that knows sockets only, and waits as the test says.

@@ -1,22 +1,19 @@
 """Old page + events = fresh page, for every kind, on every page that shows it."""
 
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.db import transaction
 
-from blog.models import Author, Authorship, Book, Edition, Post, Publication, Tag, User
+from blog.models import Author, Authorship, Book, Edition, Post, Publication, Tag
 from realtime import kinds
 from tests import cast
 from tests.journey.law import converges
 from tests.tail import told
 
 pytestmark = pytest.mark.usefixtures("database")
-
-
-@pytest.fixture
-def ada(database) -> User:
-    return User.objects.filter(username="ada").first() or cast.ada()
 
 
 @pytest.fixture
@@ -178,6 +175,40 @@ def test_the_publication_has_a_new_title(open_page):
     with converges(*pages), told() as events:
         Publication(title="The Fog Horn", standfirst="Loud.", summary="It is **foggy**.").save()
     assert events.kinds() == ["publication.updated"]
+
+
+@pytest.fixture
+def full(ada, sea) -> Iterator[list[Post]]:
+    """More posts than a page shows, oldest first."""
+    posts = cast.posts(ada, 60)
+    sea.posts.add(*posts)
+    yield posts
+    for post in posts:
+        post.delete()
+
+
+def test_a_full_list_that_loses_posts_is_filled_again_by_one_fetch(open_page, full):
+    page, asked = open_page("/"), []
+    page.on("request", lambda request: asked.append(request.url))
+    with converges(page, open_page("/tag/sea/")):
+        for post in full[-10:-5]:
+            post.withdraw("Wrong pier")
+        filled = "last => !document.getElementById(last) && document.querySelectorAll('[role=feed] > *').length === 50"
+        page.wait_for_function(filled, arg=f"post-{full[-6].pk}")
+        assert asked == [page.url]
+
+
+def test_a_count_knows_of_posts_that_the_page_does_not_show(open_page, full, ada, sea):
+    page = open_page("/tag/sea/")
+    with converges(page):
+        full[0].withdraw("Wrong pier")
+    with converges(page):
+        sea.posts.remove(full[1])
+    with converges(page), transaction.atomic():
+        old = cast.a_post(ada, "Long ago", published_date=cast.NOON - timedelta(days=900))
+        old.tags.add(sea)
+    with converges(page):
+        old.delete()
 
 
 def test_no_kind_is_forgotten():

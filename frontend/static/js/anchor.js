@@ -11,16 +11,25 @@ export class Anchor {
   // px; browsers scroll by whole device pixels, and what five posts in a row leave over adds up
   #owed = 0;
 
-  /** @param {() => void} change */
+  /** Somebody reads at a place that what is new above it would push away. */
+  get isHeld() {
+    return this.#path().length > 0;
+  }
+
+  /**
+   * @template Result
+   * @param {() => Result} change
+   */
   keep(change) {
     const before = this.#path().map((element) => ({ element, top: top(element) - this.#owed }));
-    change();
+    const result = change();
     // the change may have taken the innermost away; what was around it is still a good measure
     const anchor = before.find(({ element }) => element.isConnected);
     const moved = anchor ? top(anchor.element) - anchor.top : 0;
     if (moved !== 0) scrollBy({ top: moved, behavior: "instant" });
     const left = anchor ? top(anchor.element) - anchor.top : 0;
     this.#owed = Math.abs(left) < 1 ? left : 0;
+    return result;
   }
 
   /** @returns {Element[]} the anchor, then what is around it */
@@ -36,7 +45,7 @@ export class Anchor {
     if (first.some((item) => crosses(item) && top(item) >= 0)) return undefined;
     /** @type {Element | undefined} */
     let innermost = document.querySelector("main") ?? undefined;
-    for (let next = innermost; next; next = [...next.children].find(crosses)) innermost = next;
+    for (let next = innermost; next; next = [...next.children].find(moves)) innermost = next;
     return innermost;
   }
 }
@@ -48,7 +57,8 @@ function top(element) {
 
 function focused() {
   const element = document.activeElement;
-  return element && element !== document.body && element.tagName !== "MAIN" ? element : undefined;
+  // the row above a gap stays at the window's edge whatever moves
+  return element && !element.matches("body, main, press-gap *") ? element : undefined;
 }
 
 function selected() {
@@ -61,6 +71,11 @@ function withParents(element) {
   const path = [element];
   for (let up = element.parentElement; up && up !== document.body; up = up.parentElement) path.push(up);
   return path;
+}
+
+/** @param {Element} element that goes with the text; the row of a gap sticks to the window */
+function moves(element) {
+  return crosses(element) && !element.matches("press-gap");
 }
 
 /** @param {Element} element */

@@ -7,7 +7,12 @@
  * syllable. So composition is ended first, and the form is sent one task later.
  */
 export class PressComposer extends HTMLElement {
+  static PAUSE = 5_000; // ms without a key, and somebody is not typing any more
+  static KEPT = 1_800_000; // ms; who leaves a text alone for longer has left it
+
   #composing = false;
+  #typed = -Infinity; // when
+  #idle = 0;
   #sent = false;
 
   connectedCallback() {
@@ -16,7 +21,7 @@ export class PressComposer extends HTMLElement {
     this.addEventListener("keydown", this.#pressed);
     this.addEventListener("submit", this.#submitted);
     // written on, or back from the next page: it may be sent again
-    this.addEventListener("input", this.#rearmed);
+    this.addEventListener("input", this.#typing);
     addEventListener("pageshow", this.#rearmed);
   }
 
@@ -25,13 +30,51 @@ export class PressComposer extends HTMLElement {
     this.removeEventListener("compositionend", this.#ended);
     this.removeEventListener("keydown", this.#pressed);
     this.removeEventListener("submit", this.#submitted);
-    this.removeEventListener("input", this.#rearmed);
+    this.removeEventListener("input", this.#typing);
+    clearTimeout(this.#idle);
     removeEventListener("pageshow", this.#rearmed);
+  }
+
+  /** Whether something here would be lost with the page. */
+  get isUnsaved() {
+    const fields = [...(this.querySelector("form")?.elements ?? [])];
+    return !this.#sent && (this.hasAttribute("unsaved") || fields.some(differs));
+  }
+
+  /** What who sits here does, for those who want to know before they begin. */
+  get activity() {
+    const age = Date.now() - this.#typed;
+    if (!this.isUnsaved || age > PressComposer.KEPT) return "viewing";
+    return age < PressComposer.PAUSE ? "typing" : "unsaved";
+  }
+
+  /**
+   * Says so when whoever wrote this was signed out meanwhile, or may not write here any more.
+   *
+   * @param {boolean} may
+   */
+  mayBeSent(may) {
+    const place = this.querySelector("[role=status]");
+    const words = this.querySelector("template")?.content.cloneNode(true);
+    if (place && may) place.replaceChildren();
+    else if (place && words && !place.hasChildNodes()) place.append(words);
   }
 
   #began = () => (this.#composing = true);
   #ended = () => (this.#composing = false);
   #rearmed = () => (this.#sent = false);
+
+  #typing = () => {
+    this.#rearmed();
+    this.#typed = Date.now();
+    clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => this.#tell(), PressComposer.PAUSE);
+    this.#tell();
+  };
+
+  #tell() {
+    document.dispatchEvent(new Event("writing"));
+  }
 
   #pressed = (/** @type {KeyboardEvent} */ event) => {
     // an input method may name the key "Process"; the code tells which one it was
@@ -53,5 +96,14 @@ export class PressComposer extends HTMLElement {
   #submitted = (/** @type {SubmitEvent} */ event) => {
     if (this.#sent) event.preventDefault();
     this.#sent = true;
+    this.#tell();
   };
+}
+
+/** @param {Element} field whose content is not what the page came with */
+function differs(field) {
+  if (field instanceof HTMLSelectElement) return [...field.options].some((each) => each.selected !== each.defaultSelected);
+  if (field instanceof HTMLInputElement && ["checkbox", "radio"].includes(field.type)) return field.checked !== field.defaultChecked;
+  const isText = field instanceof HTMLTextAreaElement || (field instanceof HTMLInputElement && field.type !== "hidden");
+  return isText && field.value !== field.defaultValue;
 }

@@ -23,6 +23,64 @@ export class List {
     return [...topics].flatMap((topic) => all(root, "data-live-list", topic)).map((element) => new List(element));
   }
 
+  /** @param {ParentNode} root */
+  static all(root) {
+    return [...root.querySelectorAll("[data-live-list]")].map((element) => new List(element));
+  }
+
+  /** Where its first item stands. */
+  get beginsAt() {
+    return this.element.firstElementChild?.getAttribute("data-live-place") ?? "";
+  }
+
+  get hasNewer() {
+    return this.#says("newer");
+  }
+
+  /** Something stands before or after it, on other pages. */
+  get isPart() {
+    return this.#says("newer") || this.#says("more");
+  }
+
+  /** It has fewer items than it takes, and others follow. */
+  get isShort() {
+    const limit = Number(this.element.getAttribute("data-live-limit") ?? 0);
+    return this.#says("more") && this.element.childElementCount < limit;
+  }
+
+  /** The address of the page that begins with its first item. */
+  from() {
+    // of one moment's posts the one with the highest number stands first
+    return this.#at("older", this.beginsAt.replace(/\d+$/, (number) => String(Number(number) + 1)));
+  }
+
+  /** The address of the page before it. */
+  newer() {
+    return this.#at("newer", this.beginsAt);
+  }
+
+  /** @param {Document} fresh whether that page begins before this list does */
+  isBehind(fresh) {
+    const [first] = this.#in(fresh)?.element.children ?? [];
+    return first !== undefined && first.id !== this.element.firstElementChild?.id;
+  }
+
+  /**
+   * Takes what stands before its first item.
+   *
+   * @param {Document} fresh the page before
+   * @returns {Element | undefined} the last of what is new
+   */
+  prepend(fresh) {
+    const other = this.#in(fresh);
+    const first = this.element.firstElementChild;
+    if (!other || !first) return undefined;
+    const items = [...other.element.children].filter((item) => sortOf(item) !== sortOf(first) && this.#inOrder(item, first));
+    first.before(...items.map((item) => document.importNode(item, true)));
+    this.element.setAttribute("data-live-newer", String(other.hasNewer));
+    return first.previousElementSibling ?? undefined;
+  }
+
   /** @param {string} key */
   item(key) {
     const shown = `${key}/${this.fragment}`;
@@ -36,7 +94,7 @@ export class List {
   }
 
   /**
-   * Puts an item where it belongs; false when that is on another page.
+   * Puts an item where it belongs. False when that is on another page; a count may still be changed by it.
    *
    * @param {Element} item
    */
@@ -112,6 +170,23 @@ export class List {
       link.setAttribute("href", url.pathname + url.search);
       link.removeAttribute("hidden");
     }
+  }
+
+  /** @param {ParentNode} root the same list there */
+  #in(root) {
+    return List.all(root).find(({ topic, fragment }) => topic === this.topic && fragment === this.fragment);
+  }
+
+  /**
+   * @param {string} name
+   * @param {string} place
+   */
+  #at(name, place) {
+    const url = new URL(location.href);
+    url.searchParams.delete("newer");
+    url.searchParams.delete("older");
+    url.searchParams.set(name, place);
+    return url;
   }
 
   /** @param {number} change */

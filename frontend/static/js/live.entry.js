@@ -3,10 +3,12 @@ import { Backoff } from "./backoff.js";
 import { PressComposer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { Cursor } from "./cursor.js";
+import { PressGap } from "./gap.js";
 import { PressKeys } from "./keys.js";
 import { Ladder } from "./ladder.js";
 import { Page } from "./page.js";
 import { PressPause } from "./pause.js";
+import { PressPeople } from "./people.js";
 import { Poll } from "./poll.js";
 import { Session } from "./session.js";
 import { Socket } from "./socket.js";
@@ -18,7 +20,9 @@ import { Title } from "./title.js";
 
 customElements.define("live-status", LiveStatus);
 customElements.define("press-composer", PressComposer);
+customElements.define("press-gap", PressGap);
 customElements.define("press-keys", PressKeys);
+customElements.define("press-people", PressPeople);
 customElements.define("press-pause", PressPause);
 
 const status = /** @type {LiveStatus | null} */ (document.querySelector("live-status"));
@@ -46,9 +50,12 @@ function live(status) {
   const pause = /** @type {PressPause | null} */ (document.querySelector("press-pause"));
   if (pause) pause.changed = (isPaused) => (isPaused ? session.pause() : session.resume());
 
+  const gap = /** @type {PressGap | null} */ (document.querySelector("press-gap"));
+  if (gap) gap.wanted = (what) => session.want(what);
+
   // a page with an open socket cannot be kept for the way back; one without comes back and resumes,
   // as does a page that the browser puts to sleep, from where it stands itself
-  addEventListener("pagehide", () => session.stop());
+  addEventListener("pagehide", () => session.leave());
   document.addEventListener("freeze", () => session.stop());
   document.addEventListener("resume", () => session.start());
   addEventListener("pageshow", (event) => {

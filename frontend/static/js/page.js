@@ -1,10 +1,13 @@
 import { all, parse, showing, version } from "./fragment.js";
+import { fetchPage } from "./fresh.js";
 import { List } from "./list.js";
-import { Refusal, soon } from "./refusal.js";
-import { exchange, morph, renew } from "./regions.js";
+import { exchange, morph, renew, renewReader } from "./regions.js";
 
 /** @import { LiveEvent } from "./frames.js" */
 /** @import { Anchor } from "./anchor.js" */
+/** @import { PressComposer } from "./composer.js" */
+/** @import { Fresh } from "./fresh.js" */
+/** @import { PressGap } from "./gap.js" */
 
 /**
  * The page, and the four things that can happen to it: something is inserted into a list,
@@ -13,6 +16,7 @@ import { exchange, morph, renew } from "./regions.js";
 export class Page {
   #anchor;
   #patched;
+  #isInDoubt = false; // something changed a count, and is not shown
 
   /**
    * @param {Anchor} anchor
@@ -40,16 +44,88 @@ export class Page {
   /**
    * Fetches the page again and makes this one like it. It is not reloaded.
    *
+   * @param {boolean} [forWhoReads] that is somebody else now: what the page says of its reader changes too
    * @returns {Promise<string>} the fresh page's position
    */
-  async refresh() {
-    const answer = await fetch(location.href, { cache: "no-store", credentials: "same-origin", signal: soon() });
-    if (answer.status >= 500 || answer.status === 429) throw new Refusal(answer);
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const moved = answer.redirected && new URL(answer.url).pathname !== location.pathname;
-    this.#anchor.keep(() => (answer.ok && !moved ? renew(document, fresh) : exchange(document, fresh)));
+  async refresh(forWhoReads = false) {
+    const fresh = await fetchPage(location.href);
+    this.#show(fresh, forWhoReads, () => this.#gap?.close());
+    return fresh.position;
+  }
+
+  /**
+   * The server cannot tell what was missed. Who reads at the top of a list gets a fresh page. To who
+   * reads further down, or looks at an earlier moment, the page is made true where it stands, and
+   * the gap above is theirs to close.
+   *
+   * @param {number | null} missed
+   * @param {boolean} isHeld by the reader, who pauses
+   * @returns {Promise<string>} the position of what is shown
+   */
+  async catchUp(missed, isHeld) {
+    const gap = this.#gap;
+    const list = gap?.list;
+    const stays = list?.beginsAt && (gap?.isOpen || (!list.hasNewer && (isHeld || this.#anchor.isHeld)));
+    const [newest, here] = await Promise.all([fetchPage(location.href), stays ? fetchPage(list.from()) : undefined]);
+    const opens = here?.isThere && newest.isThere && list?.isBehind(newest.document);
+    const shown = here && opens ? here : newest;
+    this.#show(shown, false, () => (opens ? gap?.open(missed) : gap?.say(missed)));
+    return shown.position;
+  }
+
+  /** Closes the gap above the list, or a part of it; what is being read stays where it is. */
+  async load() {
+    const gap = this.#gap;
+    const list = gap?.list;
+    if (!gap || !list) return;
+    const fresh = await fetchPage(list.newer());
+    const last = this.#anchor.keep(() => {
+      const last = list.prepend(fresh.document);
+      if (list.hasNewer) gap.open(null);
+      else gap.close();
+      return last;
+    });
+    if (!gap.isOpen) headline(last)?.focus({ preventScroll: true });
+  }
+
+  /** Shows the newest, from its beginning. */
+  async jump() {
+    const { list } = this.#gap ?? {};
+    const position = await this.refresh();
+    list?.element.scrollIntoView({ behavior: "instant", block: "start" });
+    headline(list?.element)?.focus({ preventScroll: true });
+    return position;
+  }
+
+  /** Whether a fresh page would show more than this one can know of. */
+  get isIncomplete() {
+    return !this.#gap?.isOpen && (this.#isInDoubt || List.all(document).some((list) => list.isShort));
+  }
+
+  /**
+   * @param {Fresh} fresh
+   * @param {boolean} forWhoReads
+   * @param {() => void} also what changes with it
+   */
+  #show({ document: fresh, isThere }, forWhoReads, also) {
+    this.#anchor.keep(() => {
+      if (forWhoReads) renewReader(document, fresh);
+      if (isThere) renew(document, fresh);
+      else if (!this.#writing?.isUnsaved) exchange(document, fresh);
+      this.#writing?.mayBeSent(isThere);
+      also();
+    });
+    this.#isInDoubt = false;
     this.#patched();
-    return fresh.querySelector('meta[name="live-position"]')?.getAttribute("content") ?? "";
+  }
+
+  get #gap() {
+    return /** @type {PressGap | null} */ (document.querySelector("press-gap"));
+  }
+
+  /** What somebody wrote here is not thrown away, even where they may not read this page any more. */
+  get #writing() {
+    return /** @type {PressComposer | null} */ (document.querySelector("press-composer"));
   }
 
   /** @param {LiveEvent} event */
@@ -86,7 +162,8 @@ export class Page {
     const belongs = !left.includes(list.topic) && (!fragment || list.takes(fragment));
     if (item && !belongs) this.#remove(list, item);
     else if (item && fragment) list.place(item);
-    else if (!item && belongs && fragment) list.insert(copy(fragment));
+    else if (!item && belongs && fragment) this.#isInDoubt = !list.insert(copy(fragment)) || this.#isInDoubt;
+    else if (!item && left.includes(list.topic) && list.isPart) this.#isInDoubt = true;
   }
 
   /**
@@ -114,4 +191,9 @@ function raise(element, to) {
   if (element.hasAttribute("data-live-version") && version(element) < to) {
     element.setAttribute("data-live-version", String(to));
   }
+}
+
+/** @param {Element | undefined} element where the keyboard goes on: its first title */
+function headline(element) {
+  return /** @type {HTMLElement | null | undefined} */ (element?.querySelector("h3 a"));
 }

@@ -26,6 +26,24 @@ export function renew(shown, fresh) {
 }
 
 /**
+ * Makes what depends on who reads as it is in a fresh page; what is not in it any more goes. Forms
+ * are sent with the new reader's token.
+ *
+ * @param {Document} shown
+ * @param {Document} fresh
+ */
+export function renewReader(shown, fresh) {
+  shown.body.setAttribute("data-rights", fresh.body.getAttribute("data-rights") ?? "");
+  for (const element of shown.querySelectorAll("[data-live-reader]")) {
+    const other = fresh.querySelector(`[data-live-reader="${element.getAttribute("data-live-reader")}"]`);
+    if (other) morph(element, shown.importNode(other, true));
+    else element.remove();
+  }
+  const token = fresh.querySelector("[name=csrfmiddlewaretoken]")?.getAttribute("value");
+  for (const field of shown.querySelectorAll("[name=csrfmiddlewaretoken]")) field.setAttribute("value", token ?? "");
+}
+
+/**
  * Shows another page's content instead: this one is no longer there to be read.
  *
  * @param {Document} shown

@@ -44,7 +44,7 @@ export class Requests {
     switch (frame.type) {
       case "hello": // who reads, the session cookie says
         this.#manner = { format: frame.format, language: frame.language };
-        return this.heard({ type: "hello", user: null, name: null, expires: null });
+        return this.heard({ type: "hello", user: frame.ticket ? undefined : null, name: null, expires: null });
       case "subscribe":
         this.#unanswered += 1;
         this.following.ask(frame.topics, frame.since ?? "");

@@ -1,8 +1,10 @@
-import { Cursor } from "./cursor.js";
+import { Cursor, earlier } from "./cursor.js";
 import { SIGNED_OUT } from "./frames.js";
+import { Greeter } from "./greeter.js";
 import { Hold } from "./hold.js";
 import { Inbox } from "./inbox.js";
 import { Presence } from "./presence.js";
+import { Refill } from "./refill.js";
 import { Refusal } from "./refusal.js";
 import { Subscription } from "./subscription.js";
 
@@ -19,24 +21,22 @@ import { Subscription } from "./subscription.js";
  * the position of the event that brought them, topics that a fresh page brought from the page's.
  */
 export class Session {
-  static RENEW = 60_000; // ms before a ticket expires
-  static LATEST = 2 ** 31 - 1; // ms; a longer timer fires at once
-
   #connection;
   #cursor;
   #page;
-  #tickets;
+  #greeter;
   #status;
   #subscription = new Subscription();
   #inbox = new Inbox((frames) => this.#process(frames), (problem) => this.#fail(problem));
   #hold = new Hold();
   #presence;
+  #refill = new Refill(() => this.want("refill"));
+  /** @type {number | undefined} */
+  #readers;
   #isOn = false;
   #due = 0; // missed events still to come before this page is live
-  #renewal = 0;
+  #lockedAt = ""; // where a topic was taken from us; if we get it back, we go on from there
   #resuming = false; // a new connection, which follows nothing yet
-  #ticketIsOld = false;
-  #badTickets = 0;
 
   /**
    * @param {Connection} connection
@@ -49,15 +49,16 @@ export class Session {
     this.#connection = connection;
     this.#cursor = cursor;
     this.#page = page;
-    this.#tickets = tickets;
+    this.#greeter = new Greeter(tickets, (frame) => connection.send(frame));
     this.#status = status;
-    this.#presence = new Presence(page, (frame) => connection.send(frame));
+    this.#presence = new Presence(page, (frame) => connection.send(frame), status);
   }
 
   start() {
     if (this.#isOn) return;
     this.#isOn = true;
     this.#status.show("catching-up");
+    document.addEventListener("visibilitychange", this.#shown);
     this.#connection.start({
       heard: (frame) => this.#inbox.push(frame),
       lost: (code) => this.#lost(code),
@@ -65,9 +66,17 @@ export class Session {
     });
   }
 
+  /** The page is left for another one, or closed. */
+  leave() {
+    this.#presence.leave();
+    this.stop();
+  }
+
   stop() {
     this.#isOn = false;
-    clearTimeout(this.#renewal);
+    document.removeEventListener("visibilitychange", this.#shown);
+    this.#greeter.rest();
+    this.#refill.stop();
     this.#presence.stop();
     this.#inbox.clear();
     this.#connection.stop();
@@ -86,13 +95,21 @@ export class Session {
     this.#inbox.push({ type: "released" });
   }
 
+  /**
+   * Reads more of the page. Events wait meanwhile, so that none is older than what they meet.
+   *
+   * @param {"load" | "jump" | "refill"} what
+   */
+  want(what) {
+    this.#inbox.push({ type: "wanted", what });
+  }
+
   /** @param {number} code */
   #lost(code) {
-    clearTimeout(this.#renewal);
-    this.#presence.stop();
-    this.#status.readers(undefined);
+    this.#greeter.rest();
+    this.#presence.lost();
     this.#inbox.clear();
-    if (code === SIGNED_OUT) this.#ticketIsOld = true;
+    if (code === SIGNED_OUT) this.#greeter.distrust();
     this.#status.show(navigator.onLine ? "reconnecting" : "offline");
   }
 
@@ -145,16 +162,41 @@ export class Session {
       await this.#renewPage();
     }
     this.#follow(events[0].position);
+    if (this.#page.isIncomplete) this.#refill.want(this.#readers);
     this.#status.updated(new Date(events[events.length - 1].time));
   }
 
+  /** They may have signed in again in another tab. */
+  #shown = () => {
+    if (document.visibilityState !== "hidden" && this.#greeter.isSignedOut) void this.#greeter.renew();
+  };
+
   /** Makes the page a fresh one, without a reload; its position. */
-  async #renewPage() {
-    const position = await this.#page.refresh();
+  async #renewPage(forWhoReads = this.#greeter.isSomebodyElse) {
+    const position = await this.#page.refresh(forWhoReads);
+    this.#greeter.shows();
+    this.#renewed();
+    return position;
+  }
+
+  #renewed() {
     this.#hold.clear();
     this.#status.waiting(0);
     this.#status.updated(new Date());
-    return position;
+  }
+
+  /** @param {"load" | "jump" | "refill"} what */
+  async #read(what) {
+    const position = this.#cursor.at;
+    try {
+      if (what === "load") await this.#page.load();
+      else if (what === "jump") await this.#page.jump();
+      else if (this.#page.isIncomplete && !this.#hold.isOn) await this.#page.refresh();
+    } catch (problem) {
+      console.warn("The page could not be read.", problem); // what is shown is true as far as it goes
+      return this.#refill.later();
+    }
+    this.#follow(position);
   }
 
   /**
@@ -184,7 +226,8 @@ export class Session {
       case "subscribed":
         return this.#subscribed(frame);
       case "unsubscribed":
-        return this.#subscription.ended(frame.topics, frame.code);
+        this.#subscription.ended(frame.topics, frame.code);
+        return frame.code === "forbidden" ? this.#locked() : undefined;
       case "reset":
         return this.#reset(frame);
       case "heartbeat":
@@ -192,8 +235,10 @@ export class Session {
         if (!this.#cursor.leadsTo(frame.position)) return this.#astray(frame.position);
         return this.#cursor.moved(frame.position);
       case "presence":
-        if (frame.topic === this.#presence.topic) this.#status.readers(frame.readers);
+        this.#readers = this.#presence.heard(frame, this.#greeter.name) ?? this.#readers;
         return;
+      case "wanted":
+        return this.#read(frame.what);
       case "error":
         return this.#refused(frame);
     }
@@ -202,36 +247,18 @@ export class Session {
   async #greet() {
     this.#subscription.clear();
     this.#resuming = true;
-    this.#badTickets = 0;
-    if (this.#ticketIsOld) await this.#tickets.renew();
-    this.#ticketIsOld = false;
-    this.#hello();
-  }
-
-  #hello() {
-    const ticket = this.#tickets.current;
-    const language = document.documentElement.lang;
-    this.#connection.send({ type: "hello", format: "html", language, ...(ticket && { ticket }) });
+    await this.#greeter.greet();
   }
 
   /** @param {Hello} frame */
-  #greeted(frame) {
-    clearTimeout(this.#renewal);
-    if (frame.expires) {
-      const left = new Date(frame.expires).getTime() - Date.now() - Session.RENEW;
-      this.#renewal = setTimeout(() => this.#renew(), Math.min(Math.max(left, 0), Session.LATEST));
-    }
-    this.#follow(this.#resuming ? this.#cursor.resume() : this.#cursor.at);
+  async #greeted(frame) {
+    this.#greeter.greeted(frame);
+    if (this.#greeter.isSomebodyElse) await this.#renewPage();
+    const since = this.#resuming ? this.#cursor.resume() : this.#cursor.at;
+    if (this.#lockedAt) this.#subscription.forgive();
+    this.#follow(this.#lockedAt ? earlier(since, this.#lockedAt) : since);
     this.#resuming = false;
-  }
-
-  async #renew() {
-    try {
-      await this.#tickets.renew();
-      this.#hello();
-    } catch {
-      this.#ticketIsOld = true; // the network will tell by itself; the next connection asks again
-    }
+    this.#lockedAt = "";
   }
 
   /**
@@ -259,6 +286,7 @@ export class Session {
     this.#cursor.moved(frame.position);
     this.#due = frame.missed;
     this.#presence.start();
+    if (frame.refused.some(({ code }) => code === "forbidden")) await this.#locked();
     if (frame.recovered && frame.missed === 0) this.#live();
     else this.#status.show("catching-up");
   }
@@ -266,21 +294,26 @@ export class Session {
   /** @param {Reset} frame */
   async #reset(frame) {
     this.#status.show("catching-up");
-    const position = await this.#renewPage();
+    const position = await this.#page.catchUp(frame.missed, this.#hold.isOn);
+    this.#renewed();
     this.#cursor.moved(frame.position);
     this.#follow(position);
     this.#due = 0;
     this.#live();
   }
 
+  /** Something that the page shows is not for this reader, or not with this ticket. */
+  async #locked() {
+    this.#lockedAt ||= this.#cursor.at;
+    if (await this.#greeter.again()) return; // greeted, we ask for it once more
+    this.#lockedAt = "";
+    await this.#renewPage(true);
+  }
+
   /** @param {Refused} frame */
   async #refused(frame) {
     if (frame.code === "bad-topic") return this.#presence.stop(); // who reads is counted without us
-    if (frame.code === "bad-ticket" && this.#badTickets < 2) {
-      this.#badTickets += 1;
-      await this.#tickets.renew();
-      return this.#hello();
-    }
+    if (frame.code === "bad-ticket" && (await this.#greeter.again())) return;
     throw new Error(`${frame.code}: ${frame.detail}`);
   }
 }

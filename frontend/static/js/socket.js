@@ -20,7 +20,7 @@
 export class Socket {
   name = "socket";
   proof = "welcome";
-  patience = 2_000; // ms; some proxies swallow an upgrade without a word, and the page has 5 s to be live
+  patience = 1_500; // ms; some proxies swallow an upgrade without a word, and the page has 5 s to be live
 
   /** @type {Transport["heard"]} */
   heard = () => {};

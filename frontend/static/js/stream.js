@@ -9,7 +9,7 @@ import { Requests } from "./requests.js";
  */
 export class Stream extends Requests {
   name = "stream";
-  patience = 2_000; // ms; the connection is open already, so this is one round trip
+  patience = 1_500; // ms; the connection is open already, so this is one round trip
 
   /** @param {AbortSignal} signal */
   async follow(signal) {

@@ -16,6 +16,11 @@ export class Subscription {
     this.#refused.clear();
   }
 
+  /** Who reads may have changed: what was refused may be asked for again. */
+  forgive() {
+    this.#refused.clear();
+  }
+
   /** @param {Iterable<string>} wanted */
   missing(wanted) {
     return [...wanted].filter((topic) => ![this.#followed, this.#asked, this.#refused].some((set) => set.has(topic)));

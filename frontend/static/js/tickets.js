@@ -4,6 +4,7 @@ import { Refusal, soon } from "./refusal.js";
 export class Tickets {
   #ticket;
   #url;
+  #fetched = -Infinity; // when, by a clock that nobody sets
 
   /**
    * @param {string} ticket the page's own; empty for a reader who has not signed in
@@ -18,11 +19,17 @@ export class Tickets {
     return this.#ticket;
   }
 
+  /** Milliseconds since it was had; the page's own may be of any age. */
+  get age() {
+    return performance.now() - this.#fetched;
+  }
+
   /** Asks for another; empty when nobody is signed in any more. */
   async renew() {
     const answer = await fetch(this.#url, { cache: "no-store", credentials: "same-origin", signal: soon() });
     if (!answer.ok) throw new Refusal(answer);
     this.#ticket = (await answer.json()).ticket ?? "";
+    this.#fetched = performance.now();
     return this.#ticket;
   }
 }

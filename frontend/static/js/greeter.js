@@ -1,0 +1,111 @@
+/** @import { Hello } from "./frames.js" */
+/** @import { Tickets } from "./tickets.js" */
+
+/**
+ * Says who reads: hello with the newest ticket, another before that one ends, and another when the
+ * server does not take it. Knows whether that is still who the page was made for.
+ */
+export class Greeter {
+  static RENEW = 60_000; // ms before a ticket expires
+  static FRESH = 300_000; // ms; a ticket is not renewed sooner, however wrong this machine's clock is
+  static LATEST = 2 ** 31 - 1; // ms; a longer timer fires at once
+  static TRIES = 2; // new tickets on one connection: what they are refused, this reader may not have
+
+  #tickets;
+  #send;
+  #renewal = 0;
+  #isOld = false; // the ticket that we have
+  #tries = 0;
+  /** @type {number | null | undefined} whom the page shows; undefined: somebody, whose number is not known yet */
+  #shown;
+  /** @type {number | null | undefined} */
+  #reads;
+  #wasSomebody;
+  #hasOtherRights = false;
+
+  /**
+   * @param {Tickets} tickets
+   * @param {(frame: object) => void} send
+   */
+  constructor(tickets, send) {
+    this.#tickets = tickets;
+    this.#send = send;
+    this.#wasSomebody = tickets.current !== "";
+    this.#shown = this.#reads = this.#wasSomebody ? undefined : null;
+  }
+
+  /** Their own name, where the server said it. */
+  name = "";
+
+  /** A page made for somebody, and nobody is signed in any more. */
+  get isSignedOut() {
+    return this.#wasSomebody && this.#reads === null;
+  }
+
+  /** On a new connection. */
+  async greet() {
+    this.#tries = 0;
+    if (this.#isOld) await this.#tickets.renew();
+    this.#isOld = false;
+    this.#hello();
+  }
+
+  /** @param {Hello} frame */
+  greeted({ user, name, expires }) {
+    this.rest();
+    this.name = name ?? "";
+    if (user !== undefined) this.#reads = user;
+    if (this.#shown === undefined && user !== null) this.#shown = user;
+    if (!expires) return;
+    const left = new Date(expires).getTime() - Date.now() - Greeter.RENEW;
+    const wait = Math.max(left, Greeter.FRESH - this.#tickets.age, 0);
+    this.#renewal = setTimeout(() => this.renew(), Math.min(wait, Greeter.LATEST));
+  }
+
+  /** Somebody else reads now than whom the page was made for, or somebody with other rights. */
+  get isSomebodyElse() {
+    return this.#shown !== this.#reads || this.#hasOtherRights;
+  }
+
+  /** The page was made anew, for who reads now. */
+  shows() {
+    this.#shown = this.#reads;
+    this.#hasOtherRights = false;
+  }
+
+  /**
+   * The server did not take the ticket, or not for everything that the page names: says hello with
+   * a new one; false when that did not help before.
+   */
+  async again() {
+    if (this.#tries === Greeter.TRIES || !this.#tickets.current) return false;
+    this.#tries += 1;
+    await this.#tickets.renew();
+    this.#hello();
+    return true;
+  }
+
+  async renew() {
+    try {
+      await this.#tickets.renew();
+      this.#hello();
+    } catch {
+      this.#isOld = true; // the network will tell by itself; the next connection asks again
+    }
+  }
+
+  /** The server says that the ticket is worth nothing any more. */
+  distrust() {
+    this.#isOld = this.#hasOtherRights = true;
+  }
+
+  rest() {
+    clearTimeout(this.#renewal);
+  }
+
+  #hello() {
+    const ticket = this.#tickets.current;
+    const language = document.documentElement.lang;
+    this.#send({ type: "hello", format: "html", language, ...(ticket && { ticket }) });
+  }
+}
