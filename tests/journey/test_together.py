@@ -14,15 +14,27 @@ def ben(database) -> User:
     return User.objects.filter(username="ben").first() or cast.ben()
 
 
+@pytest.fixture
+def opened(behind):
+    """Opens a live page for somebody who has signed in just now."""
+
+    def opened(path: str, who: User | None = None) -> Page:
+        _, page = behind(path, who)
+        page.wait_for_selector("live-status[state=live]")
+        return page
+
+    return opened
+
+
 def people(page: Page):
     return page.locator("press-people li")
 
 
-def test_ada_sees_that_ben_is_editing_the_same_post_until_he_has_saved(open_page, ada, ben):
+def test_ada_sees_that_ben_is_editing_the_same_post_until_he_has_saved(opened, ada, ben):
     post = cast.a_post(ada, "The pier")
-    desk, adas = open_page("/desk/", ada), open_page(f"/post/{post.pk}/edit/", ada)
+    desk, adas = opened("/desk/", ada), opened(f"/post/{post.pk}/edit/", ada)
     expect(people(adas)).to_have_count(0)  # herself on two pages
-    bens = open_page(f"/post/{post.pk}/edit/", ben)
+    bens = opened(f"/post/{post.pk}/edit/", ben)
     expect(people(adas)).to_have_text("ben is looking at this")
     expect(people(bens)).to_have_text("ada is looking at this")
     expect(people(desk)).to_have_text("ben")
@@ -41,9 +53,9 @@ def test_ada_sees_that_ben_is_editing_the_same_post_until_he_has_saved(open_page
     expect(people(adas)).to_have_count(0)
 
 
-def test_nobody_is_named_to_who_only_reads(open_page, ada):
+def test_nobody_is_named_to_who_only_reads(opened, ada):
     post = cast.a_post(ada, "The pier")
-    open_page(f"/post/{post.pk}/edit/", ada)
-    page = open_page(f"/post/{post.pk}/")
+    opened(f"/post/{post.pk}/edit/", ada)
+    page = opened(f"/post/{post.pk}/")
     expect(page.locator("[data-readers]")).to_have_text("2 reading")
     assert page.locator("press-people").count() == 0
