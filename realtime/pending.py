@@ -3,7 +3,7 @@
 One round trip each, however many keys and events there are.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,8 +17,9 @@ INSERT INTO realtime_pending (kind, key, topics, left_topics, data, scrub)
 SELECT * FROM jsonb_to_recordset(%(rows)s)
   AS e (kind text, key text, topics text[], left_topics text[], data jsonb, scrub boolean);
 UPDATE realtime_key k SET version = n.version, topics = n.topics, kind = n.kind
-  FROM jsonb_to_recordset(%(known)s) AS n (key text, version bigint, topics text[], kind text) WHERE k.key = n.key
-"""
+  FROM jsonb_to_recordset(%(known)s) AS n (key text, version bigint, topics text[], kind text)
+ WHERE k.key = n.key AND k.key = ANY(%(keys)s)
+"""  # the keys once more: of a JSON text the planner does not know how short it is, and would read the whole table
 
 
 @dataclass(frozen=True)
@@ -58,20 +59,23 @@ def lock(cursor: Any, keys: Sequence[str], strength: Literal["SHARE", "UPDATE"])
 def insert(cursor: Any, told: Iterable[tuple[Iterable[Row], Known]]) -> None:
     """Inserts the events of each key, and notes what is known of it from now on."""
     rows: list[bytes] = []
-    known: list[bytes] = []
+    known: dict[str, bytes] = {}
     size = 0
     for events, after in told:
         for event in events:
             rows.append(kinds.encode(event))
             size += len(rows[-1])
-        known.append(kinds.encode(after))
+        known[after.key] = kinds.encode(after)
         if size > STATEMENT:
             _insert(cursor, rows, known)
-            rows, known, size = [], [], 0
+            rows, known, size = [], {}, 0
     if known:
         _insert(cursor, rows, known)
 
 
-def _insert(cursor: Any, rows: Iterable[bytes], known: Iterable[bytes]) -> None:
-    lists = {"rows": rows, "known": known}
-    cursor.execute(_INSERT, {name: f"[{b','.join(parts).decode()}]" for name, parts in lists.items()})
+def _insert(cursor: Any, rows: Iterable[bytes], known: Mapping[str, bytes]) -> None:
+    cursor.execute(_INSERT, {"rows": _list(rows), "known": _list(known.values()), "keys": list(known)})
+
+
+def _list(parts: Iterable[bytes]) -> str:
+    return f"[{b','.join(parts).decode()}]"

@@ -1,0 +1,186 @@
+"""Writers: transactions a second that announce one object each, against the same without announcing.
+
+    python -m bench.writers [--seconds 2] [--rounds 3]
+
+On the same cores: PostgreSQL with a disk that is waited for, Valkey, and an edge, whose hub numbers what
+is committed. Each writer is a process with a connection of its own. All cells of a round are measured in
+turn; the table has the medians, and the ratios of one round's cells.
+
+    insert   one row, the same for both, by psycopg2: into `pending`, and the bell; into a table without a hub
+    save     Post.save() of a post of one's own: announced as ever; with nobody who marks the change
+"""
+
+import argparse
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from statistics import median
+from typing import Any, NamedTuple
+
+from bench.newsroom import Services, idle_edge
+from bench.processes import until
+
+CROWDS = (1, 8, 32)
+COLUMNS = "kind, key, topics, left_topics, data, scrub"
+ROW: tuple[Any, ...] = (
+    "author.updated",
+    "author.{number}",
+    ["site", "author.{number}"],
+    [],
+    '{{"id": {number}, "name": "' + 100 * "x" + '", "url": "/author/{number}/", "version": 1}}',
+    False,
+)
+Write = Callable[[], None]
+
+
+class Cell(NamedTuple):
+    """Transactions a second: as announced, and without."""
+
+    announced: float
+    plain: float
+
+    @property
+    def ratio(self) -> float:
+        return self.announced / self.plain
+
+
+def insert(number: int, announced: bool) -> Write:
+    """A transaction of one INSERT; `plain` has the columns and the key of `pending`."""
+    from django.db import connection
+
+    from realtime.bell import bell
+
+    connection.ensure_connection()
+    raw: Any = connection.connection
+    raw.autocommit = False
+    cursor = raw.cursor()
+    row = [text.format(number=number) if isinstance(text, str) else text for text in ROW]
+    row[2] = [topic.format(number=number) for topic in ROW[2]]
+    table = "realtime_pending" if announced else "plain"
+    statement = f"INSERT INTO {table} ({COLUMNS}) VALUES (%s, %s, %s::text[], %s::text[], %s::jsonb, %s)"
+
+    def write() -> None:
+        cursor.execute(statement, row)
+        raw.commit()
+        if announced:
+            bell.ring()
+
+    return write
+
+
+def save(number: int, announced: bool) -> Write:
+    """A transaction of one save, of a post that is public."""
+    from django.db.models.signals import post_save
+
+    from blog.models import Post
+
+    post = Post.objects.order_by("pk")[number]
+    if not announced:
+        post_save.receivers = []
+
+    def write() -> None:
+        post.title = f"Update {time.monotonic_ns()}"
+        post.save()
+
+    return write
+
+
+MEASURES: dict[str, Callable[[int, bool], Write]] = {"insert": insert, "save": save}
+
+
+def rate(measure: str, announced: bool, writers: int, seconds: float) -> float:
+    """All writers begin together; each counts what it committed by the time that all are to end."""
+    forked = multiprocessing.get_context("fork")
+    ready, counts = forked.Barrier(writers), forked.Queue()
+
+    def run(number: int) -> None:
+        write, count = MEASURES[measure](number, announced), 0
+        write()
+        ready.wait()
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            write()
+            count += 1
+        counts.put(count)
+
+    crowd = [forked.Process(target=run, args=(number,)) for number in range(writers)]
+    for writer in crowd:
+        writer.start()
+    total = sum(counts.get() for _ in crowd)
+    for writer in crowd:
+        writer.join()
+    return total / seconds
+
+
+@contextmanager
+def newsroom() -> Iterator[None]:
+    """The services, an edge that is ready, and what the writers write to."""
+    with Services() as services:
+        os.environ.update(services.environment)
+        import django
+
+        django.setup()
+        from django.db import connection
+
+        from blog.models import Post, User
+
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE TABLE plain (LIKE realtime_pending INCLUDING ALL)")
+        author = User.objects.create(username="ada")
+        for number in range(max(CROWDS)):
+            Post.objects.create(author=author, title=f"{number}", text="It held all night. " * 20, state="published")
+        connection.close()  # a fork must not share it
+        with idle_edge(services):
+            yield
+
+
+def told() -> None:
+    """The hub has to come to an end with what the last cell left, or it would be measured with the next."""
+    from django.db import connection
+
+    def is_empty() -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT NOT EXISTS (SELECT FROM realtime_pending)")
+            return bool(cursor.fetchone()[0])
+
+    until(is_empty, "the hub's end with what is pending")
+    connection.close()
+
+
+def measure(seconds: float, rounds: int) -> dict[tuple[str, int], list[Cell]]:
+    cells: dict[tuple[str, int], list[Cell]] = {}
+    for _ in range(rounds):
+        for name in MEASURES:
+            for writers in CROWDS:
+                announced = rate(name, True, writers, seconds)
+                told()
+                cells.setdefault((name, writers), []).append(Cell(announced, rate(name, False, writers, seconds)))
+    return cells
+
+
+def table(cells: dict[tuple[str, int], list[Cell]]) -> Iterator[str]:
+    yield "| what | writers | announced/s | plain/s | ratio | of each round |"
+    yield "|---|---|---|---|---|---|"
+    for (name, writers), rounds in cells.items():
+        announced, plain, ratio = (_median(rounds, column) for column in ("announced", "plain", "ratio"))
+        each = " ".join(f"{cell.ratio:.2f}" for cell in rounds)
+        yield f"| {name} | {writers} | {announced:,.0f} | {plain:,.0f} | {ratio:.2f} | {each} |"
+
+
+def _median(cells: Sequence[Cell], column: str) -> float:
+    return float(median(getattr(cell, column) for cell in cells))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.writers")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each cell")
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    with newsroom():
+        print("\n".join(table(measure(options.seconds, options.rounds))))
+
+
+if __name__ == "__main__":
+    main()
