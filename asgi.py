@@ -4,16 +4,17 @@ import os
 
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
-from django.urls import re_path
+from django.urls import path, re_path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "realtime.settings")
 pages = get_asgi_application()  # before the import below: it fills the registries of the apps
 
+from consumers.pacing import paced  # noqa: E402
 from consumers.routing import http_urlpatterns, websocket_urlpatterns  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
-        "http": URLRouter([*http_urlpatterns, re_path("", pages)]),  # type: ignore[arg-type]
+        "http": URLRouter([*http_urlpatterns, path("live/ticket", paced(pages)), re_path("", pages)]),  # type: ignore[arg-type]
         "websocket": URLRouter(websocket_urlpatterns),
     }
 )

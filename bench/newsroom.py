@@ -59,6 +59,7 @@ class Services:
             "SECRET_KEY": "only-for-measuring",
             "DJANGO_SETTINGS_MODULE": "realtime.settings",
             "LIVE_MAX_PER_ADDRESS": "0",  # all readers come from one machine
+            "LIVE_MAX_REQUESTS": "0",
         }
 
     def __exit__(self, *error: object) -> None:

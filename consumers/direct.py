@@ -11,12 +11,12 @@ from collections.abc import Callable
 from typing import Any
 
 from daphne.http_protocol import WebRequest
+from django.conf import settings
 from twisted.internet import tcp
 
 from consumers.burst import Burst, Wire
 from consumers.closes import Close
 from consumers.metrics import counters
-from consumers.outlet import UNSENT
 
 AHEAD = 128 * 1024  # bytes that the kernel takes of what a reader's window has no room for; else up to 4 MB
 
@@ -98,7 +98,7 @@ class DirectOutlet:
     def keep(self, data: bytes) -> None:
         if not self._open:
             return
-        if getattr(self._transport, "unsent", 0) > UNSENT:
+        if getattr(self._transport, "unsent", 0) > settings.LIVE_MAX_UNSENT_BYTES:
             self.cut()
         else:
             self._transport.write(data)

@@ -15,11 +15,11 @@ from django.conf import settings
 
 from consumers import addresses, origins, queries, readers
 from consumers.hub import hub
-from consumers.limits import Seat
+from consumers.limits import Seat, paces
 from consumers.metrics import counters
 from consumers.outlet import StreamOutlet
 from consumers.queries import StreamQuery
-from consumers.websocket import READY, TOPICS
+from consumers.websocket import READY
 from realtime import topics
 from realtime.errors import BadPosition, BadTicket, LogAway
 from realtime.position import Position
@@ -49,6 +49,10 @@ class Refusal(Exception):
         self.status = status
         self.code = code
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+    @property
+    def body(self) -> bytes:
+        return msgspec.json.encode({"code": self.code, "detail": str(self)})
 
 
 class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
@@ -92,6 +96,7 @@ class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
 
     async def _respond(self) -> None:
         try:
+            self._come()
             match self.scope["method"]:
                 case "OPTIONS":
                     await self.reply(204, b"", {"Allow": METHODS, **PREFLIGHT})
@@ -100,8 +105,13 @@ class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
                 case _:
                     raise Refusal(405, "bad-method", "The live log can be read, nothing else.", Allow=METHODS)
         except Refusal as refused:
-            body = msgspec.json.encode({"code": refused.code, "detail": str(refused)})
-            await self.reply(refused.status, body, {"Content-Type": JSON_TYPE, **refused.headers})
+            counters.turned_away[refused.code] += 1
+            await self.reply(refused.status, refused.body, {"Content-Type": JSON_TYPE, **refused.headers})
+
+    def _come(self) -> None:
+        self._address = addresses.subject(addresses.client(self.scope))
+        if not paces.allows(self._address, settings.LIVE_MAX_REQUESTS):
+            raise too_fast()
 
     async def _ask(self) -> None:
         try:
@@ -128,8 +138,7 @@ class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
     async def _admit(self, asked: StreamQuery) -> None:
         """Finds out who asks, if it matters: what everyone may follow costs no query."""
         names = list(dict.fromkeys(asked.topic))
-        address = addresses.subject(addresses.client(self.scope))
-        await self._sit("address", address, settings.LIVE_MAX_PER_ADDRESS)
+        await self._sit("address", self._address, settings.LIVE_MAX_PER_ADDRESS)
         reader = readers.by_ticket(self.headers) or ANONYMOUS
         if reader is ANONYMOUS and any(topics.check(ANONYMOUS, name) == "forbidden" for name in names):
             reader = await readers.by_session(self.headers)
@@ -140,8 +149,8 @@ class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
         self.reader = reader
         self.judge(names)
         self.topics = list(dict.fromkeys(map(topics.normal, names)))
-        if len(self.topics) > TOPICS:
-            raise Refusal(400, "limit", f"A request may name {TOPICS} topics.")
+        if len(self.topics) > settings.LIVE_MAX_TOPICS:
+            raise Refusal(400, "limit", f"A request may name {settings.LIVE_MAX_TOPICS} topics.")
         hub.doorman.enter(self)
 
     def judge(self, names: Iterable[str]) -> None:
@@ -209,6 +218,11 @@ class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
         if not origins.listed(origin):
             return {"Vary": "Origin"}
         return {"Vary": "Origin", "Access-Control-Allow-Origin": origin}
+
+
+def too_fast() -> Refusal:
+    """This address has asked too often. A second later it may again."""
+    return Refusal(429, "too-fast", "Too many requests from this address; come back more slowly.", Retry_After="1")
 
 
 def away() -> Refusal:

@@ -10,6 +10,8 @@ from collections import Counter, deque
 from collections.abc import Collection
 from time import monotonic
 
+from django.conf import settings
+
 from consumers.access import Doorman
 from consumers.audience import Audience, Kind
 from consumers.burst import Burst
@@ -180,7 +182,8 @@ class Hub:
         return await asyncio.shield(reading)
 
     def _read(self, since: int, topics: frozenset[str], until: int) -> tuple[list[Entry], int]:
-        events: list[Event] = self.tail.connection.since(since, topics, until)
+        most = settings.LIVE_MAX_RECOVERY_ROWS + 1  # one more tells that there are too many
+        events: list[Event] = self.tail.connection.since(since, topics, until, most)
         entries = [Entry(event, self.epoch) for event in events]
         return entries, self.tail.look()  # trimming raises `trimmed` first: read last, it tells if these are all
 

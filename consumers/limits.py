@@ -1,15 +1,16 @@
 """How much one client may ask for, and who counts it.
 
-Frames are counted where they arrive (`Pace`), before they could pile up. Connections are counted across
-processes (`Leases`): each process keeps its own counts in one hash in Redis, which nobody has to clean up,
-because it is gone 20 seconds after its process. Where Redis is away, each process counts for itself.
+Frames are counted where they arrive (`Pace`), before they could pile up; so are requests (`Paces`).
+Connections are counted across processes (`Leases`): each process keeps its own counts in one hash in Redis,
+which nobody has to clean up, because it is gone 20 seconds after its process. Where Redis is away, each
+process counts for itself.
 """
 
 import asyncio
 import contextlib
 import logging
 import secrets
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from time import monotonic
 from typing import Any, NamedTuple
@@ -22,7 +23,8 @@ from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
 
-BURST = 2.5  # seconds' worth of frames at once: a page that comes back says in a few what it wants
+AT_ONCE = 5  # seconds' worth of requests from one address: a newsroom behind it comes back in the same moment
+ADDRESSES = 20_000  # whose pace is remembered; beyond that the one that asked longest ago is a new one
 LEASE = 20  # seconds that the counts of a killed process are still counted
 RENEW = 5  # seconds between two renewals; three may fail
 PATIENCE = 0.5  # seconds for Redis to answer: a reader waits for it
@@ -32,12 +34,12 @@ EDGES = "stop-press:edges"
 
 
 class Pace:
-    """A bucket of frames that fills at `rate` a second. 0 is no limit."""
+    """A bucket that holds `burst` and fills at `rate` a second. A rate of 0 is no limit."""
 
-    def __init__(self, rate: int) -> None:
+    def __init__(self, rate: int, burst: int) -> None:
         self._rate = rate
-        self.burst = rate * BURST
-        self._left = self.burst
+        self.burst = burst
+        self._left = float(burst)
         self._since = monotonic()
 
     def holds(self, waiting: int) -> bool:
@@ -51,8 +53,30 @@ class Pace:
         now = monotonic()
         self._left = min(self.burst, self._left + (now - self._since) * self._rate)
         self._since = now
+        if self._left < frames:
+            return False
         self._left -= frames
-        return self._left >= 0
+        return True
+
+
+class Paces:
+    """How fast each address asks, in this process."""
+
+    def __init__(self) -> None:
+        self._paces: OrderedDict[str, Pace] = OrderedDict()  # who asked longest ago, first
+
+    def allows(self, subject: str, rate: int) -> bool:
+        """Whether the address may ask now. 0 is no limit."""
+        if not rate:
+            return True
+        pace = self._paces.pop(subject, None) or Pace(rate, rate * AT_ONCE)
+        self._paces[subject] = pace
+        if len(self._paces) > ADDRESSES:
+            self._paces.popitem(last=False)
+        return pace.allows()
+
+
+paces = Paces()
 
 
 # One round trip for many: each counts itself in if all processes together hold less than the limit.

@@ -17,6 +17,7 @@ class Counters:
     late: int = 0  # connections ended because their request did not arrive in time
     closed: Counter[str] = field(default_factory=Counter)  # sockets that the server closed, by close code
     errors: Counter[str] = field(default_factory=Counter)  # frames answered with an error, by its code
+    turned_away: Counter[str] = field(default_factory=Counter)  # requests answered with a refusal, by its code
     refused: Counter[str] = field(default_factory=Counter)  # topics refused, by why
 
 

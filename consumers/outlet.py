@@ -5,12 +5,13 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
+from django.conf import settings
+
 from consumers.blocks import block
 from consumers.burst import Burst, Wire
 from consumers.closes import Close
 from consumers.metrics import counters
 
-UNSENT = 512 * 1024  # bytes that a reader may leave unread before it is let go
 PATIENCE = 30.0  # seconds for a reader to take a piece of what it missed
 
 
@@ -72,7 +73,7 @@ class SendOutlet(Indirect):
     def write(self, burst: Burst) -> None:
         if self._closed:
             return
-        if self._unsent > UNSENT:
+        if self._unsent > settings.LIVE_MAX_UNSENT_BYTES:
             self.cut()
             return
         self._texts.extend(burst.texts)

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Literal
 
+from django.conf import settings
+
 from consumers.burst import Burst
 from consumers.crowd import Crowd, Visitor
 from realtime import topics
@@ -19,7 +21,6 @@ from realtime.tickets import Reader
 
 TURN = 0.5  # seconds; from one process to another takes a turn of each: a second together
 EVERY = 0.95  # seconds between two frames about one topic to one socket: two turns, one of which was late
-MOST = 200  # topics that one socket may be on: as many as it may follow
 LATE = 2.0  # seconds; a turn later than this means that the process was suspended, not its readers
 SLICE = 500  # sockets that are told something in one turn of the loop
 TOPICS = 100  # topics that are added up in one: 1 ms
@@ -49,8 +50,8 @@ class Census:
         if state == "gone":
             self.leave(visitor, [topic])
             return
-        if topic not in visitor.crowds and len(visitor.crowds) >= MOST:
-            raise BadTopic(f"One connection is present on {MOST} topics at most.")
+        if topic not in visitor.crowds and len(visitor.crowds) >= settings.LIVE_MAX_TOPICS:
+            raise BadTopic(f"One connection is present on {settings.LIVE_MAX_TOPICS} topics at most.")
         crowd = visitor.crowds[topic] = self._crowds.setdefault(topic, Crowd(topic))
         crowd.enter(visitor, state, _now())
         if self._task is None:

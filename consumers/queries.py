@@ -12,7 +12,7 @@ from consumers.frames import JSON, Format, Variant
 
 MOST = 1000  # events of one answer
 LONGEST = 25  # seconds that an answer may be kept back; proxies give up at 30
-FIELDS = 300  # parameters of one request: the topics that it may have, and room
+ROOM = 100  # parameters of one request besides the topics that it may have
 
 
 class BadQuery(ValueError):
@@ -44,7 +44,9 @@ Q = TypeVar("Q", bound=StreamQuery)
 def decode(query: bytes, shape: type[Q]) -> Q:
     """The query as its type. Raises BadQuery, nothing else."""
     try:
-        pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=FIELDS)
+        pairs = parse_qsl(
+            query.decode("latin-1"), keep_blank_values=True, max_num_fields=settings.LIVE_MAX_TOPICS + ROOM
+        )
     except ValueError as error:
         raise BadQuery("There are too many parameters.") from error
     asked: dict[str, Any] = {**dict(pairs), "topic": [value for name, value in pairs if name == "topic"]}

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Set
 from typing import NamedTuple
 
+from django.conf import settings
+
 from consumers.frames import Entry
 from consumers.hub import Hub
 from realtime.position import Position
-
-LIMIT = 5000  # rows of one recovery; beyond that a fresh page is cheaper for both sides
 
 
 class Unrecoverable(Exception):
@@ -34,6 +34,7 @@ async def missed(
     Compacted, unless every event is wanted. Raises Unrecoverable. The ring is read before anything is
     awaited: what arrives while the log is read comes after this.
     """
+    limit = settings.LIVE_MAX_RECOVERY_ROWS  # beyond it a fresh page is cheaper for both sides
     floor = hub.ring.floor
     _check(hub, since)
     recent = [entry for entry in hub.ring.after(since.offset) if not new.isdisjoint(entry.event.topics)]
@@ -44,9 +45,9 @@ async def missed(
         older, trimmed = await hub.read(begin, frozenset(new), floor)
     entries = [entry for entry in older + recent if old.isdisjoint(entry.event.topics)]
     if since.offset < trimmed:
-        raise Unrecoverable("trimmed", min(len(entries), LIMIT))  # what is left of it
-    if len(older) + len(recent) > LIMIT:
-        raise Unrecoverable("too-many", LIMIT)
+        raise Unrecoverable("trimmed", min(len(entries), limit))  # what is left of it
+    if len(older) + len(recent) > limit:
+        raise Unrecoverable("too-many", limit)
     return compact(entries) if compacted else list(map(Missed, entries))
 
 

@@ -47,7 +47,7 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
 
     def onOpen(self) -> None:
         super().onOpen()
-        self.pace = Pace(settings.LIVE_MAX_FRAMES)
+        self.pace = Pace(settings.LIVE_MAX_FRAMES, settings.LIVE_MAX_BURST)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         """Whoever says more than the application takes in is let go before it piles up."""

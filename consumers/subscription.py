@@ -8,6 +8,8 @@ again. The past ends where the held begins, so nothing is missing, twice or out 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 
+from django.conf import settings
+
 from consumers import recovery
 from consumers.burst import Burst
 from consumers.frames import JSON, Entry, Frame, Refused, Reset, Subscribed, Unsubscribed, Variant
@@ -98,7 +100,7 @@ class Subscription:
     def hold(self, entries: Sequence[Entry]) -> None:
         if self._held is not None:
             self._held.extend(entries)
-            if len(self._held) > recovery.LIMIT:  # it takes what it missed slower than more arrives
+            if len(self._held) > settings.LIVE_MAX_RECOVERY_ROWS:  # it takes what it missed slower than more arrives
                 self._held.clear()
                 self.outlet.cut()
 

@@ -24,8 +24,6 @@ from realtime.errors import RealtimeError
 from realtime.position import Position
 from realtime.tickets import ANONYMOUS, Reader
 
-TOPICS = 200  # of one connection
-BAD_FRAMES = 10  # of one connection: a client that cannot speak the protocol will not learn it
 READY = 30  # seconds that a new socket waits for a server that does not know its log yet
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -148,7 +146,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         for name in dict.fromkeys(names):
             reason = self._refusal(name)
             if reason is None and (topic := topics.normal(name)) not in followed and topic not in new:
-                if len(followed) + len(new) < TOPICS:
+                if len(followed) + len(new) < settings.LIVE_MAX_TOPICS:
                     new[topic] = None
                 else:
                     reason = "limit"
@@ -223,7 +221,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.subscription.say(frames.Error(code, detail))
         counters.errors[code] += 1
         self._bad += 1
-        if self._bad >= BAD_FRAMES:
+        if self._bad >= settings.LIVE_MAX_BAD_FRAMES:  # a client that cannot speak the protocol will not learn it
             await self.outlet.drained()
             await self._close(Close.BAD_FRAMES)
 

@@ -94,12 +94,19 @@ def _networks(name: str, default: list[str]) -> list[str]:
 # --- how much one client may ask for (docs/limits.md)
 TRUSTED_PROXIES = _networks("TRUSTED_PROXIES", [])
 METRICS_FROM = _networks("METRICS_FROM", ["127.0.0.0/8", "::1/128"])
-LIVE_MAX_FRAME_BYTES = env.int("LIVE_MAX_FRAME_BYTES", 64 * 1024, validate=validate.Range(min=1024))
+# where it says so, 0 means no limit
+LIVE_MAX_PER_ADDRESS = env.int("LIVE_MAX_PER_ADDRESS", 100, validate=validate.Range(min=0))  # connections; 0
+LIVE_MAX_PER_USER = env.int("LIVE_MAX_PER_USER", 30, validate=validate.Range(min=0))  # sockets; 0
+LIVE_MAX_REQUESTS = env.int("LIVE_MAX_REQUESTS", 100, validate=validate.Range(min=0))  # a second, of an address; 0
+LIVE_MAX_FRAMES = env.int("LIVE_MAX_FRAMES", 20, validate=validate.Range(min=0))  # a second, of a connection; 0
+LIVE_MAX_BURST = env.int("LIVE_MAX_BURST", LIVE_MAX_FRAMES * 5 // 2, validate=validate.Range(min=LIVE_MAX_FRAMES))
+LIVE_MAX_BAD_FRAMES = env.int("LIVE_MAX_BAD_FRAMES", 10, validate=validate.Range(min=1))
+LIVE_MAX_FRAME_BYTES = env.int("LIVE_MAX_FRAME_BYTES", 64 * 1024, validate=validate.Range(min=1024, max=2**24))
+LIVE_MAX_TOPICS = env.int("LIVE_MAX_TOPICS", 200, validate=validate.Range(min=1, max=10_000))
+LIVE_MAX_UNSENT_BYTES = env.int("LIVE_MAX_UNSENT_BYTES", 512 * 1024, validate=validate.Range(min=16 * 1024))
+LIVE_MAX_RECOVERY_ROWS = env.int("LIVE_MAX_RECOVERY_ROWS", 5000, validate=validate.Range(min=1, max=100_000))
 LIVE_HANDSHAKE_SECONDS = env.float("LIVE_HANDSHAKE_SECONDS", 30.0, validate=validate.Range(min=0.1, max=300))
 LIVE_STALL_SECONDS = env.float("LIVE_STALL_SECONDS", 30.0, validate=validate.Range(min=0.1, max=300))
-LIVE_MAX_PER_ADDRESS = env.int("LIVE_MAX_PER_ADDRESS", 100, validate=validate.Range(min=0))  # 0: no limit
-LIVE_MAX_FRAMES = env.int("LIVE_MAX_FRAMES", 20, validate=validate.Range(min=0))  # a second from one connection
-LIVE_MAX_PER_USER = env.int("LIVE_MAX_PER_USER", 30, validate=validate.Range(min=0))
 
 # --- how bytes leave (docs/edge.md)
 LIVE_DIRECT = env.bool("LIVE_DIRECT", True)  # straight to the sockets; False: through ASGI's send, as on other servers

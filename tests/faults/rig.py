@@ -122,6 +122,7 @@ class Rig:
             "DJANGO_SETTINGS_MODULE": "realtime.settings",
             "PYTHONUNBUFFERED": "1",
             "LIVE_MAX_PER_ADDRESS": "0",  # all readers come from one address
+            "LIVE_MAX_REQUESTS": "0",
         }
         self.programs: list[Program] = []
         self._listening: list[socket.socket] = []

@@ -2,14 +2,15 @@
 
 import ast
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.core.management import get_commands
 
-from consumers import closes
-from realtime import kinds
+from consumers import closes, exposition, metrics
+from realtime import errors, kinds
 
 ROOT = Path(settings.BASE_DIR)
 DOCS = {path.stem: path.read_text() for path in (ROOT / "docs").glob("*.md")}
@@ -30,6 +31,32 @@ def test_every_kind_is_in_the_protocol():
 
 def test_every_variable_is_in_running():
     assert sorted(name for name in environment() if f"`{name}`" not in DOCS["running"]) == []
+
+
+LIMITS = sorted(name for name in environment() if re.match("LIVE_(MAX|.*SECONDS)", name))
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_every_limit_has_its_default_in_running_and_its_reason_in_limits(name: str):
+    told = re.search(rf"^\| `{name}` \| `([^`]*)` \|", DOCS["running"], re.MULTILINE)
+    assert told, "with its default"
+    assert float(told[1]) == getattr(settings, name)
+    assert f"`{name}` |" in DOCS["limits"]
+
+
+def test_every_metric_is_in_limits():
+    told = set(re.findall(r"`stop_press_(\w+)(?:\{code\})?`", DOCS["limits"]))
+    counted = {f"{field.name}_total" for field in fields(metrics.counters)}
+    assert told == counted | {name for name, _ in exposition.gauges()}
+
+
+def test_every_refusal_is_in_the_protocol():
+    """The codes of answers over HTTP, of `error` frames and of refused topics."""
+    sources = [path.read_text() for path in (ROOT / "consumers").glob("*.py")]
+    codes = {code for text in sources for code in re.findall(r'Refusal\(\s*\d+, "([a-z-]+)"', text)}
+    codes |= {error.code for error in (errors.BadPosition, errors.BadTicket, errors.BadTopic)} | {"bad-message"}
+    assert {"too-fast", "too-many", "bad-method", "log-away"} < codes
+    assert [code for code in sorted(codes) if f"`{code}`" not in DOCS["protocol"]] == []
 
 
 def test_every_command_is_somewhere():
