@@ -94,11 +94,15 @@ class Raw:
 
     def stall(self, topic: str, healthy: Reader) -> None:
         """Follows a topic on which more is written than the kernel keeps, and reads none of it."""
+        self.follow(topic, healthy)
+        full(self.queued, lambda: write_to(topic, healthy))
+
+    def follow(self, topic: str, healthy: Reader) -> None:
+        """Both follow it, and from now on this one reads nothing."""
         self.send(frame(1, json.dumps({"type": "subscribe", "topics": [topic]}).encode()))
         while b'"subscribed"' not in self.frame()[1]:
             pass
         healthy.subscribe(topic)
-        full(self.queued, lambda: write_to(topic, healthy))
 
 
 def queued(connection: socket.socket) -> int:
