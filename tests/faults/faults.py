@@ -13,6 +13,7 @@ from tests.faults.readers import Reader
 from tests.faults.rig import Program, Rig, children
 from tests.journey.wire import Wire
 
+HASTE = 0.2  # seconds between two faults while there were too few
 Fault = Callable[[], Awaitable[None]]
 
 
@@ -31,13 +32,14 @@ class Faults:
     def kills(self) -> int:
         return sum(count for name, count in self.done.items() if name.startswith("kill"))
 
-    async def run(self, often: float) -> None:
-        """One about every `often` seconds, until cancelled."""
+    async def run(self, often: float, is_late: Callable[[], bool]) -> None:
+        """One after the other, about `often` seconds between two, until cancelled; at once while it is late."""
         for fault in chain.from_iterable(self._shuffled() for _ in repeat(None)):
             self.done[fault.__name__] += 1
             self._present = asyncio.ensure_future(fault())
             await asyncio.shield(self._present)
-            await asyncio.sleep(self._dice.expovariate(1 / often))
+            pause = self._dice.expovariate(1 / often)
+            await asyncio.sleep(min(pause, HASTE) if is_late() else pause)
 
     async def mended(self) -> None:
         """Until what is broken at present is mended."""

@@ -3,32 +3,36 @@
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 EVERY = 5.0  # seconds
 
 
 class Progress:
-    """Where a run is."""
+    """Where a run of so many transactions is; 0: as many as there is time for."""
 
-    def __init__(self) -> None:
+    def __init__(self, transactions: int) -> None:
+        self.done = 0
+        self._wanted = transactions
         self._began = time.monotonic()
+
+    @property
+    def share(self) -> float:
+        """Of the transactions that are wanted."""
+        return self.done / self._wanted if self._wanted else 0.0
 
     def say(self, what: str) -> None:
         sys.stderr.write(f"{time.monotonic() - self._began:5.0f} s: {what}\n")
         sys.stderr.flush()
 
-    async def of(self, notes: Sequence[Path], transactions: int, kills: Callable[[], int]) -> None:
+    async def of(self, notes: Sequence[Path], kills: Callable[[], int]) -> None:
         """Tells of the writers' transactions and the kills, until cancelled."""
-        wanted = f" of {transactions:,}" if transactions else ""
+        wanted = f" of {self._wanted:,}" if self._wanted else ""
         while True:
             await asyncio.sleep(EVERY)
-            self.say(f"{_lines(notes):,}{wanted} transactions, {kills()} kills, {_resident()} MB here")
-
-
-def _lines(files: Iterable[Path]) -> int:
-    return sum(file.read_bytes().count(b"\n") for file in files if file.exists())
+            self.done = sum(file.read_bytes().count(b"\n") for file in notes)
+            self.say(f"{self.done:,}{wanted} transactions, {kills()} kills, {_resident()} MB here")
 
 
 def _resident() -> int:

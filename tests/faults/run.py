@@ -7,6 +7,7 @@ import statistics
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -35,6 +36,8 @@ from tests.journey.wire import Wire
 THREADS = 10  # writers of one process
 HOT = 20  # authors that everybody renames
 BACK = 4000  # offsets that somebody who comes late is behind at most: a recovery ends at 5,000 rows
+PER_KILL = 2000  # transactions: 100,000 are to see at least 50 kills
+ROLLED = 0.3  # of the transactions at least
 CALM = 8  # commits, one after the other, when nothing is broken any more
 PROMPT = 0.4  # seconds from such a commit to the readers, at the median: milliseconds, if the bell rings in time
 COMPLETE = 30.0  # seconds for everybody to catch up at the end
@@ -47,7 +50,7 @@ class Run:
         self._rig = rig
         self._options = options
         self._dice = random.Random(options.seed)
-        self._progress = Progress()
+        self._progress = Progress(options.transactions)
         self._stuck: list[str] = []  # who did not catch up
         self._cast = Cast.make()
         self._start = position()
@@ -118,10 +121,8 @@ class Run:
     async def _fire(self) -> list[Path]:
         writers, notes = self._writers()
         await self._rig.until(lambda: all(file.exists() for file in notes))
-        faults = asyncio.create_task(self._faults.run(self._options.often))
-        telling = asyncio.create_task(
-            self._progress.of(notes, self._options.transactions, lambda: self._faults.kills),
-        )
+        faults = asyncio.create_task(self._faults.run(self._options.often, self._is_late))
+        telling = asyncio.create_task(self._progress.of(notes, lambda: self._faults.kills))
         try:
             if self._options.transactions:
                 while any(writer.process.poll() is None for writer in writers):
@@ -136,6 +137,14 @@ class Run:
         await self._faults.mended()
         await asyncio.gather(*(asyncio.to_thread(writer.stop) for writer in writers))
         return notes
+
+    def _is_late(self) -> bool:
+        """Whether there were fewer kills than so many transactions ask for."""
+        return self._faults.kills < self._progress.share * self._kills + 2
+
+    @property
+    def _kills(self) -> int:
+        return self._options.transactions // PER_KILL
 
     def _writers(self) -> tuple[list[Program], list[Path]]:
         options = self._options
@@ -201,6 +210,9 @@ class Run:
         result.seen.update(self._faults.done)
         result.seen["tracebacks"] = self._rig.tracebacks()
         result.seen["kills"] = self._faults.kills
+        ended = sum(result.seen[outcome] for outcome in ("committed", "rolled", "unknown"))
+        if self._faults.kills < self._kills or result.seen["rolled"] < ROLLED * ended:
+            result.say("mild", f"{self._faults.kills} kills, {result.seen['rolled']} of {ended} rolled back")
         return result
 
     def _judge_calm(self, result: Verdict) -> None:
@@ -260,4 +272,5 @@ def position() -> Position:
 
 
 def _languages(ports: Sequence[int]) -> list[tuple[int, str]]:
-    return [(port, language) for port in ports for language in ("en", "ko")]
+    """One for each edge: rendering is half of its work."""
+    return list(zip(ports, cycle(("en", "ko")), strict=False))

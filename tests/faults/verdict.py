@@ -50,7 +50,7 @@ class Verdict:
     told: list[str] = field(default_factory=list)
 
     def counts(self) -> list[tuple[str, int]]:
-        names = ("phantom", "lost", "twice", "out of order", "leaked", "gap", "reset", "late")
+        names = ("phantom", "lost", "twice", "out of order", "leaked", "gap", "reset", "late", "mild")
         return [*self.seen.most_common(), *((name, self.wrong[name]) for name in names)]
 
     def say(self, what: str, where: str) -> None:
