@@ -117,17 +117,18 @@ class Census:
             crowd.expire(now)
             if crowd.is_over(now):
                 del self._crowds[crowd.topic]
-        await self._exchange(register)
+        asked = [crowd for crowd in self._crowds.values() if crowd.leases]
+        await self._exchange(register, [crowd.topic for crowd in asked])
         now = _now()
-        for number, crowd in enumerate(list(self._crowds.values()), 1):
+        for number, crowd in enumerate(asked, 1):
             if crowd.leases:
+                crowd.renew_share()  # who came meanwhile counts, or would be told that nobody is here
                 crowd.add_up({**self._others.on(crowd.topic, now), register.process: crowd.share}, now)
                 await self._tell(crowd, now)
             if number % TOPICS == 0:
                 await asyncio.sleep(0)
 
-    async def _exchange(self, register: Register) -> None:
-        asked = [topic for topic, crowd in self._crowds.items() if crowd.leases]
+    async def _exchange(self, register: Register, asked: list[str]) -> None:
         try:
             found = await register.exchange(self._shares(), asked)
         except PresenceAway as error:
