@@ -1,11 +1,10 @@
 """The law of a live page: an old page and the events since are a fresh page."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Page, TimeoutError
-
-from tests.waiting import until
+from playwright.sync_api import Page
 
 SECONDS = 5
 
@@ -30,6 +29,8 @@ SAME = """async () => {
   return open === fresh;
 }"""
 
+SHOWN = "[...document.querySelectorAll('.masthead, main')].map(each => each.innerHTML).join()"
+
 
 @contextmanager
 def converges(*pages: Page) -> Iterator[None]:
@@ -37,25 +38,29 @@ def converges(*pages: Page) -> Iterator[None]:
 
     Each page must be changed by the block, and none is navigated.
     """
-    before = [page.evaluate("() => { window.sameDocument = true; return document.body.innerHTML }") for page in pages]
+    before = [page.evaluate(SHOWN) for page in pages]
+    for page in pages:
+        page.evaluate("window.sameDocument = true")
     yield
     for page, was in zip(pages, before, strict=True):
-        try:
-            page.wait_for_function(SAME, timeout=SECONDS * 1000, polling=50)
-        except TimeoutError:
-            raise AssertionError(difference(*page.evaluate("window.difference"))) from None
-        assert page.evaluate("window.sameDocument"), "the page was navigated"
-        page.wait_for_function("was => document.body.innerHTML !== was", arg=was, timeout=SECONDS * 1000)
+        becomes_fresh(page, SECONDS)
+        assert page.evaluate(SHOWN) != was, f"{page.url} did not change"
 
 
 @contextmanager
 def caught_up(page: Page, seconds: float = 3) -> Iterator[None]:
     """After the block the page is soon as a fresh one, nothing twice, and was not navigated."""
     yield
-    try:
-        until(lambda: page.evaluate(SAME), seconds)  # from here: the page's own clock may not be one
-    except AssertionError:
-        raise AssertionError(difference(*page.evaluate("window.difference"))) from None
+    becomes_fresh(page, seconds)
+
+
+def becomes_fresh(page: Page, seconds: float) -> None:
+    # evaluated: wait_for_function takes the promise of an answer for a yes
+    end = time.monotonic() + seconds
+    while not page.evaluate(SAME):
+        if time.monotonic() > end:
+            raise AssertionError(difference(*page.evaluate("window.difference")))
+        page.wait_for_timeout(20)
     assert page.evaluate("window.sameDocument"), "the page was navigated"
 
 
