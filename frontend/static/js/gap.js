@@ -49,7 +49,8 @@ export class PressGap extends HTMLElement {
     this.setAttribute("state", state);
     const count = missed?.toLocaleString(document.documentElement.lang) ?? "";
     const words = this.getAttribute(missed ? "data-word-many" : "data-word-some") ?? "";
-    this.#write(words.replace("{count}", count));
+    const shown = state === "said" ? this.getAttribute("data-word-shown") : "";
+    this.#write([words.replace("{count}", count), shown].filter(Boolean).join(" "));
   }
 
   /** @param {string} words */
