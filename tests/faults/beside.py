@@ -11,7 +11,8 @@ import random
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from consumers.outlet import UNSENT
+from django.conf import settings
+
 from tests.faults.bad import Reader
 from tests.faults.crowd import Spread, stay
 from tests.faults.found import Found
@@ -23,7 +24,7 @@ SIZE = "4096"  # bytes of a post's text
 PACED = ("--events", "220", "--rate", "20", "--size", SIZE)  # for 11 s
 BURST = ("--events", "100", "--rate", "10000", "--size", SIZE)
 AFTER = 10.0  # seconds within which each bad reader has to be cut, or within bounds
-BOUND = UNSENT + 64 * 1024  # what comes while a reader's buffer is not full is kept whole
+BOUND = settings.LIVE_MAX_UNSENT_BYTES + 64 * 1024  # what comes while a reader's buffer is not full is kept whole
 MOST = 1024 * 1024  # bytes of memory for each bad reader, the kernel's with it
 RATIO = 1.2  # of the healthy readers' p99, beside bad ones and alone
 

@@ -149,15 +149,6 @@ class Socket(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def pause(self) -> None:
-        """Reads nothing more, like a reader whose machine hangs."""
-        assert self._transport is not None
-        self._transport.pause_reading()
-
-    def resume(self) -> None:
-        assert self._transport is not None
-        self._transport.resume_reading()
-
 
 class Stream(Socket):
     """Server-Sent Events instead, every event of them (compact=0); says nothing."""
@@ -194,15 +185,11 @@ class Stream(Socket):
         pass
 
 
-async def connect(
-    listener: Listener, port: int, seconds: float = 20, window: int = 0, kind: type[Socket] = Socket
-) -> Socket:
+async def connect(listener: Listener, port: int, seconds: float = 20, kind: type[Socket] = Socket) -> Socket:
     """A connection whose handshake is done, or that is closed already. Raises OSError, TimeoutError."""
     loop = asyncio.get_running_loop()
     plain = socket.socket()
     plain.setblocking(False)
-    if window:
-        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
     opening: Socket | None = None
     try:
         async with asyncio.timeout(seconds):

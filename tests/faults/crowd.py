@@ -20,7 +20,6 @@ class Member:
     port: int
     topics: list[str]
     cursor: Position
-    window: int = 0  # bytes of the receiving buffer; 0: the kernel's choice
     offsets: list[int] = field(default_factory=list)
     late: list[float] = field(default_factory=list)
     recoveries: list[float] = field(default_factory=list)  # seconds from the cut until nothing was missing
@@ -37,7 +36,7 @@ class Member:
 
     async def come(self) -> None:
         self.leave = None
-        self.socket = await connect(self, self.port, 60, self.window)
+        self.socket = await connect(self, self.port, 60)
         self.came.append(time.monotonic())
         self.socket.say(type="subscribe", topics=self.topics, since=str(self.cursor))
 
@@ -91,14 +90,28 @@ async def stay(member: Member, dice: random.Random) -> None:
 
 
 async def be_cut(member: Member, dice: random.Random, every: float, away: float) -> None:
-    """Is cut about every so many seconds, for about so many; and by whatever else happens."""
+    """Is cut about every so many seconds, for about so many; comes back soon from whatever else happens."""
     while True:
-        with contextlib.suppress(OSError, TimeoutError):
+        if await _stays(member, dice.uniform(0.5, 1.5) * every):
+            member.cut()
+            await asyncio.sleep(dice.uniform(0.8, 1.2) * away)
+        else:
+            await asyncio.sleep(dice.uniform(0.1, 1))
+
+
+async def _stays(member: Member, seconds: float) -> bool:
+    """Comes; whether the connection lasted that long."""
+    with contextlib.suppress(OSError):
+        try:
             await member.come()
-            async with asyncio.timeout(dice.uniform(0.5, 1.5) * every):
+        except TimeoutError:
+            return False
+        try:
+            async with asyncio.timeout(seconds):
                 await member.gone()
-        member.cut()
-        await asyncio.sleep(dice.uniform(0.8, 1.2) * away)
+        except TimeoutError:
+            return True
+    return False
 
 
 class Spread(NamedTuple):

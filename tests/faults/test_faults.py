@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from tests.faults import beside, measure
 from tests.faults.rig import ROOT
 
 SECONDS = os.environ.get("FAULTS_SECONDS", "60")
@@ -42,3 +43,8 @@ def test_a_broken_build_is_found(build: str, found: str):
     run = fault_run("--seconds", "30", "--seed", SEED, "--broken", build)
     assert run.returncode == 1, run.stdout + run.stderr
     assert f"\n0 {found}\n" not in run.stdout
+
+
+def test_what_measures_still_fits_the_product():
+    """Their imports; they take minutes, and run by hand."""
+    assert all((beside.bad, measure.cuts, measure.held))
