@@ -27,7 +27,7 @@ def block(text: bytes) -> bytes:
             return f"id: {position}\n\n".encode()
         case _Head(type="reset", position=position):
             return _told(position, "reset", text)
-        case _Head(type="leaving" | "unsubscribed" as word):
+        case _Head(type="leaving" | "unsubscribed" | "presence" as word):
             return _told("", word, text)
     return b""
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Protocol
 
 import msgspec
 
+from consumers.burst import Burst
 from consumers.frames import Frame
-from consumers.subscription import Subscription
 from realtime.presence import GRACE, LEASE, Activity, Count, Person, Present, Share, Tally, add
 from realtime.tickets import ANONYMOUS, Reader
 
@@ -19,11 +20,18 @@ class Presence(Frame, tag="presence", frozen=True):
     people: tuple[Person, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
-class Visitor:
-    """One socket: who reads there, and the crowds that it is in."""
+class Told(Protocol):
+    """What presence is told to: a subscription."""
 
-    def __init__(self, subscription: Subscription) -> None:
-        self.subscription = subscription
+    def aside(self, burst: Burst) -> bool:
+        """Writes what is not of the log. False where it has to be said again later."""
+
+
+class Visitor:
+    """One socket or request: who reads there, and the crowds that it is in."""
+
+    def __init__(self, told: Told) -> None:
+        self.told = told
         self.reader: Reader = ANONYMOUS
         self.crowds: dict[str, Crowd] = {}
 

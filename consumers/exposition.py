@@ -15,6 +15,7 @@ from consumers import addresses
 from consumers.hub import hub
 from consumers.limits import leases
 from consumers.metrics import counters
+from consumers.presence import census
 
 TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 
@@ -62,6 +63,9 @@ def gauges() -> Iterator[tuple[str, int]]:
     yield "ring_bytes", hub.ring.bytes
     yield "revoked", len(hub.doorman)
     yield "counting_alone", int(leases.alone)
+    yield "present", census.present
+    yield "crowds", census.crowds
+    yield "presence_alone", int(census.alone)
 
 
 def _line(name: str, value: int, **labels: str) -> str:

@@ -5,7 +5,7 @@ client hangs up.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar, TypeVar
 
@@ -14,6 +14,8 @@ from channels.generic.http import AsyncHttpConsumer
 from django.conf import settings
 
 from consumers import addresses, origins, queries, readers
+from consumers.attendance import Attendance
+from consumers.crowd import Told
 from consumers.hub import hub
 from consumers.limits import Seat, paces
 from consumers.metrics import counters
@@ -70,6 +72,7 @@ class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
         self.over = asyncio.Event()  # who asked may not hear any more of it
         self._theirs: set[str] = set()  # topics that the log, not the ticket, says are this reader's
         self._seat = Seat()
+        self._attendance: Attendance | None = None
         answering = asyncio.ensure_future(self._respond())
         listening = asyncio.ensure_future(_hung_up(receive))
         try:
@@ -81,6 +84,8 @@ class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
             await asyncio.gather(listening, answering, return_exceptions=True)
             hub.doorman.leave(self)
             self._seat.give_back()
+            if self._attendance is not None:
+                self._attendance.end()
         if not answering.cancelled():
             answering.result()
 
@@ -140,7 +145,8 @@ class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
         names = list(dict.fromkeys(asked.topic))
         await self._sit("address", self._address, settings.LIVE_MAX_PER_ADDRESS)
         reader = readers.by_ticket(self.headers) or ANONYMOUS
-        if reader is ANONYMOUS and any(topics.check(ANONYMOUS, name) == "forbidden" for name in names):
+        matters = asked.here or any(topics.check(ANONYMOUS, name) == "forbidden" for name in names)
+        if reader is ANONYMOUS and matters:
             reader = await readers.by_session(self.headers)
         if reader.id is not None:
             await self._sit("user", reader.id, settings.LIVE_MAX_PER_USER)
@@ -151,7 +157,12 @@ class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
         self.topics = list(dict.fromkeys(map(topics.normal, names)))
         if len(self.topics) > settings.LIVE_MAX_TOPICS:
             raise Refusal(400, "limit", f"A request may name {settings.LIVE_MAX_TOPICS} topics.")
+        self._check_here(asked.here)
         hub.doorman.enter(self)
+
+    def _check_here(self, names: list[str]) -> None:
+        if any(topics.check(self.reader, name) or topics.normal(name) not in self.topics for name in names):
+            raise Refusal(400, "bad-topic", "A request can be present only on topics that it follows.")
 
     def judge(self, names: Iterable[str]) -> None:
         """Raises Refusal for a topic that the reader may not follow. A ticket ends, whatever it is asked for."""
@@ -171,16 +182,28 @@ class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
         if not await self._seat.take(kind, who, limit):
             raise Refusal(429, "too-many", "There is no room for this connection now; try later.", Retry_After="5")
 
+    # --- who is present
+
+    def attend(self, told: Told, names: Sequence[str]) -> None:
+        """From now until the request ends its reader is present on these topics."""
+        self._attendance = Attendance(told, names)
+        self._attendance.begin(self.reader)
+
+    def becomes(self, reader: Reader) -> None:
+        self.reader = reader
+        if self._attendance is not None:
+            self._attendance.becomes(reader)
+
     # --- what the hub says of who is reading
 
     def access_changed(self, reader: Reader) -> None:
-        self.reader = reader
+        self.becomes(reader)
         if any(map(self.refusal, self.topics)):
             self.access_lost()
 
     def access_ended(self) -> None:
         """This is nobody any more."""
-        self.reader = ANONYMOUS
+        self.becomes(ANONYMOUS)
         self._theirs.clear()
         self.access_lost()
 

@@ -53,6 +53,7 @@ class LivePoll(LiveRequest):
             raise away() from error
         since = since or hub.position
         with Ear(asked.variant, self.topics) as self._ear:
+            self.attend(self._ear, asked.here)
             page = await self._page(asked, since)
             if not page.events and page.recovered and asked.wait and await self._ear.hears(asked.wait):
                 self.judge(self.topics)
@@ -133,6 +134,10 @@ class Ear(Indirect):
 
     def say(self, frame: Frame) -> None:
         pass
+
+    def aside(self, burst: Burst) -> bool:
+        """It says that somebody reads, and has no way to be told how many do."""
+        return True
 
     # nothing is ever written to it
 

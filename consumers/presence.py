@@ -95,6 +95,21 @@ class Census:
                     await register.exchange(self._shares(), [])
             await register.close()
 
+    @property
+    def present(self) -> int:
+        """Sockets and requests that are on a topic, once for each."""
+        return sum(len(crowd.leases) for crowd in self._crowds.values())
+
+    @property
+    def crowds(self) -> int:
+        """Topics that somebody is on, or was a moment ago."""
+        return len(self._crowds)
+
+    @property
+    def alone(self) -> bool:
+        """Redis does not answer: only this process counts."""
+        return self._away
+
     # --- its turns
 
     async def _run(self) -> None:
@@ -156,7 +171,7 @@ class Census:
             burst = full if visitor.sees_names else plain
             if visitor not in crowd.leases or lease.told == burst.texts[0]:
                 continue
-            if now - lease.told_at >= EVERY and visitor.subscription.aside(burst):
+            if now - lease.told_at >= EVERY and visitor.told.aside(burst):
                 lease.told, lease.told_at = burst.texts[0], now
             else:
                 crowd.behind = True

@@ -23,6 +23,7 @@ class StreamQuery(msgspec.Struct, frozen=True):
     """Parameters that are not named here are ignored; of one that comes twice the last counts."""
 
     topic: Annotated[list[str], Meta(min_length=1)]
+    here: list[str] = []
     since: str | None = None
     format: Format = "json"
     language: str | None = None
@@ -49,7 +50,9 @@ def decode(query: bytes, shape: type[Q]) -> Q:
         )
     except ValueError as error:
         raise BadQuery("There are too many parameters.") from error
-    asked: dict[str, Any] = {**dict(pairs), "topic": [value for name, value in pairs if name == "topic"]}
+    asked: dict[str, Any] = dict(pairs)
+    for several in "topic", "here":
+        asked[several] = [value for name, value in pairs if name == several]
     try:
         return msgspec.convert(asked, shape, strict=False)
     except msgspec.ValidationError as error:

@@ -36,6 +36,7 @@ class LiveStream(LiveRequest):
             await self.subscription.wear(asked.variant)
             if not self.over.is_set():
                 await self._follow(since, asked.compact)
+                self.attend(self.subscription, asked.here)
             await self.over.wait()
         finally:
             if expiry is not None:
@@ -74,7 +75,7 @@ class LiveStream(LiveRequest):
 
     def _expired(self) -> None:
         """The reader is nobody now. What nobody may follow ends the stream: who comes back is asked again."""
-        self.reader = ANONYMOUS
+        self.becomes(ANONYMOUS)
         self.drop_forbidden()
 
     def access_lost(self) -> None:
