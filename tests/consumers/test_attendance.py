@@ -8,19 +8,23 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from consumers.attendance import Attendance
+from consumers.burst import Burst
+from consumers.crowd import Visitor
 from consumers.frames import JSON
 from consumers.poll import Ear
-from consumers.presence import census
+from consumers.presence import Census, census
 from realtime import tickets
+from realtime.presence import Register, Share
+from realtime.tickets import ANONYMOUS
 from tests.conformance.site import Site
 from tests.conformance.transports import Refused, Stream, page
 from tests.consumers.conftest import Edge
-from tests.consumers.reader import Reader
+from tests.consumers.reader import SOON, Reader
 from tests.consumers.test_presence import come, heard, here, told
 
 numbers = count(1)
@@ -137,3 +141,37 @@ async def test_a_request_that_lasts_longer_than_a_lease_renews_it(monkeypatch):
     attendance.end()
     assert not census._crowds["post.7001"].leases
     await census.stop()
+
+
+class Hearing:
+    """A subscription as far as presence needs one."""
+
+    def __init__(self) -> None:
+        self.readers: list[int] = []
+
+    def aside(self, burst: Burst) -> bool:
+        self.readers += [json.loads(text)["readers"] for text in burst.texts]
+        return True
+
+
+async def test_who_comes_while_redis_is_asked_is_never_told_that_nobody_is_here():
+    class Meanwhile(Register):
+        """Somebody comes between the question and the answer, once to a topic of their own."""
+
+        async def exchange(self, *asked: Any) -> dict[str, dict[str, Share]]:
+            found = await super().exchange(*asked)
+            while coming:
+                census.here(coming.pop(), ANONYMOUS, topics.pop(), "viewing")
+            return found
+
+    topics = ["post.90000", "post.90001"]
+    visitors = [Visitor(Hearing()) for _ in range(3)]
+    census, coming = Census(), visitors[1:]
+    census._register = Meanwhile()
+    census.here(visitors[0], ANONYMOUS, "post.90000", "viewing")
+    heard = [cast(Hearing, visitor.told).readers for visitor in visitors]
+    async with asyncio.timeout(SOON):
+        while not all(heard):
+            await asyncio.sleep(0.01)
+    await census.stop()
+    assert [readers[0] for readers in heard] == [2, 2, 1]

@@ -1,8 +1,6 @@
 """Who is here: across processes, through breaks, and told to nobody who should not know."""
 
-import asyncio
 import contextlib
-import json
 import tempfile
 import threading
 import time
@@ -19,15 +17,11 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 
 from blog.models import User
-from consumers.burst import Burst
 from consumers.crowd import Crowd, Visitor
-from consumers.presence import Census
 from consumers.subscription import Subscription
 from realtime import tickets
 from realtime.embedded import account, programs
 from realtime.embedded.valkey import Valkey
-from realtime.presence import Register, Share
-from realtime.tickets import ANONYMOUS
 from tests.consumers.conftest import Edge
 from tests.consumers.reader import SOON, Reader
 from tests.waiting import until
@@ -325,40 +319,6 @@ def own_redis() -> Iterator[Redis]:
         yield server
         server.kill()
         server.client.close()
-
-
-class Hearing:
-    """A subscription as far as presence needs one."""
-
-    def __init__(self) -> None:
-        self.readers: list[int] = []
-
-    def aside(self, burst: Burst) -> bool:
-        self.readers += [json.loads(text)["readers"] for text in burst.texts]
-        return True
-
-
-async def test_who_comes_while_redis_is_asked_is_never_told_that_nobody_is_here():
-    class Meanwhile(Register):
-        """Somebody comes between the question and the answer, once to a topic of their own."""
-
-        async def exchange(self, *asked: Any) -> dict[str, dict[str, Share]]:
-            found = await super().exchange(*asked)
-            while coming:
-                census.here(coming.pop(), ANONYMOUS, topics.pop(), "viewing")
-            return found
-
-    topics = ["post.90000", "post.90001"]
-    visitors = [Visitor(cast(Subscription, Hearing())) for _ in range(3)]
-    census, coming = Census(), visitors[1:]
-    census._register = Meanwhile()
-    census.here(visitors[0], ANONYMOUS, "post.90000", "viewing")
-    heard = [cast(Hearing, visitor.subscription).readers for visitor in visitors]
-    async with asyncio.timeout(SOON):
-        while not all(heard):
-            await asyncio.sleep(0.01)
-    await census.stop()
-    assert [readers[0] for readers in heard] == [2, 2, 1]
 
 
 class TestBreaks:
