@@ -8,6 +8,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from blog.models import Author, Authorship, Book, Edition, Post, Publication, Tag, User
 from tests.cast import NOON, a_post, cleo, posts
@@ -234,6 +235,41 @@ def test_the_publication_is_read_once_for_a_page(client: Client, ada: User) -> N
     with CaptureQueriesContext(connection) as seen:
         client.get("/")
     assert len([query for query in seen if "blog_publication" in query["sql"]]) <= 1
+
+
+ENTRY = "blog/post/entry.html"
+
+
+def rendered(client: Client, **headers: str) -> tuple[bool, str]:
+    """Whether the entry was rendered for this answer, and what stands there."""
+    response = client.get("/", headers=headers)
+    return ENTRY in [template.name for template in response.templates], response.content.decode()
+
+
+def test_a_post_is_rendered_once_for_all_who_read_it_as_it_is(client: Client, ada: User) -> None:
+    post = a_post(ada, "Fog on the quay")
+    assert rendered(client)[0]
+    again, page = rendered(client)
+    assert not again
+    assert "Fog on the quay" in page
+    post.title = "Fog lifts"
+    post.save()
+    anew, page = rendered(client)
+    assert anew
+    assert "Fog lifts" in page
+    Author.objects.update(name="Ada Lovelace")  # not a change of the post, whose version stays
+    assert "Ada Lovelace" in rendered(client)[1]
+
+
+def test_what_was_rendered_is_kept_by_language_and_zone(client: Client, ada: User) -> None:
+    a_post(ada)
+    english = rendered(client)[1]
+    korean = rendered(client, **{"accept-language": "ko"})[1]
+    with timezone.override("Asia/Seoul"):
+        seoul = rendered(client)[1]
+    assert (">Edit<" in english, ">Edit<" in korean) == (True, False)
+    assert ("12:00 UTC" in english, "21:00 KST" in seoul) == (True, True)
+    assert rendered(client) == (False, english)
 
 
 def test_nothing_is_missing_from_the_migrations(db: None) -> None:
