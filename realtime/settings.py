@@ -220,6 +220,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 60 * 60}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # jobs are long: one that waits behind another could run elsewhere
 # a page that starts a job waits half a second at most for a broker that is away; the sweep sends it then
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.2, "interval_max": 0.2}
+# What is due has a queue of its own, and in `live` and deploy/ a worker: books may take all the others for minutes.
+# A worker that is not told otherwise takes from both.
+CELERY_TASK_QUEUES = {name: {"exchange": "celery", "routing_key": name} for name in ("celery", "due")}
+CELERY_TASK_ROUTES = {"blog.tasks.publish_due": {"queue": "due"}}
 CELERY_TIMEZONE = env.str("TIME_ZONE", "UTC")
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 # `expires`: a round that no worker took in time is not owed; they would pile up behind a long job

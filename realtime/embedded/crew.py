@@ -56,12 +56,14 @@ class Crew:
             raise Failed("\n".join([*said, f"`manage.py {child.name}` failed ({ending(running)})."]))
 
     def work(self) -> None:
-        """Start the worker and the schedule."""
+        """Start the workers and the schedule."""
         celery = (sys.executable, "-m", "celery", "--quiet", "-A", "realtime")
         # without mingle and gossip: they look for other workers, for a second at each start
-        worker = ("worker", "--loglevel", "warning", "--concurrency", "2", "--without-mingle", "--without-gossip")
+        worker = ("worker", "--loglevel", "warning", "--without-mingle", "--without-gossip")
+        jobs = (*worker, "--queues", "celery", "--concurrency", "2")
+        due = (*worker, "--queues", "due", "--concurrency", "1", "--hostname", "due@%h")
         beat = ("beat", "--loglevel", "warning", "--pidfile", "")
-        for name, words in ("worker", worker), ("schedule", beat):
+        for name, words in ("worker", jobs), ("due worker", due), ("schedule", beat):
             self._supervisor.start(Child(name, celery + words, self._environment, self._base, stage=WORKERS))
 
     def serve(self, listening: socket.socket, edges: int) -> None:

@@ -69,7 +69,9 @@ def test_a_second_live_on_the_same_directory_is_refused(newsroom: Newsroom) -> N
     assert newsroom.status("healthz") == 200
 
 
-@pytest.mark.parametrize("word", [" edge ", " worker ", " beat ", "valkey-server", "bin/postgres"])
+@pytest.mark.parametrize(
+    "word", [" edge ", "--queues celery", "--queues due", " beat ", "valkey-server", "bin/postgres"]
+)
 def test_a_child_that_dies_is_started_again(newsroom: Newsroom, word: str) -> None:
     before = newsroom.child(word)
     os.kill(before, signal.SIGKILL)

@@ -19,14 +19,19 @@ START = 30  # seconds; two, on a machine with nothing else to do
 class Worker:
     """A prefork worker with one child, as `live` starts it."""
 
-    def __init__(self, environment: dict[str, str], name: str, log: Path) -> None:
+    def __init__(self, environment: dict[str, str], name: str, log: Path, *options: str) -> None:
         self.name = f"{name}@tests"
         command = [sys.executable, "-m", "celery", "-A", "realtime", "worker", "-n", self.name, "-c", "1", "-l", "info"]
-        flags = ["--without-mingle", "--without-gossip", "--include", "tests.realtime.jobs"]
+        flags = [*options, "--without-mingle", "--without-gossip", "--include", "tests.realtime.jobs"]
         self.log = log
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                [*command, *flags], env=environment, cwd=ROOT, stdout=output, stderr=output, start_new_session=True
+                [*command, *flags, *options],
+                env=environment,
+                cwd=ROOT,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
             )
         until(lambda: self.is_ready(), START)
 
@@ -68,8 +73,8 @@ class Crew:
         self._hired: list[Worker] = []
         purge()
 
-    def hire(self, name: str) -> Worker:
-        self._hired.append(Worker(self._environment, name, self._logs / name))
+    def hire(self, name: str, *options: str) -> Worker:
+        self._hired.append(Worker(self._environment, name, self._logs / name, *options))
         return self._hired[-1]
 
     def find(self, name: str) -> Worker | None:
