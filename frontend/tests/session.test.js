@@ -255,6 +255,34 @@ test("a page that lacks something is read anew, once for many changes", async ()
   assert.equal(page.refreshed, 1);
 });
 
+test("what a pause kept from being filled is filled after it", async () => {
+  const { Refill } = await import("../static/js/refill.js");
+  [Refill.LEAST, Refill.RATE] = [10, Infinity];
+  await begin();
+  await Wire.last.greets();
+  session.pause();
+  page.isIncomplete = true;
+  await Wire.last.says(event("post.1", {}, { position: "e-2", kind: "post.withdrawn" }));
+  await new Promise((done) => setTimeout(done, 40));
+  assert.equal(page.refreshed, 0);
+  session.resume();
+  await new Promise((done) => setTimeout(done, 40));
+  assert.equal(page.refreshed, 1);
+});
+
+test("where the connection does not say who reads, it is asked from time to time", async () => {
+  const { Greeter } = await import("../static/js/greeter.js");
+  const fresh = Greeter.FRESH;
+  Greeter.FRESH = 30;
+  await begin("e-1", "ticket");
+  await Wire.last.greets({ type: "hello", user: undefined, name: null, expires: null });
+  tickets.next = "";
+  await new Promise((done) => setTimeout(done, 60));
+  await Wire.last.says(nobody);
+  assert.deepEqual(page.asked, ["for who reads"]);
+  Greeter.FRESH = fresh;
+});
+
 test("told to stay away, it does", async () => {
   await begin();
   await Wire.last.greets();

@@ -56,8 +56,9 @@ export class Greeter {
     this.name = name ?? "";
     if (user !== undefined) this.#reads = user;
     if (this.#shown === undefined && user !== null) this.#shown = user;
-    if (!expires) return;
-    const left = new Date(expires).getTime() - Date.now() - Greeter.RENEW;
+    if (user === null || (user !== undefined && !expires)) return;
+    // a stream or a poll does not say who reads: we ask from time to time whether that is still so
+    const left = expires ? new Date(expires).getTime() - Date.now() - Greeter.RENEW : Greeter.FRESH;
     const wait = Math.max(left, Greeter.FRESH - this.#tickets.age, 0);
     this.#renewal = setTimeout(() => this.renew(), Math.min(wait, Greeter.LATEST));
   }

@@ -134,6 +134,7 @@ export class Session {
     const events = this.#hold.release();
     this.#status.waiting(0);
     if (events.length) await this.#apply(events);
+    else if (this.#page.isIncomplete) this.#refill.want(this.#readers); // by what was withdrawn meanwhile
   }
 
   /** @param {LiveEvent[]} events that arrived together */
