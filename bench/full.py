@@ -14,7 +14,7 @@ from bench.newsroom import Services
 from bench.results import Results, lateness
 from bench.systems import SYSTEMS, Server, System
 
-LONGEST = 16 * 60  # seconds; what comes last are repetitions
+LONGEST = 14 * 60  # seconds; what comes last are repetitions
 QUIET = (40, 0.2)  # events, seconds between two
 STEADY = (300, 0.01)
 FEW, MANY = 100, 10_000  # readers, for growth
