@@ -106,9 +106,12 @@ def deliveries(services: Services, system: System, readers: int, results: Result
         results.add(name, "burst rate", cost.rate)
         results.add(name, "readers", cost.readers_cpu)
         _note_missed(name, "a burst", cost.missed, results)
-        _paced(name, "quiet", server, crowd, QUIET, results)
-        if not system.slow:
-            _paced(name, "steady", server, crowd, STEADY, results)
+        paces = {"quiet": QUIET} if system.slow else {"quiet": QUIET, "steady": STEADY}
+        for measure, pace in paces.items():
+            others = _Others(services) if system.resumes else None
+            _paced(name, measure, server, crowd, pace, results)
+            if others:
+                others.add(results, measure, pace[0])
         if system.resumes:
             results.add(name, "coalesced", measures.deliver(server, crowd, measures.MOST_EVENTS, once=True)[0].cpu)
 
@@ -123,6 +126,19 @@ def _paced(name: str, measure: str, server: Server, crowd: Crowd, pace: tuple[in
         lasts = crowd.lasts()
         results.add(name, f"{measure} commit to last", *lateness(said["ends"], lasts))
         results.add(name, f"{measure} save to last", *lateness(said["starts"], lasts))
+
+
+class _Others:
+    """What the hub's look costs PostgreSQL, and the bell costs Valkey."""
+
+    def __init__(self, services: Services) -> None:
+        self._pids = {"look": services.log_sessions(), "bell": [services.running["Valkey"].pid]}
+        self._before = {name: machine.cpu(pids) for name, pids in self._pids.items()}
+
+    def add(self, results: Results, measure: str, events: int) -> None:
+        """Milliseconds of a core for each event."""
+        for name, pids in self._pids.items():
+            results.add("ours", f"{measure} {name}", 1000 * (machine.cpu(pids) - self._before[name]) / events)
 
 
 def growth(services: Services, system: System, readers: int, results: Results) -> None:

@@ -3,9 +3,11 @@
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Self
+
+import psycopg2
 
 from bench import machine
 from bench.processes import Process, Told, until
@@ -49,6 +51,12 @@ class Services:
 
     def start(self, child: Child) -> None:
         self.running[child.name] = child.spawn()
+
+    def log_sessions(self) -> list[int]:
+        """PostgreSQL's processes that serve the hubs."""
+        with closing(psycopg2.connect(self.postgres.url)) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT pid FROM pg_stat_activity WHERE application_name = 'stop-press-log'")
+            return [pid for (pid,) in cursor.fetchall()]
 
     @property
     def environment(self) -> dict[str, str]:

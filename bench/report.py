@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from bench import Failed, plots
+from bench import Failed, plots, scale
 from bench.goals import GOALS
 from bench.processes import ROOT
 from bench.results import Results, share
@@ -66,6 +66,8 @@ def _sections(results: Results) -> Iterable[str]:
     yield from ("", "### Growth: seconds for a million deliveries of a burst", "", *_growth(results))
     yield from ("", "![The same, by number of readers](performance/growth.svg)")
     yield from ("", "### A storm", "", *_storm(results), "", "### Ours, from a commit on", "", *_ours(results))
+    if on_paper := list(scale.rows(results)):
+        yield from ("", "### Beyond one machine: the arithmetic", "", *_table(scale.HEAD, on_paper))
     for name, said in results.sections.items():
         yield from ("", f"### `python -m bench.{name}`", "", *([said] if "|---" in said else ["```", said, "```"]))
     notes = [*(f"{name} was left out: {why}" for name, why in results.skipped.items()), *results.notes]
