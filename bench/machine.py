@@ -26,6 +26,11 @@ def cpu(pids: Iterable[int]) -> float:
     return sum(_run(task) for pid in pids for task in _tasks(pid)) / 1e9
 
 
+def loop_and_all(pid: int) -> tuple[float, float]:
+    """Seconds of a core that a process's first thread has used, and all of them."""
+    return _run(Path(f"/proc/{pid}/task/{pid}")) / 1e9, cpu([pid])
+
+
 def resident(pids: Iterable[int]) -> int:
     """Kilobytes of memory."""
     return sum(_status(pid, "VmRSS") for pid in pids)

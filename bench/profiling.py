@@ -12,7 +12,8 @@ from bench.newsroom import Services, commits, edge, follow
 from bench.processes import OUT, ROOT
 
 READERS = 1_000
-WAITS = ("Condition.wait (threading.py", "EpollSelector.select (selectors.py")
+THREAD = "Thread._bootstrap (threading.py"  # where all threads but the loop's begin
+WAIT = "EpollSelector.select (selectors.py"
 SHOWN = 10  # lines of a profile
 # name, events, seconds between two, seconds watched, samples a second
 LOADS = (("burst", 6000, 0.0, 8, 250), ("5 events a second", 150, 0.2, 20, 500))
@@ -28,7 +29,13 @@ def run() -> dict[str, list[str]]:
         for name, events, gap, seconds, rate in LOADS:
             with edge(services) as (process, port), commits(services) as publisher, _crowd(port):
                 publisher.say(1, events, gap)
-                found[name] = list(lines(_watch(spy, process.pid, seconds, rate)))
+                before = machine.loop_and_all(process.pid)
+                samples = _watch(spy, process.pid, seconds, rate)
+                loop, everything = (b - a for a, b in zip(before, machine.loop_and_all(process.pid), strict=True))
+                found[name] = [
+                    f"{100 * loop / everything:5.1f} %  of all is the loop's thread; of that:",
+                    *lines(samples),
+                ]
     return found
 
 
@@ -40,7 +47,10 @@ def _crowd(port: int) -> Iterator[None]:
 
 
 def _watch(spy: Path, pid: int, seconds: int, rate: int) -> Counter[str]:
-    """Samples by the innermost line of Python. Threads that wait for work do not count: py-spy may think they run."""
+    """Samples of the loop's thread by the innermost line of Python, without those in which it waits for work.
+
+    The other threads wait most of the time, in calls of which py-spy may think that they run.
+    """
     raw = OUT / "profile.raw"
     words = [str(spy), "record", "--pid", str(pid), "--duration", str(seconds), "--rate", str(rate), "--format", "raw"]
     done = subprocess.run([*words, "--output", str(raw)], capture_output=True, text=True, check=False)
@@ -52,7 +62,7 @@ def _watch(spy: Path, pid: int, seconds: int, rate: int) -> Counter[str]:
     for line in raw.read_text().splitlines():
         stack, _, count = line.rpartition(" ")
         place = _innermost(stack.split(";"))
-        if not place.startswith(WAITS):
+        if not stack.startswith(THREAD) and not place.startswith(WAIT):
             samples[place] += int(count)
     return samples
 
