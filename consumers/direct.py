@@ -52,18 +52,44 @@ class Line(tcp.Server):
         return int(self._tempDataLen + len(self.dataBuffer) - self.offset)
 
 
-class DirectOutlet:
-    """Of a WebSocket. It is its transport's producer, to be told when the reader falls behind and has caught up."""
+class Flow:
+    """Knows whether a reader is behind: the producer, as Twisted calls it, of its connection."""
 
-    __slots__ = ("_behind", "_caught_up", "_protocol", "_transport", "send", "wire")
+    __slots__ = ("_behind", "_caught_up")
+
+    def __init__(self) -> None:
+        self._behind = False  # more than 64 KiB wait in Twisted, and not all of it has left since
+        self._caught_up: asyncio.Future[None] | None = None
+
+    async def drained(self) -> None:
+        while self._behind:
+            self._caught_up = asyncio.get_running_loop().create_future()
+            await self._caught_up
+
+    # Twisted's IPushProducer
+
+    def pauseProducing(self) -> None:
+        self._behind = True
+
+    def resumeProducing(self) -> None:
+        self._behind = False
+        if self._caught_up is not None and not self._caught_up.done():
+            self._caught_up.set_result(None)
+
+    stopProducing = resumeProducing
+
+
+class DirectOutlet(Flow):
+    """Of a WebSocket."""
+
+    __slots__ = ("_protocol", "_transport", "send", "wire")
 
     def __init__(self, protocol: Any, transport: Any, wire: Wire = Wire.FRAMES) -> None:
         self.wire: Wire | None = wire
         self.send: Callable[[bytes], int] | None = None  # until the answer to the handshake has left
         self._protocol = protocol
         self._transport = transport
-        self._behind = False
-        self._caught_up: asyncio.Future[None] | None = None
+        super().__init__()
         self._register()
         if isinstance(transport, Line):  # TLS has to see every byte; so has whatever else is not a plain socket
             transport.outlet = self
@@ -103,11 +129,6 @@ class DirectOutlet:
         else:
             self._transport.write(data)
 
-    async def drained(self) -> None:
-        while self._behind and self._open:
-            self._caught_up = asyncio.get_running_loop().create_future()
-            await self._caught_up
-
     def end(self) -> None:
         self._protocol.serverClose(int(Close.RESTARTING))
 
@@ -115,18 +136,6 @@ class DirectOutlet:
         """No close frame could be sent any more: this is the bare end that stands for 4008."""
         counters.cut += 1
         self._transport.abortConnection()
-
-    # Twisted's IPushProducer
-
-    def pauseProducing(self) -> None:
-        self._behind = True
-
-    def resumeProducing(self) -> None:
-        self._behind = False
-        if self._caught_up is not None and not self._caught_up.done():
-            self._caught_up.set_result(None)
-
-    stopProducing = resumeProducing
 
 
 class DirectStreamOutlet(DirectOutlet):
@@ -151,7 +160,8 @@ class DirectStreamOutlet(DirectOutlet):
 
     @property
     def _open(self) -> bool:
-        return self._protocol.channel is not None and not self._protocol.finished
+        request = self._protocol  # in this order: one that is finished has no channel
+        return not request.finished and request.channel is not None
 
     def end(self) -> None:
         self._over()

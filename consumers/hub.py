@@ -71,8 +71,13 @@ class Hub:
             self._tail.stop()
             self._tail = None
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it knows where the log stands."""
+        return self._tail is not None and self._ready.is_set()
+
     async def ready(self) -> None:
-        """Starts the hub if need be, and waits until it knows where the log stands."""
+        """Starts the hub if need be, and waits until it is ready."""
         self.start()
         await self._ready.wait()
 

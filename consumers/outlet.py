@@ -12,6 +12,7 @@ from consumers.burst import Burst, Wire
 from consumers.closes import Close
 from consumers.metrics import counters
 
+AHEAD = 128 * 1024  # bytes of these that a server keeps before its `send` waits
 PATIENCE = 30.0  # seconds for a reader to take a piece of what it missed
 
 
@@ -88,7 +89,9 @@ class SendOutlet(Indirect):
         counters.cut += 1
         self._closed = Close.SLOW
         self._texts.clear()
-        self._run()
+        if self._task is not None:
+            self._task.cancel()  # it waits for this reader
+        self._task = asyncio.ensure_future(self._farewell())
 
     def end(self) -> None:
         self._closed = Close.RESTARTING

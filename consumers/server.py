@@ -1,4 +1,4 @@
-"""Daphne, started our way: the only file, beside direct.py, that knows the insides of Daphne, Twisted and autobahn.
+"""Daphne, started our way: it knows the insides of Daphne, Twisted and autobahn.
 
 What it adds: limits, a way straight to the socket for the hub's bytes, and an end on SIGTERM that
 readers come back from. Daphne's Server is subclassed; nothing of it is copied.
@@ -16,105 +16,51 @@ from typing import Any
 # First: it installs Twisted's asyncio reactor.
 from daphne.server import Server, twisted_loop  # isort: skip
 from daphne.endpoints import build_endpoint_description_strings
-from daphne.ws_protocol import WebSocketProtocol
+from daphne.http_protocol import WebRequest
 from django.conf import settings
 from twisted.internet import defer, reactor, tcp
 
 from consumers import drain
-from consumers.closes import Close, sentence
-from consumers.direct import DirectOutlet, DirectStreamOutlet, Line
+from consumers.closes import Close
+from consumers.direct import DirectOutlet, DirectStreamOutlet, Flow, Line
 from consumers.hub import hub
-from consumers.limits import Pace, leases
-from consumers.metrics import counters
+from consumers.limits import leases
 from consumers.notify import notify
 from consumers.patience import Channel, Stalled
 from consumers.presence import census
+from consumers.protocol import GOODBYE, Socket
 
 _reactor: Any = reactor  # its module pretends to be its class
 logger = logging.getLogger(__name__)
 
 BACKLOG = 4096  # connections that the kernel keeps for us; 50, Daphne's, loses readers in a storm
-MORSEL = 256  # bytes; a message in smaller pieces costs what as many messages would
-GOODBYE = 2  # seconds for the client's half of the closing handshake, and for the last bytes to get there
 FINISH = 2.5  # seconds for requests to finish once the readers are gone; in haste `live` kills after 3.5
 FAREWELL = 0.5  # seconds for the last bytes of an answer to leave
 
 
-class Socket(WebSocketProtocol):  # type: ignore[misc]
-    """Daphne's WebSocket with our limit and our way of closing."""
+class Inbox:
+    """What has come for an application. An asyncio.Queue keeps four empty deques for that: 3 KB a socket."""
 
-    failedByMe: bool
+    __slots__ = ("_messages", "_waiter")
 
-    def onOpen(self) -> None:
-        super().onOpen()
-        self.pace = Pace(settings.LIVE_MAX_FRAMES, settings.LIVE_MAX_BURST)
+    def __init__(self) -> None:
+        self._messages: list[dict[str, Any]] = []
+        self._waiter: asyncio.Future[None] | None = None
 
-    def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        """Whoever says more than the application takes in is let go before it piles up."""
-        if self.state == self.STATE_OPEN and self._counts(0):
-            super().onMessage(payload, isBinary)
+    def qsize(self) -> int:
+        return len(self._messages)
 
-    def onPing(self, payload: bytes) -> None:
-        """A ping is answered too, and costs as much as any frame; a pong that nobody asked for does as well."""
-        if self._counts():
-            super().onPing(payload)
+    def put_nowait(self, message: dict[str, Any]) -> None:
+        self._messages.append(message)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
-    def onPong(self, payload: bytes) -> None:
-        self._counts()
-
-    def _counts(self, frames: int = 1) -> bool:
-        if self.state != self.STATE_OPEN:
-            return False
-        if self.pace.allows(frames) and self.pace.holds(self.application_queue.qsize()):
-            return True
-        self._refuse(Close.TOO_FAST)
-        return False
-
-    def onMessageFrameBegin(self, length: int) -> None:
-        """Autobahn can only cut the connection on a frame that is too large; a client should be told."""
-        first = self.message_data_total_length == 0  # of a message, or only empty pieces came before
-        super().onMessageFrameBegin(length)
-        counted = self._counts(1 if first or length < MORSEL else 0)
-        if counted and self.message_data_total_length > settings.LIVE_MAX_FRAME_BYTES:
-            self._refuse(Close.TOO_LARGE)
-
-    def serverClose(self, code: int | None = None) -> None:
-        if self.state == self.STATE_OPEN:
-            counters.closed[str(code or 1000)] += 1
-            self.sendClose(code or 1000, sentence(code or 1000) or None)
-
-    # --- clients that break the rules: RFC 6455, 7.1.7
-
-    def _refuse(self, close: Close) -> None:
-        self.serverClose(int(close))
-        self._hear_no_more()
-
-    def _fail_connection(self, code: int, reason: str) -> None:
-        """Autobahn cuts the connection; the reset would overtake the close frame, if it sends one."""
-        if self.state == self.STATE_OPEN:
-            counters.closed[str(code)] += 1
-            self.sendCloseFrame(code, reason.encode()[:100])
-        self._hear_no_more()
-
-    def _hear_no_more(self) -> None:
-        """Ends our half of the connection behind the close frame; the other half ends within GOODBYE."""
-        self.failedByMe = True
-        if self.state != self.STATE_CLOSED:
-            self.unregisterProducer()
-            self.transport.loseWriteConnection()
-
-    def dataReceived(self, data: bytes) -> None:
-        if not self.failedByMe:
-            super().dataReceived(data)
-
-    def processData(self) -> bool:
-        """Nothing behind a frame that failed is looked at, even if it came with it."""
-        return not self.failedByMe and bool(super().processData())
-
-    def dropConnection(self, abort: bool = False) -> None:
-        """A client that says goodbye and does not read ours is not waited for."""
-        super().dropConnection(abort)
-        twisted_loop.call_later(GOODBYE, self.transport.abortConnection)
+    async def get(self) -> dict[str, Any]:
+        """The next message. One at a time may wait for it."""
+        while not self._messages:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        return self._messages.pop(0)
 
 
 class EdgeServer(Server):  # type: ignore[misc]
@@ -148,10 +94,39 @@ class EdgeServer(Server):  # type: ignore[misc]
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         if self._ending and not isinstance(protocol, Socket):
             protocol.channel.persistent = False  # the next request on this connection belongs to another process
+        direct = _direct(protocol)
         if settings.LIVE_DIRECT:
-            scope["extensions"] = _direct(protocol)
+            scope["extensions"] = direct
         scope["root_path"] = self.root_path  # Daphne takes it from a header, which anybody can send
-        return super().create_application(protocol, scope)
+        scope["asgi"] = {"version": "3.0"}
+        inbox = Inbox()
+        running = asyncio.ensure_future(self.application(scope, inbox.get, partial(self.handle_reply, protocol)))
+        running.add_done_callback(partial(_end_what_is_unfinished, protocol))
+        self.connections[protocol]["application_instance"] = running
+        return inbox
+
+    async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
+        """Waits for a client who is behind; with Daphne's, all that it does not read piles up here."""
+        if isinstance(protocol, Socket):
+            if message["type"] == "websocket.send" and protocol.state != protocol.STATE_OPEN:
+                return  # it is closing: nothing may follow a close frame
+            await super().handle_reply(protocol, message)
+            if protocol.flow is not None:
+                await protocol.flow.drained()
+            return
+        more = message["type"] == "http.response.start" or message.get("more_body", False)
+        if not more and isinstance(protocol.producer, Flow) and protocol.channel is not None:
+            protocol.unregisterProducer()
+        await super().handle_reply(protocol, message)
+        if more and message.get("body") and not protocol.finished and protocol.channel is not None:
+            if protocol.producer is None:
+                protocol.registerProducer(Flow(), True)
+            await protocol.producer.drained()
+
+    def protocol_disconnected(self, protocol: Any) -> None:
+        super().protocol_disconnected(protocol)
+        if isinstance(protocol, WebRequest) and protocol.transport is None:  # it has become a Socket
+            twisted_loop.call_soon(_take_apart, protocol)
 
     def listen_success(self, port: Any) -> None:
         if port.transport is tcp.Server:
@@ -173,6 +148,7 @@ class EdgeServer(Server):  # type: ignore[misc]
         self.http_factory.timeOut = settings.LIVE_HANDSHAKE_SECONDS
         # allowNullOrigin: the call would take Daphne's back; origins are ours to judge (origins.py).
         self.ws_factory.setProtocolOptions(closeHandshakeTimeout=GOODBYE, allowNullOrigin=True)
+        Socket.configure(self.ws_factory)
         self._stalled.look()
         for number in (signal.SIGTERM, signal.SIGINT):
             twisted_loop.add_signal_handler(number, self._asked_to_end, number)
@@ -203,6 +179,7 @@ class EdgeServer(Server):  # type: ignore[misc]
         for port in self._ports:
             port.stopListening()
         await drain.let_go(hub.readers, self._haste)
+        await asyncio.sleep(0)  # what was said to them by ASGI's send leaves now
         for protocol in list(self.connections):
             if isinstance(protocol, Socket):  # who came in the last moment
                 protocol.serverClose(int(Close.RESTARTING))
@@ -227,10 +204,26 @@ class EdgeServer(Server):  # type: ignore[misc]
             await asyncio.sleep(0.01)
 
 
+def _take_apart(request: Any) -> None:
+    """A request and its channel hold each other, and the collector looks at such things once a day."""
+    channel, request.channel = request.channel, None
+    if channel is not None:
+        channel.requests.clear()
+
+
+def _end_what_is_unfinished(protocol: Any, running: "asyncio.Future[Any]") -> None:
+    """An application that ends in the middle of its answer lets the client go; Daphne would keep it for ever."""
+    if isinstance(protocol, Socket) or protocol.finished or protocol.channel is None:
+        return
+    if protocol._response_started:
+        protocol.channel.transport.abortConnection()
+
+
 def _direct(protocol: Any) -> dict[str, Any]:
     """The way straight to the socket, for the consumer that wants it."""
     if isinstance(protocol, Socket):
-        return {"stop_press.outlet": DirectOutlet(protocol, protocol.transport)}
+        protocol.flow = DirectOutlet(protocol, protocol.transport)
+        return {"stop_press.outlet": protocol.flow}
     return {"stop_press.stream": partial(DirectStreamOutlet.of, protocol)}
 
 

@@ -25,6 +25,8 @@ PIECE = 20  # events written before the reader has to have taken most of them
 class Subscription:
     """The topics of one reader. Its methods are called one after the other, never at once."""
 
+    __slots__ = ("_broken", "_closed", "_held", "_hub", "_topics", "outlet", "variant")
+
     def __init__(self, hub: Hub, outlet: Outlet) -> None:
         self.outlet = outlet
         self.variant: Variant = JSON

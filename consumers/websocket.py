@@ -67,10 +67,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if not await self._seat.take("address", address, settings.LIVE_MAX_PER_ADDRESS):
             await self._close(Close.TRY_LATER)
             return
-        try:
-            async with asyncio.timeout(READY):
-                await hub.ready()
-        except TimeoutError:
+        if not hub.is_ready and not await self._hub_gets_ready():
             await self._close(Close.TRY_LATER)
             return
         self.outlet = self.scope.get("extensions", {}).get("stop_press.outlet") or SendOutlet(self.base_send)
@@ -78,6 +75,14 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.visitor = Visitor(self.subscription)
         self.subscription.open()
         self.subscription.say(frames.Welcome(frames.PROTOCOL, hub.epoch, frames.HEARTBEAT))
+
+    async def _hub_gets_ready(self) -> bool:
+        try:
+            async with asyncio.timeout(READY):
+                await hub.ready()
+        except TimeoutError:
+            return False
+        return True
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if self._closed:

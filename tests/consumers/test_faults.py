@@ -96,7 +96,7 @@ def test_a_suspended_process_looks_again(edge: Edge, cleo: Reader):
 
 
 def test_a_reader_who_does_not_read_is_let_go_and_delays_nobody(edge: Edge, cleo: Reader):
-    with closing(edge.connect(max_queue=1)) as stuck:
+    with closing(edge.connect(max_queue=1, compression=None)) as stuck:
         for reader in (cleo, stuck):
             reader.subscribe("site")
         descriptors = len(os.listdir(f"/proc/{edge.process.pid}/fd"))

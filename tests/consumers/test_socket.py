@@ -1,6 +1,8 @@
 """The socket, row by row of the contract."""
 
 import json
+import resource
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
@@ -223,9 +225,10 @@ class TestBadFrames:
         cleo.send(" " * (64 * KILOBYTE + 1))
         assert cleo.end() == (4509, "This frame is too large.")
 
-    def test_more_in_pieces_is_too_much(self, cleo: Reader):
-        cleo.send([" " * KILOBYTE] * 65)
-        assert cleo.end()[0] == 4509
+    def test_more_in_pieces_is_too_much(self, edge: Edge):
+        with closing(edge.connect(compression=None)) as plain:  # compressed, they were pieces of a few bytes
+            plain.send([" " * KILOBYTE] * 65)
+            assert plain.end()[0] == 4509
 
     def test_text_that_is_no_utf_8_is_an_error_of_the_transport(self, cleo: Reader):
         cleo.send_malformed(b"\xff\xfe")
@@ -247,6 +250,16 @@ def test_a_reader_who_leaves_harms_nobody(edge: Edge, cleo: Reader):
     tag.name += " line"
     tag.save()
     assert cleo.hear()["kind"] == "tag.updated"
+
+
+def test_an_edge_may_have_more_readers_than_a_shell_has_files(start_edge: Callable[..., Edge]):
+    few, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (500, most))
+    try:
+        edge = start_edge()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (few, most))
+    assert resource.prlimit(edge.process.pid, resource.RLIMIT_NOFILE) == (most, most)
 
 
 def test_another_path_is_no_socket(edge: Edge):

@@ -79,6 +79,17 @@ class TestWhoReads:
             with pytest.raises(EOFError):
                 stream.block()
 
+    def test_the_next_question_may_come_on_the_connection_of_a_stream_that_ended(self, edge: Edge):
+        expires = datetime.now(UTC) + timedelta(seconds=1)
+        ticket = tickets.sign(tickets.Reader(7, "ada", frozenset({"desk"}), "s", expires))
+        with closing(raw(edge, "/live/stream?topic=desk", headers=f"Authorization: Bearer {ticket}\r\n")) as connection:
+            heard = connection.makefile("rb")
+            while heard.readline() != b"0\r\n":
+                pass
+            assert heard.readline() == b"\r\n"
+            connection.sendall(f"GET /live/log?topic=front HTTP/1.1\r\nHost: {edge.origin[7:]}\r\n\r\n".encode())
+            assert b"200" in heard.readline()
+
     def test_an_answer_that_waits_is_refused_when_the_ticket_has_ended(self, edge: Edge, site: Site):
         expires = datetime.now(UTC) + timedelta(seconds=2)
         ticket = tickets.sign(tickets.Reader(7, "ada", frozenset({"desk"}), "s", expires))

@@ -1,5 +1,6 @@
 """`manage.py edge`: one server process, for pages and live connections or for either."""
 
+import resource
 import socket
 from typing import Any
 
@@ -28,6 +29,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, host: str, port: int, fd: int | None, part: Part, **options: Any) -> None:
         if not settings.SECRET_KEY_LASTS:
             raise CommandError("SECRET_KEY is not set: nobody could stay signed in. Set it to a long random text.")
+        _open_many_files()
         application, live = divided(get_default_application(), part), part is not Part.WEB
         if fd is None:
             self.stdout.write(f"Serving {part.value} on http://{host}:{port}/")
@@ -37,6 +39,12 @@ class Command(BaseCommand):
             failure = serve(application, fd=fd, live=live)
         if failure:
             raise CommandError(failure)
+
+
+def _open_many_files() -> None:
+    """As many as this process may: a shell asks for 1024 at first, and each reader is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _lengthen(fd: int) -> None:
