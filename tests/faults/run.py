@@ -59,9 +59,10 @@ class Run:
         self._regular = [*self._all_over("stays", ports, 4), *self._all_over("comes and goes", ports, 2)]
         self._narrow = [self._reader("narrow", port, {self._dice.choice(self._topics)}) for port in ports * 2]
         self._html = [self._reader("html", port, {"site", "front"}, language) for port, language in _languages(ports)]
-        self._late = self._all_over("late", rig.ports, 3)
+        self._late = self._all_over("late", rig.ports, 2)
         self._streams = [self._of(StreamReader, "stream", port) for port in ports]
-        self._polls = [self._of(kind, "poll", port) for kind in (PollReader, EveryPollReader) for port in ports]
+        kinds = cycle((PollReader, EveryPollReader, EveryPollReader, PollReader))  # both on each edge
+        self._polls = [self._of(kind, "poll", port) for kind, port in zip(kinds, ports, strict=False)]
         self._told = self._regular + self._narrow + self._html + self._streams  # who need not ask
         self._lasting = self._told + self._polls
         self._faults = Faults(rig, wires, self._lasting, self._dice)
@@ -210,7 +211,7 @@ class Run:
         result.seen.update(self._faults.done)
         result.seen["tracebacks"] = self._rig.tracebacks()
         result.seen["kills"] = self._faults.kills
-        ended = sum(result.seen[outcome] for outcome in ("committed", "rolled", "unknown"))
+        ended = sum(result.seen[outcome] for outcome in ("committed", "rolled", "broken", "unknown"))
         if self._faults.kills < self._kills or result.seen["rolled"] < ROLLED * ended:
             result.say("mild", f"{self._faults.kills} kills, {result.seen['rolled']} of {ended} rolled back")
         return result

@@ -154,8 +154,8 @@ def compare_notes(verdict: Verdict, notes: Iterable[Path]) -> None:
         for line in file.read_text().splitlines():
             outcome, name = line.split(" ")
             verdict.seen[outcome] += 1
-            if outcome == "rolled" and name in committed:
-                verdict.say("phantom", f"{name} was rolled back, and is in the ledger")
+            if outcome in ("rolled", "broken") and name in committed:
+                verdict.say("phantom", f"{name} was {outcome}, and is in the ledger")
 
 
 def compare_tasks(verdict: Verdict) -> None:

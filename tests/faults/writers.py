@@ -32,6 +32,7 @@ from realtime.errors import LogAway  # noqa: E402
 from realtime.tasks import enqueue  # noqa: E402
 from tests.realtime import jobs  # noqa: E402
 
+ROLLED = 0.32  # of the transactions, of their own accord
 HELD = 0.01  # of the transactions: open for seconds
 JOBS = 0.005
 stopping = threading.Event()
@@ -42,7 +43,7 @@ class Roll(Exception):
 
 
 class Writer(threading.Thread):
-    """One of them. Its notes: `committed`, `rolled` or `unknown`, and the transaction's number."""
+    """One of them. Its notes: `committed`, `rolled`, `broken` off or `unknown`, and the transaction's number."""
 
     def __init__(self, name: str, seed: str, options: argparse.Namespace, notes: BinaryIO) -> None:
         super().__init__(name=name)
@@ -53,12 +54,22 @@ class Writer(threading.Thread):
 
     def run(self) -> None:
         for number in range(1, self._options.transactions + 1):
+            self._find_database()
             if stopping.is_set():
                 break
             outcome = self._transaction(f"{self.name}-{number}")
             self._notes.write(f"{outcome} {self.name}-{number}\n".encode())
             stopping.wait(self._pause())
         connection.close()
+
+    def _find_database(self) -> None:
+        """While there is none, nothing is a transaction."""
+        while not stopping.is_set():
+            try:
+                connection.ensure_connection()
+                return
+            except Error:
+                stopping.wait(0.1)
 
     def _pause(self) -> float:
         mean = self._options.pause
@@ -70,7 +81,7 @@ class Writer(threading.Thread):
             with transaction.atomic():
                 self._changes(name)
                 time.sleep(self._options.hold)
-                if self._dice.random() < 0.3:
+                if self._dice.random() < ROLLED:
                     raise Roll
                 asked_to_commit = True
         except Roll:
@@ -78,7 +89,7 @@ class Writer(threading.Thread):
         except (Error, LogAway):
             connection.close()
             stopping.wait(0.1)
-            return "unknown" if asked_to_commit else "rolled"
+            return "unknown" if asked_to_commit else "broken"
         return "committed"
 
     def _changes(self, name: str) -> None:
