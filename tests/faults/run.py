@@ -56,7 +56,7 @@ class Run:
         self._start = position()
         ports = [*rig.ports, *(urlsplit(wire.origin).port or 0 for wire in wires)]
         self._gone = dict(zip(ports, [Withdrawals() for _ in rig.ports] * 2, strict=True))  # by edge
-        self._regular = [*self._all_over("stays", ports, 4), *self._all_over("comes and goes", ports, 2)]
+        self._regular = [*self._all_over("stays", ports, 2), *self._all_over("comes and goes", ports, 2)]
         self._narrow = [self._reader("narrow", port, {self._dice.choice(self._topics)}) for port in ports * 2]
         self._html = [self._reader("html", port, {"site", "front"}, language) for port, language in _languages(ports)]
         self._late = self._all_over("late", rig.ports, 2)

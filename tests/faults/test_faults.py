@@ -12,7 +12,7 @@ import pytest
 from tests.faults import beside, measure
 from tests.faults.rig import ROOT
 
-SECONDS = os.environ.get("FAULTS_SECONDS", "40")
+SECONDS = os.environ.get("FAULTS_SECONDS", "35")
 SEED = os.environ.get("FAULTS_SEED", "1")
 
 
