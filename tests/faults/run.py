@@ -212,7 +212,7 @@ class Run:
         result.seen["tracebacks"] = self._rig.tracebacks()
         result.seen["kills"] = self._faults.kills
         ended = sum(result.seen[outcome] for outcome in ("committed", "rolled", "broken", "unknown"))
-        if self._faults.kills < self._kills or result.seen["rolled"] < ROLLED * ended:
+        if self._kills and (self._faults.kills < self._kills or result.seen["rolled"] < ROLLED * ended):
             result.say("mild", f"{self._faults.kills} kills, {result.seen['rolled']} of {ended} rolled back")
         return result
 

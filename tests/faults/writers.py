@@ -32,7 +32,7 @@ from realtime.errors import LogAway  # noqa: E402
 from realtime.tasks import enqueue  # noqa: E402
 from tests.realtime import jobs  # noqa: E402
 
-ROLLED = 0.32  # of the transactions, of their own accord
+ROLLED = 0.35  # of the transactions, of their own accord
 HELD = 0.01  # of the transactions: open for seconds
 JOBS = 0.005
 stopping = threading.Event()
