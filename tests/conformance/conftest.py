@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from blog.models import User
 from tests import cast
 from tests.conformance.site import Site, Writer
 from tests.consumers.conftest import Edge, _django_db_marker, database, start_edge  # noqa: F401, fixtures
@@ -21,14 +22,59 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.django_db)
 
 
+class Uvicorn(Edge):
+    """The same application on another server, which knows no way past `await send`."""
+
+    def command(self, fd: int) -> list[str]:
+        options = ["--fd", str(fd), "--ws", "websockets-sansio", "--log-level", "error"]
+        return ["-m", "uvicorn", "asgi:application", *options]
+
+
 @pytest.fixture(scope="package")
-def writer(start_edge: Callable[..., Edge]) -> Iterator[Writer]:  # noqa: F811
-    """Ada, signed in through the form."""
+def ada(database: None) -> User:  # noqa: F811
+    """She may sign in through the form."""
     ada = cast.ada()
     ada.set_password(PASSWORD)
     ada.save()
-    edge = start_edge()
+    return ada
+
+
+def signed_in(edge: Edge) -> Writer:
+    """Ada, where the edge is."""
     writer = Writer(Site(edge.origin))
     writer.begin("ada", PASSWORD)
-    yield writer
+    return writer
+
+
+@pytest.fixture(scope="package")
+def writer(start_edge: Callable[..., Edge], ada: User) -> Iterator[Writer]:  # noqa: F811
+    edge = start_edge()
+    yield signed_in(edge)
     assert edge.said_nothing_of("Traceback")
+
+
+@pytest.fixture(scope="package")
+def uvicorn(start_edge: Callable[..., Edge], ada: User) -> Iterator[Edge]:  # noqa: F811
+    edge = start_edge(kind=Uvicorn)
+    yield edge
+    assert edge.said_nothing_of("Traceback")
+
+
+@pytest.fixture(scope="package")
+def detour(start_edge: Callable[..., Edge], ada: User) -> Iterator[Edge]:  # noqa: F811
+    """Our own server, without its way past ASGI."""
+    edge = start_edge(LIVE_DIRECT="false")
+    yield edge
+    assert edge.said_nothing_of("Traceback")
+
+
+@pytest.fixture(scope="package", params=["detour", "uvicorn"])
+def other(request: pytest.FixtureRequest) -> Edge:
+    """Where events leave through ASGI's `send`."""
+    edge: Edge = request.getfixturevalue(request.param)
+    return edge
+
+
+@pytest.fixture(scope="package")
+def other_writer(other: Edge) -> Writer:
+    return signed_in(other)

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections import deque
+from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
 from typing import Any, ClassVar, Protocol
 from urllib.parse import urlencode
@@ -40,23 +41,20 @@ class Following(Protocol):
     def close(self) -> None: ...
 
 
-class Asking(Protocol):
-    def __call__(
-        self,
-        site: Site,
-        topics: list[str],
-        since: str | None = None,
-        *,
-        ticket: str | None = None,
-        session: bool = False,
-        **options: str,
-    ) -> Following: ...
+@dataclass(frozen=True)
+class Question:
+    """What is to be followed, from where, by whom, and how."""
+
+    site: Site
+    topics: list[str]
+    since: str | None
+    ticket: str | None
+    session: bool
+    options: dict[str, str]
 
 
-class Socket:
-    """`/live/socket`. It has no `compact`, and knows nothing of cookies."""
-
-    name: ClassVar[str] = "socket"
+class Transport:
+    """One of the ways; opened with the same question as the others."""
 
     def __init__(
         self,
@@ -68,13 +66,26 @@ class Socket:
         session: bool = False,
         **options: str,
     ) -> None:
-        url = f"{'wss' if site.secure else 'ws'}://{site.host}/live/socket"
+        self._open(Question(site, topics, since, ticket, session, options))
+
+    def _open(self, asked: Question) -> None:
+        """Raises Refused."""
+        raise NotImplementedError
+
+
+class Socket(Transport):
+    """`/live/socket`. It has no `compact`, and knows nothing of cookies."""
+
+    name: ClassVar[str] = "socket"
+
+    def _open(self, asked: Question) -> None:
+        url = f"{'wss' if asked.site.secure else 'ws'}://{asked.site.host}/live/socket"
         self._socket = connect(url, max_size=None, max_queue=None, open_timeout=SOON)
         welcome = self._frame()
         assert welcome["type"] == "welcome", welcome
-        if ticket or options:
-            self._ask(type="hello", ticket=ticket, **options)
-        answer = self._ask(type="subscribe", topics=topics, since=since)
+        if asked.ticket or asked.options:
+            self._ask(type="hello", ticket=asked.ticket, **asked.options)
+        answer = self._ask(type="subscribe", topics=asked.topics, since=asked.since)
         if answer["refused"]:
             self.close()
             raise Refused(answer["refused"][0]["code"])
@@ -103,23 +114,16 @@ class Socket:
         return dict(json.loads(self._socket.recv(timeout=max(0.0, seconds))))
 
 
-class Stream:
+class Stream(Transport):
     """`/live/stream`. A thread reads the blocks, so that waiting for one may end."""
 
     name: ClassVar[str] = "stream"
     missed = None
 
-    def __init__(
-        self,
-        site: Site,
-        topics: list[str],
-        since: str | None = None,
-        *,
-        ticket: str | None = None,
-        session: bool = False,
-        **options: str,
-    ) -> None:
-        self._connection, self.answer = ask(site, "/live/stream", topics, since, ticket, session, options)
+    def _open(self, asked: Question) -> None:
+        self._connection, self.answer = ask(
+            asked.site, "/live/stream", asked.topics, asked.since, asked.ticket, asked.session, asked.options
+        )
         if self.answer.status != 200:
             raise refusal(self._connection, self.answer)
         self._blocks: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
@@ -169,25 +173,16 @@ class Stream:
         self._blocks.put(None)
 
 
-class Log:
+class Log(Transport):
     """`/live/log`, asked again and again from where the last answer ended."""
 
     name: ClassVar[str] = "log"
 
-    def __init__(
-        self,
-        site: Site,
-        topics: list[str],
-        since: str | None = None,
-        *,
-        ticket: str | None = None,
-        session: bool = False,
-        **options: str,
-    ) -> None:
-        self._site, self._topics, self._who, self._options = site, topics, (ticket, session), options
+    def _open(self, asked: Question) -> None:
+        self._asked = asked
         self._frames: deque[Frame] = deque()
-        answer = self._ask(since)
-        self.position = self.cursor = since or answer["position"]
+        answer = self._ask(asked.since)
+        self.position = self.cursor = asked.since or answer["position"]
         self.missed = answer["missed"] if answer["recovered"] else None
 
     def hear(self, seconds: float = SOON) -> Frame:
@@ -204,13 +199,14 @@ class Log:
         pass
 
     def _ask(self, since: str | None, **options: str) -> Frame:
-        answer = page(self._site, self._topics, since, *self._who, **self._options, **options)
+        asked = self._asked
+        answer = page(asked.site, asked.topics, since, asked.ticket, asked.session, **asked.options, **options)
         self._end = answer["position"]
         if answer["recovered"]:
             self._frames.extend(answer["events"])
         else:
             lost = {name: answer[name] for name in ("position", "missed", "reason")}
-            self._frames.append({"type": "reset", "topics": self._topics, **lost})
+            self._frames.append({"type": "reset", "topics": asked.topics, **lost})
         if not self._frames:
             self.cursor = self._end
         return answer

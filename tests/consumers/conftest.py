@@ -32,13 +32,16 @@ class Edge:
         self.url = f"ws://127.0.0.1:{self.port}/live/socket"
         self.said = said
         self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "edge", "--fd", str(listening.fileno()), *arguments],
+            [sys.executable, *self.command(listening.fileno()), *arguments],
             cwd=ROOT,
             env=environment,
             pass_fds=[listening.fileno()],
             stderr=said.open("w"),
         )
         listening.close()
+
+    def command(self, fd: int) -> list[str]:
+        return ["manage.py", "edge", "--fd", str(fd)]
 
     def connect(self, **options: object) -> Reader:
         """A reader who has been welcomed."""
@@ -98,9 +101,9 @@ def start_edge(
     """Starts edges; stops those that a test did not stop itself."""
     edges = []
 
-    def start(*arguments: str, ready: bool = True, **environment: str) -> Edge:
+    def start(*arguments: str, ready: bool = True, kind: type[Edge] = Edge, **environment: str) -> Edge:
         said = tmp_path_factory.mktemp("edge") / "stderr"
-        edge = Edge({**child_environment, "PYTHONUNBUFFERED": "1", **environment}, said, *arguments)
+        edge = kind({**child_environment, "PYTHONUNBUFFERED": "1", **environment}, said, *arguments)
         edges.append(edge)
         until(edge.caught_up if ready else edge.answers, seconds=20)
         return edge
