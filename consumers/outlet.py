@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 from django.conf import settings
@@ -91,7 +92,7 @@ class SendOutlet(Indirect):
         self._texts.clear()
         if self._task is not None:
             self._task.cancel()  # it waits for this reader
-        self._task = asyncio.ensure_future(self._farewell())
+        self._task = asyncio.ensure_future(self._empty())
 
     def end(self) -> None:
         self._closed = Close.RESTARTING
@@ -102,12 +103,13 @@ class SendOutlet(Indirect):
             self._task = asyncio.ensure_future(self._empty())
 
     async def _empty(self) -> None:
-        while self._texts:
-            text = self._texts.popleft()
-            await self._send(self._message(text))
-            self._unsent -= len(text)
-        if self._closed:
-            await self._farewell()
+        with suppress(OSError):  # by which a server may say that the reader is gone; `receive` says so, too
+            while self._texts:
+                text = self._texts.popleft()
+                await self._send(self._message(text))
+                self._unsent -= len(text)
+            if self._closed:
+                await self._farewell()
 
     def _message(self, text: bytes) -> dict[str, Any]:
         return {"type": "websocket.send", "text": text.decode()}
