@@ -11,11 +11,13 @@ turn; the table has the medians, and the ratios of one round's cells.
 """
 
 import argparse
+import contextlib
 import multiprocessing
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -35,15 +37,26 @@ ROW: tuple[Any, ...] = (
 Write = Callable[[], None]
 
 
-class Cell(NamedTuple):
-    """Transactions a second: as announced, and without."""
+class Rate(NamedTuple):
+    """Transactions a second, and the seconds of a core that each cost all processes together."""
 
-    announced: float
-    plain: float
+    rate: float
+    cpu: float
+
+
+class Cell(NamedTuple):
+    """As announced, and without."""
+
+    announced: Rate
+    plain: Rate
 
     @property
     def ratio(self) -> float:
-        return self.announced / self.plain
+        return self.announced.rate / self.plain.rate
+
+    @property
+    def cpu_ratio(self) -> float:
+        return self.plain.cpu / self.announced.cpu
 
 
 def insert(number: int, announced: bool) -> Write:
@@ -90,33 +103,49 @@ def save(number: int, announced: bool) -> Write:
 MEASURES: dict[str, Callable[[int, bool], Write]] = {"insert": insert, "save": save}
 
 
-def rate(measure: str, announced: bool, writers: int, seconds: float) -> float:
+def rate(measure: str, announced: bool, writers: int, seconds: float, servers: Sequence[int]) -> Rate:
     """All writers begin together; each counts what it committed by the time that all are to end."""
     forked = multiprocessing.get_context("fork")
-    ready, counts = forked.Barrier(writers), forked.Queue()
+    ready, counts = forked.Barrier(writers + 1), forked.Queue()
 
     def run(number: int) -> None:
         write, count = MEASURES[measure](number, announced), 0
         write()
         ready.wait()
-        end = time.monotonic() + seconds
+        used, end = time.process_time(), time.monotonic() + seconds
         while time.monotonic() < end:
             write()
             count += 1
-        counts.put(count)
+        counts.put((count, time.process_time() - used))
 
     crowd = [forked.Process(target=run, args=(number,)) for number in range(writers)]
     for writer in crowd:
         writer.start()
-    total = sum(counts.get() for _ in crowd)
+    ready.wait()
+    before = _cpu(servers)
+    done = [counts.get() for _ in crowd]
+    told()  # what the hub has yet to do for them is theirs too
+    used = _cpu(servers) - before + sum(own for _, own in done)
     for writer in crowd:
         writer.join()
-    return total / seconds
+    total = sum(count for count, _ in done)
+    return Rate(total / seconds, used / total)
+
+
+def _cpu(servers: Sequence[int]) -> float:
+    """Seconds of a core that the servers have used, and their children, also those that have ended."""
+    ticks = 0
+    for server in servers:
+        for pid in (str(server), *Path(f"/proc/{server}/task/{server}/children").read_text().split()):
+            with contextlib.suppress(FileNotFoundError):  # it has ended: its parent counts it by then
+                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                ticks += sum(map(int, fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
-def newsroom() -> Iterator[None]:
-    """The services, an edge that is ready, and what the writers write to."""
+def newsroom() -> Iterator[Sequence[int]]:
+    """The processes of the services, an edge that is ready, and what the writers write to."""
     with Services() as services:
         os.environ.update(services.environment)
         import django
@@ -132,8 +161,8 @@ def newsroom() -> Iterator[None]:
         for number in range(max(CROWDS)):
             Post.objects.create(author=author, title=f"{number}", text="It held all night. " * 20, state="published")
         connection.close()  # a fork must not share it
-        with idle_edge(services):
-            yield
+        with idle_edge(services) as (edge, _):
+            yield [edge.pid, *(process.pid for process in services.running.values())]
 
 
 def told() -> None:
@@ -149,28 +178,28 @@ def told() -> None:
     connection.close()
 
 
-def measure(seconds: float, rounds: int) -> dict[tuple[str, int], list[Cell]]:
+def measure(servers: Sequence[int], seconds: float, rounds: int) -> dict[tuple[str, int], list[Cell]]:
     cells: dict[tuple[str, int], list[Cell]] = {}
     for _ in range(rounds):
         for name in MEASURES:
             for writers in CROWDS:
-                announced = rate(name, True, writers, seconds)
-                told()
-                cells.setdefault((name, writers), []).append(Cell(announced, rate(name, False, writers, seconds)))
+                cell = Cell(*(rate(name, announced, writers, seconds, servers) for announced in (True, False)))
+                cells.setdefault((name, writers), []).append(cell)
     return cells
 
 
 def table(cells: dict[tuple[str, int], list[Cell]]) -> Iterator[str]:
-    yield "| what | writers | announced/s | plain/s | ratio | of each round |"
-    yield "|---|---|---|---|---|---|"
+    yield "| what | writers | announced/s | plain/s | ratio | announced, CPU us | plain, us | ratio | of each round |"
+    yield "|---|---|---|---|---|---|---|---|---|"
     for (name, writers), rounds in cells.items():
-        announced, plain, ratio = (_median(rounds, column) for column in ("announced", "plain", "ratio"))
-        each = " ".join(f"{cell.ratio:.2f}" for cell in rounds)
-        yield f"| {name} | {writers} | {announced:,.0f} | {plain:,.0f} | {ratio:.2f} | {each} |"
-
-
-def _median(cells: Sequence[Cell], column: str) -> float:
-    return float(median(getattr(cell, column) for cell in cells))
+        rates = [median(cell[which].rate for cell in rounds) for which in (0, 1)]
+        cpus = [1e6 * median(cell[which].cpu for cell in rounds) for which in (0, 1)]
+        ratio, cpu_ratio = median(cell.ratio for cell in rounds), median(cell.cpu_ratio for cell in rounds)
+        each = " ".join(f"{cell.cpu_ratio:.2f}" for cell in rounds)
+        yield (
+            f"| {name} | {writers} | {rates[0]:,.0f} | {rates[1]:,.0f} | {ratio:.2f}"
+            f" | {cpus[0]:,.0f} | {cpus[1]:,.0f} | {cpu_ratio:.2f} | {each} |"
+        )
 
 
 def main() -> None:
@@ -178,8 +207,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0, help="of each cell")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    with newsroom():
-        print("\n".join(table(measure(options.seconds, options.rounds))))
+    with newsroom() as servers:
+        print("\n".join(table(measure(servers, options.seconds, options.rounds))))
 
 
 if __name__ == "__main__":
