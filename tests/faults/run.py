@@ -35,12 +35,12 @@ from tests.journey.wire import Wire
 
 THREADS = 10  # writers of one process
 HOT = 20  # authors that everybody renames
-BACK = 4000  # offsets that somebody who comes late is behind at most: a recovery ends at 5,000 rows
+BACK = 3000  # offsets that somebody who comes late is behind at most: a recovery ends at 5,000 rows
 PER_KILL = 2000  # transactions: 100,000 are to see at least 50 kills
 ROLLED = 0.3  # of the transactions at least
 CALM = 8  # commits, one after the other, when nothing is broken any more
 PROMPT = 0.4  # seconds from such a commit to the readers, at the median: milliseconds, if the bell rings in time
-COMPLETE = 30.0  # seconds for everybody to catch up at the end
+COMPLETE = 60.0  # seconds for everybody to catch up at the end
 
 
 class Run:
