@@ -35,6 +35,7 @@ static struct {
     double per_second;
     uint64_t away; /* nanoseconds */
     uint64_t next;
+    uint64_t due; /* the next look for those who are gone: not at each turn, of which there are thousands a second */
     int look; /* where the search for those who are gone goes on */
 } churn;
 
@@ -54,6 +55,9 @@ static uint64_t after(double seconds)
 static void churn_turn(void)
 {
     uint64_t at = now();
+    if (at < churn.due)
+        return;
+    churn.due = at + 5000000;
     while (churn.per_second > 0 && at >= churn.next) {
         struct reader *reader = readers + random() % reader_count;
         if (reader->state == LIVE)
