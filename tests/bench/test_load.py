@@ -72,7 +72,7 @@ async def test_it_sees_what_came_out_of_order():
 
 
 async def test_it_sees_what_nobody_sent():
-    came = await heard(2, 1, 2, 7)
+    came = await heard(2, 1, 7, 2)
     assert (came.is_exact, came.strange) == (False, 2)
 
 
