@@ -17,6 +17,7 @@ from realtime.position import Position
 from tests.faults.client import Frame, Socket, Stream, connect
 
 WAIT = 5  # seconds that a question to the log may wait for its answer
+MOST = 5000  # rows that a recovery reads
 PROMPTLY = 1.0  # seconds within which nothing of what is withdrawn is told any more
 
 
@@ -84,6 +85,7 @@ class Reader:
     ) -> None:
         self.chains = [Chain(name, frozenset(topics), since, since)]
         self.resets: list[str] = []
+        self.let_go = 0  # resets because more had happened than a recovery reads
         self._port = port
         self._language = language
         self._gone = gone
@@ -129,8 +131,7 @@ class Reader:
         elif frame.type == "event":
             self._event(chain, frame)
         elif frame.type == "reset":
-            self.resets.append(frame.reason)
-            self.begin(Position.parse(frame.position or ""))
+            self._reset(chain, frame.reason, Position.parse(frame.position or ""))
             return
         elif frame.type == "error":
             chain.faults.append(f"error {frame.code}")
@@ -139,6 +140,15 @@ class Reader:
             if position.epoch != chain.cursor.epoch or position.offset < chain.cursor.offset:
                 chain.faults.append(f"{frame.type} at {position} after {chain.cursor}")
             chain.cursor = position
+
+    def _reset(self, chain: Chain, reason: str, position: Position) -> None:
+        """Its page is read anew, and live from there. Rightly so only where it was too far behind."""
+        if reason == "too-many" and position.offset - chain.cursor.offset > MOST:
+            self.let_go += 1
+        else:
+            self.resets.append(f"{reason}, {position.offset - chain.cursor.offset} behind")
+        self.begin(position)
+        self.chain.recoveries.append(Recovery(position.offset, 0))
 
     def _event(self, chain: Chain, frame: Frame) -> None:
         recovery = len(chain.recoveries) - 1

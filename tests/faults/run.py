@@ -201,6 +201,7 @@ class Run:
         verdict.compare_notes(result, notes)
         verdict.compare_tasks(result)
         for reader in self._lasting + self._late:
+            result.seen["too far behind"] += reader.let_go
             for reason in reader.resets:
                 result.say("reset", f"{reader.chain.reader}: {reason}")
             for chain in reader.chains:
