@@ -73,6 +73,8 @@ class Listener(Protocol):
 class Socket(asyncio.Protocol):
     """One connection. `listener` is told each frame; `closed` is done when it is over."""
 
+    granted = b" 101 "  # what the first line of the answer says when it is what was asked for
+
     def __init__(self, listener: Listener, port: int) -> None:
         loop = asyncio.get_running_loop()
         self.opened: asyncio.Future[None] = loop.create_future()
@@ -103,7 +105,7 @@ class Socket(asyncio.Protocol):
             head, found, rest = self._bytes.partition(b"\r\n\r\n")
             if not found:
                 return
-            if not head.startswith(b"HTTP/1.1 101"):
+            if self.granted not in head.partition(b"\r\n")[0]:
                 self.abort()
                 return
             self._bytes, self._upgraded = bytearray(rest), True
@@ -153,6 +155,7 @@ class Socket(asyncio.Protocol):
 class Stream(Socket):
     """Server-Sent Events instead, every event of them (compact=0); says nothing."""
 
+    granted = b" 200 "
     query = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -163,17 +166,7 @@ class Stream(Socket):
             f"GET /live/stream?compact=0&{self.query} HTTP/1.0\r\nHost: 127.0.0.1:{self._port}\r\n\r\n".encode()
         )
 
-    def data_received(self, data: bytes) -> None:
-        self._bytes += data
-        if not self._upgraded:
-            head, found, rest = self._bytes.partition(b"\r\n\r\n")
-            if not found:
-                return
-            if b" 200 " not in head.partition(b"\r\n")[0]:
-                self.abort()
-                return
-            self._bytes, self._upgraded = bytearray(rest), True
-            self.opened.set_result(None)
+    def _read(self) -> None:
         *blocks, rest = bytes(self._bytes).split(b"\n\n")
         self._bytes = bytearray(rest)
         for block in blocks:
