@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from tests.consumers.reader import Reader
 from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+numbers = count(1)
 
 
 class Edge:
@@ -149,3 +151,14 @@ def dora(edge: Edge) -> Iterator[Reader]:
     """Another who only reads."""
     with contextlib.closing(edge.connect()) as reader:
         yield reader
+
+
+@pytest.fixture(scope="module")
+def other_edge(start_edge: Callable[..., Edge]) -> Edge:
+    return start_edge()
+
+
+@pytest.fixture
+def topic() -> str:
+    """One that nobody else was on a moment ago."""
+    return f"post.9000{next(numbers)}"

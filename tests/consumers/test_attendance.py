@@ -3,11 +3,10 @@
 import asyncio
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import count
 from typing import Any, cast
 
 import pytest
@@ -26,19 +25,6 @@ from tests.conformance.transports import Refused, Stream, page
 from tests.consumers.conftest import Edge
 from tests.consumers.reader import SOON, Reader
 from tests.consumers.test_presence import come, heard, here, told
-
-numbers = count(1)
-
-
-@pytest.fixture(scope="module")
-def other_edge(start_edge: Callable[..., Edge]) -> Edge:
-    return start_edge()
-
-
-@pytest.fixture
-def topic() -> str:
-    """One that nobody else was on a moment ago."""
-    return f"post.8000{next(numbers)}"
 
 
 @pytest.fixture
