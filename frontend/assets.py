@@ -4,6 +4,8 @@ django-pipeline says what belongs together (PIPELINE in settings), esbuild joins
 modules, lightningcss the styles, Django hashes the names, servestatic compresses and serves.
 """
 
+from pathlib import Path
+
 import lightningcss
 from pipeline.compilers import SubProcessCompiler
 from pipeline.compressors import CompressorBase
@@ -35,10 +37,14 @@ class EsbuildCompiler(SubProcessCompiler):
 
     def compile_file(self, infile: str, outfile: str, outdated: bool = False, force: bool = False) -> None:
         """Always compiles: `outdated` knows the entry's age, not that of what it imports."""
+        # pipeline keeps what a compiler prints in a file in `cwd`: one left among the sources by a kill would change
+        # their fingerprint for ever, so it lies with what is made
+        beside = Path(outfile).parent
+        beside.mkdir(parents=True, exist_ok=True)
         flags = ["--bundle", "--format=esm", "--minify", f"--target={TARGET}", "--legal-comments=none"]
         self.execute_command(
             [*node(), str(ESBUILD), infile, *flags, "--log-level=warning", "--allow-overwrite", f"--outfile={outfile}"],
-            cwd=str(FRONTEND),
+            cwd=str(beside),
         )
 
 

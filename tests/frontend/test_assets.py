@@ -1,6 +1,8 @@
 """What browsers are sent: one bundle of each sort, hashed, compressed, kept for ever."""
 
+import os
 import re
+import sys
 from io import StringIO
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from pipeline.exceptions import CompilerError
 from frontend import catalogues
 from frontend.assets import EsbuildCompiler, LightningCompressor
 from frontend.management.commands import assets
+from frontend.node import FRONTEND
 
 BUNDLES = ["js/live.js", "css/press.css"]
 
@@ -59,6 +62,16 @@ def test_a_module_is_compiled_again_though_only_its_import_changed(tmp_path):
     (tmp_path / "part.js").write_text("export const word = 'new';")
     compiler.compile_file(str(entry), str(output), outdated=False)
     assert "new" in output.read_text()
+
+
+def test_a_bundler_that_is_killed_leaves_nothing_among_the_sources(tmp_path, monkeypatch):
+    seen = tmp_path / "seen"
+    looks = f"import os; open({str(seen)!r}, 'w').write('\\n'.join(os.listdir({str(FRONTEND)!r})))"
+    monkeypatch.setattr("frontend.assets.node", lambda: [sys.executable, "-c", looks])
+    before = set(os.listdir(FRONTEND))
+    compiler = EsbuildCompiler(verbose=False, storage=staticfiles_storage)
+    compiler.compile_file("a.entry.js", str(tmp_path / "js" / "a.js"))
+    assert set(seen.read_text().split("\n")) == before
 
 
 def test_styles_keep_their_meaning_when_they_shrink():
