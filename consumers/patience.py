@@ -16,6 +16,7 @@ from twisted.internet.tcp import Connection
 from twisted.protocols.basic import LineReceiver
 from twisted.web.http import HTTPChannel
 
+from consumers import strictness
 from consumers.metrics import counters
 
 IDLE = 60  # seconds between two requests on one connection, which proxies keep open
@@ -36,6 +37,7 @@ class Channel(_HTTPChannel):  # type: ignore[misc]
 
     _begun = False  # some of a request is here, and the rest is not
     _came = 0  # bytes of it since the clock was started
+    _dataBuffer: list[bytes]  # what came behind a request that is being answered
 
     def dataReceived(self, data: bytes) -> None:
         self._came += len(data)
@@ -43,10 +45,23 @@ class Channel(_HTTPChannel):  # type: ignore[misc]
             self._begun, self._came = True, 0
             self.setTimeout(settings.LIVE_HANDSHAKE_SECONDS)
         _LineReceiver.dataReceived(self, data)
+        if self._dataBuffer and self.transport.protocol is not self:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """What came in one packet with a handshake belongs to the socket."""
+        rest, self._dataBuffer = b"".join(self._dataBuffer), []
+        self.transport.protocol.dataReceived(rest)
 
     def allContentReceived(self) -> None:
         self._begun = False
         self.setTimeout(IDLE)  # for after the answer
+        request = self.requests[-1]
+        if strictness.is_handshake(request.requestHeaders):
+            if strictness.objects(self._version, request.requestHeaders, request.content.tell()):
+                self._respondToBadRequestAndDisconnect()
+                return
+            request.requestHeaders.setRawHeaders(b"Upgrade", [b"websocket"])
         super().allContentReceived()
 
     def timeoutConnection(self) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerProtocol
-from autobahn.websocket.compress import PerMessageDeflateOfferAccept
+from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflateOfferAccept
 from autobahn.websocket.protocol import WebSocketProtocol as WebSocketProtocolBase
 from daphne.server import twisted_loop
 from daphne.ws_protocol import WebSocketProtocol
@@ -52,6 +52,19 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
         WebSocketProtocolBase._connectionMade(self)
         self.factory.countConnections += 1
 
+    def onConnect(self, request: Any) -> Any:
+        """No subprotocol is spoken here. Daphne stumbles over names of them that are not ASCII."""
+        request.headers.pop("sec-websocket-protocol", None)
+        return super().onConnect(request)
+
+    def _parseExtensionsHeader(self, header: str, removeQuotes: bool = True) -> list[tuple[str, Any]]:
+        """Only the offers that may be accepted: autobahn would refuse a client for one that may not.
+
+        RFC 7692, 5.1 and 7.1, has such an offer declined, as if it had not been there.
+        """
+        offers = super()._parseExtensionsHeader(header, removeQuotes)
+        return [(name, parameters) for name, parameters in offers if _may_be_accepted(name, parameters)]
+
     def perMessageCompressionAccept(self, offers: list[Any]) -> Any:
         """Each message is compressed by itself, in both directions, whether the client asked for that or not.
 
@@ -75,6 +88,10 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
         super().onOpen()
         self._forget_handshake()
         self.pace = Pace(settings.LIVE_MAX_FRAMES, settings.LIVE_MAX_BURST)
+
+    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
+        if "server" in vars(self):  # else the handshake was refused, and Daphne has never heard of it
+            super().onClose(wasClean, code, reason)
 
     def _forget_handshake(self) -> None:
         """A socket lives for days, and has no use for what opened it."""
@@ -152,7 +169,9 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
             self.transport.loseWriteConnection()
 
     def dataReceived(self, data: bytes) -> None:
-        if not self.failedByMe:
+        if self.state == self.STATE_CONNECTING and "_wskey" in vars(self):
+            self.data += data  # frames that did not wait for the answer; autobahn would look for a head in them
+        elif not self.failedByMe:
             super().dataReceived(data)
 
     def processData(self) -> bool:
@@ -163,3 +182,14 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
         """A client that says goodbye and does not read ours is not waited for."""
         super().dropConnection(abort)
         twisted_loop.call_later(GOODBYE, self.transport.abortConnection)
+
+
+def _may_be_accepted(name: str, parameters: Any) -> bool:
+    """Whether it offers permessage-deflate with parameters that exist, once each, with values that they may have."""
+    if name != PerMessageDeflateOffer.EXTENSION_NAME:
+        return False
+    try:
+        PerMessageDeflateOffer.parse(parameters)  # type: ignore[no-untyped-call]
+    except Exception:  # it raises no narrower one
+        return False
+    return True

@@ -147,7 +147,7 @@ class EdgeServer(Server):  # type: ignore[misc]
         self.http_factory.protocol = Channel
         self.http_factory.timeOut = settings.LIVE_HANDSHAKE_SECONDS
         # allowNullOrigin: the call would take Daphne's back; origins are ours to judge (origins.py).
-        self.ws_factory.setProtocolOptions(closeHandshakeTimeout=GOODBYE, allowNullOrigin=True)
+        self.ws_factory.setProtocolOptions(versions=[13], closeHandshakeTimeout=GOODBYE, allowNullOrigin=True)
         Socket.configure(self.ws_factory)
         self._stalled.look()
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,0 +1,29 @@
+"""What is wrong with a handshake that Daphne passes on as a right one: it gives autobahn a head of its own making."""
+
+import re
+from typing import Any
+
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_SPACE = rb"[ \t]*"
+_PARAMETER = rb"%b;%b%b(?:%b=%b(?:%b|\"%b\"))?" % (_SPACE, _SPACE, _TOKEN, _SPACE, _SPACE, _TOKEN, _TOKEN)
+_EXTENSION = rb"%b(?:%b)*" % (_TOKEN, _PARAMETER)
+# RFC 6455, 9.1; a list may have holes (RFC 9110, 5.6.1.2)
+EXTENSIONS = re.compile(rb"%b(?:%b)?(?:%b,%b(?:%b)?)*%b" % (_SPACE, _EXTENSION, _SPACE, _SPACE, _EXTENSION, _SPACE))
+_VERSION = re.compile(rb"0|[1-9][0-9]{0,2}")  # RFC 6455, 4.1; autobahn takes 013 for 13
+
+
+def is_handshake(headers: Any) -> bool:
+    """Whether the request asks for a WebSocket. Daphne looks for `websocket` alone; it may stand in a list."""
+    asked = b",".join(headers.getRawHeaders(b"Upgrade", ())).lower()
+    return b"websocket" in map(bytes.strip, asked.split(b","))
+
+
+def objects(version: bytes, headers: Any, body: int) -> bool:
+    """Whether this is no handshake: of another HTTP, with a body, for two hosts, or with headers that do not parse."""
+    return (
+        version != b"HTTP/1.1"
+        or body > 0
+        or len(headers.getRawHeaders(b"Host", ())) != 1
+        or not all(map(_VERSION.fullmatch, headers.getRawHeaders(b"Sec-WebSocket-Version", ())))
+        or not EXTENSIONS.fullmatch(b",".join(headers.getRawHeaders(b"Sec-WebSocket-Extensions", ())))
+    )
