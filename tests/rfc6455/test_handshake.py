@@ -1,0 +1,147 @@
+"""The opening handshake (RFC 6455, 4): what opens a socket, what does not, and what the answer says."""
+
+import base64
+import random
+
+import pytest
+
+from tests.rfc6455.conftest import Opener
+from tests.rfc6455.deviations import DEVIATIONS
+from tests.rfc6455.frames import CLOSE, PING, TEXT, closing, frame, masked
+from tests.rfc6455.handshakes import EITHER, ODD_ORIGIN, OPEN, ORIGIN, PAGES, REFUSED
+from tests.rfc6455.wire import KEY, Wire, accept_of, head
+
+CASES = {name: bytes_ for cases in (OPEN, ORIGIN, ODD_ORIGIN, REFUSED, PAGES, EITHER) for name, bytes_ in cases.items()}
+
+
+def outcome(wire: Wire) -> str:
+    """What became of a handshake: `open`, `origin`, `page`, `refused` or `cut` (without an answer)."""
+    try:
+        answer = wire.hear_answer()
+        while answer.status == 100:
+            answer = wire.hear_answer()
+    except AssertionError:
+        return "cut"
+    if answer.status != 101:
+        assert answer.status in {400, 403, 404, 405, 413, 414, 417, 426, 431, 501, 505}, answer.status
+        if answer.one("connection") == "close" or answer.one("content-length") is None:
+            while wire.more():
+                pass
+            return "refused"
+        return "page"
+    assert [value.lower() for value in answer.all("upgrade")] == ["websocket"]
+    assert [value.lower() for value in answer.all("connection")] == ["upgrade"]
+    assert answer.all("sec-websocket-protocol") == answer.all("sec-websocket-extensions") == []
+    assert answer.one("content-length") is None
+    first = wire.next()
+    assert first is not None
+    if first.opcode == CLOSE:
+        assert first.code == 4503
+        wire.send(closing(4503))
+        assert wire.is_over()
+        return "origin"
+    assert first.payload.startswith(b'{"type":"welcome"')
+    assert wire.still_answers()
+    return "open"
+
+
+def check(connect: Opener, name: str, *right: str) -> None:
+    deviation = DEVIATIONS[connect.protocol].get(name)
+    assert outcome(connect.wire(CASES[name])) in ([deviation.does] if deviation else right)
+
+
+@pytest.mark.parametrize("name", OPEN)
+def test_it_opens_a_socket(connect: Opener, name: str):
+    check(connect, name, "open")
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_it_is_refused(connect: Opener, name: str):
+    """With an answer, or without one where nothing is to be made of what came; and the connection ends."""
+    check(connect, name, "refused", "cut")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_it_asks_for_a_page(connect: Opener, name: str):
+    check(connect, name, "page", "refused")
+
+
+@pytest.mark.parametrize("name", EITHER)
+def test_it_is_refused_or_opens_a_socket(connect: Opener, name: str):
+    check(connect, name, "open", "refused", "cut")
+
+
+@pytest.mark.parametrize("name", ORIGIN)
+def test_a_page_of_another_site_is_told_so(connect: Opener, name: str):
+    """In a close frame, which its author can see (docs/protocol.md)."""
+    check(connect, name, "origin")
+
+
+@pytest.mark.parametrize("name", ODD_ORIGIN)
+def test_an_origin_that_is_none_hears_nothing(connect: Opener, name: str):
+    check(connect, name, "origin", "refused")
+
+
+@pytest.mark.parametrize("version", ["0", "7", "8", "12", "14", "255"])
+def test_who_asks_for_another_version_is_told_ours(connect: Opener, version: str):
+    """RFC 6455, 4.4."""
+    answer = connect.asked(head(Sec_WebSocket_Version=version)).answer
+    assert answer.status in (400, 426)
+    assert answer.one("sec-websocket-version") == "13"
+
+
+def test_the_answer_proves_that_the_key_was_read(connect: Opener):
+    random_ = random.Random(6455)
+    for key in (KEY, *[base64.b64encode(random_.randbytes(16)).decode() for _ in range(5)]):
+        answer = connect.asked(head(Sec_WebSocket_Key=key)).answer
+        assert answer.one("sec-websocket-accept") == accept_of(key)
+
+
+def test_a_head_may_come_byte_by_byte(connect: Opener):
+    wire = connect.wire()
+    wire.send_apart(*[bytes((byte,)) for byte in head()])
+    assert outcome(wire) == "open"
+
+
+def test_a_head_may_come_in_any_two_pieces(connect: Opener):
+    whole = head()
+    for cut in (1, 3, whole.index(b"\r\n") + 1, whole.index(b"Sec-") + 20, len(whole) - 3, len(whole) - 1):
+        wire = connect.wire()
+        wire.send_apart(whole[:cut], whole[cut:])
+        assert outcome(wire) == "open", cut
+
+
+def _hears_all(wire: Wire, said: bytes) -> None:
+    """The welcome, the answer to a frame, and the pong: in an order that the handshake leaves open."""
+    wire.hear_answer()
+    heard = {(frame.opcode, frame.payload.partition(b",")[0]) for frame in (wire.next(), wire.next()) if frame}
+    assert heard == {(TEXT, b'{"type":"welcome"'), (0xA, said)}
+
+
+def test_frames_may_come_in_one_packet_with_the_head(connect: Opener):
+    """A client ought to wait for the answer (4.1); some do not, and no proxy keeps packets apart."""
+    _hears_all(connect.wire(head() + frame(PING, b"early")), b"early")
+
+
+def test_frames_that_do_not_wait_are_no_second_head(connect: Opener):
+    said = masked(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    for whole in (head() + frame(PING, said), head() + frame(PING, said, mask=b"\0\0\0\0")):
+        for cut in (len(head()) - 1, len(head()), len(head()) + 1, len(head()) + 10):
+            wire = connect.wire()
+            wire.send_apart(whole[:cut], whole[cut:])
+            _hears_all(wire, said)
+
+
+def test_a_frame_may_be_cut_by_the_packet_with_the_head(connect: Opener):
+    whole = head() + frame(PING, b"early")
+    wire = connect.wire(whole[:-3])
+    assert wire.hear_answer().status == 101
+    assert wire.hear()["type"] == "welcome"
+    wire.send(whole[-3:])
+    assert wire.pong() == b"early"
+
+
+def test_a_second_handshake_is_no_frame(connect: Opener):
+    wire = connect()
+    wire.send(head())
+    assert wire.closed_with() == 1002
