@@ -11,7 +11,7 @@ from django.db import connection, transaction
 
 from blog.models import Author, Book
 from tests.tail import told
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -21,7 +21,7 @@ ROUNDS = 15
 def at_once(*changes: Callable[[], object]) -> None:
     """Runs each in a transaction of its own; none commits before all have changed."""
     errors: list[BaseException] = []
-    ready = threading.Barrier(len(changes), timeout=10)
+    ready = threading.Barrier(len(changes), timeout=PATIENCE)
 
     def run(change: Callable[[], object]) -> None:
         try:
@@ -37,7 +37,7 @@ def at_once(*changes: Callable[[], object]) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(2 * PATIENCE)
     assert errors == []
 
 
@@ -83,7 +83,7 @@ def test_books_changed_in_opposite_order_do_not_deadlock_by_being_announced():
         cursor.execute("SELECT 1 FROM realtime_key WHERE key = %s FOR UPDATE", [f"book.{books[25].pk}"])
         both.start()
         until(lambda: waiting(cursor) == 2)
-    both.join(20)
+    both.join(2 * PATIENCE)
     assert {book.authors.count() for book in books} == {2}
 
 

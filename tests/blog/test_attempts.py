@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from blog.models import Post, User
 from blog.views.attempts import writes
 from tests import cast
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -20,7 +21,7 @@ def pair() -> tuple[Post, Post]:
 
 
 def test_two_requests_that_lock_in_opposite_order_both_go_through(pair: tuple[Post, Post]) -> None:
-    both_hold_one = threading.Barrier(2, timeout=10)
+    both_hold_one = threading.Barrier(2, timeout=PATIENCE)
     attempts: list[str] = []
 
     @writes
@@ -46,7 +47,7 @@ def test_two_requests_that_lock_in_opposite_order_both_go_through(pair: tuple[Po
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(2 * PATIENCE)
     assert answers == [200, 200]
     assert len(attempts) > 2
     assert {post.text for post in Post.objects.all()} == {"One was here", "Two was here"}

@@ -33,5 +33,5 @@ def test_fifty_posts_are_not_late_because_a_book_is_being_built(crew):
         cast.a_post(ada, f"Post {number}", state="scheduled", published_date=soon)
     book = until_state(enqueue(jobs.stay), State.PROGRESS)
     publish_due.delay()
-    until(lambda: Post.objects.public().count() == 50, 20)
+    until(lambda: Post.objects.public().count() == 50)
     assert fresh(book).state == State.PROGRESS

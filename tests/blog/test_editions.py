@@ -191,7 +191,7 @@ def worker(transactional_db, crew) -> Iterator[Worker]:
 
 def test_a_worker_builds_an_edition_and_tells_how_far_it_is(book, worker):
     with told() as events:
-        row = until_done(enqueue(build_epub, book.pk, about=f"book.{book.pk}", by=7), seconds=40)
+        row = until_done(enqueue(build_epub, book.pk, about=f"book.{book.pk}", by=7), seconds=120)
     assert (row.state, row.percent, row.error) == (State.SUCCESS, 100, "")
     edition = book.editions.get()
     assert row.result == {"number": 1, "url": edition.file.url}
@@ -208,7 +208,7 @@ def test_a_build_whose_child_is_killed_is_built_again(book, worker, ada):
         row = until_state(enqueue(build_epub, book.pk), State.PROGRESS)
         worker.kill_child()
         until(lambda: fresh(row).attempts == 2)
-        until_done(row, seconds=60)
+        until_done(row, seconds=120)
     assert (row.state, row.attempts) == (State.SUCCESS, 2)
     assert events.kinds().count("task.retried") == 1
     assert list(book.editions.values_list("number", flat=True)) == [1]

@@ -13,6 +13,7 @@ from blog.models import Author, Book, Post, Tag, User
 from blog.tasks import publish_due
 from tests.cast import NOON, a_post
 from tests.tail import told
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.django_db
 
@@ -237,7 +238,7 @@ def test_a_like_comes_and_goes_and_counts_each_reader_once(ada: User, cleo: User
 
 @pytest.mark.django_db(transaction=True)
 def test_a_double_click_is_a_like_taken_back_and_never_an_error(ada: User, cleo: User, browser_of) -> None:
-    post, together = a_post(ada), threading.Barrier(8, timeout=10)
+    post, together = a_post(ada), threading.Barrier(8, timeout=PATIENCE)
     answers: list[int] = []
 
     def click() -> None:
@@ -250,7 +251,7 @@ def test_a_double_click_is_a_like_taken_back_and_never_an_error(ada: User, cleo:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(2 * PATIENCE)
     assert answers == [302] * 8
     assert post.liked_by.count() == 0
 

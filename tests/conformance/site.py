@@ -10,7 +10,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlencode, urlsplit
 from urllib.request import HTTPCookieProcessor, Request, build_opener
 
-SOON = 15.0  # seconds for an answer
+SOON = 30.0  # seconds for an answer
 
 
 class Site:

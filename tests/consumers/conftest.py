@@ -18,7 +18,7 @@ from blog.models import User
 from realtime import log
 from tests import cast
 from tests.consumers.reader import Reader
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 numbers = count(1)
@@ -67,7 +67,7 @@ class Edge:
         """Asks it to end; its exit code."""
         self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(timeout=10)
+            return self.process.wait(timeout=PATIENCE)
         finally:
             self.process.kill()
 
@@ -107,7 +107,7 @@ def start_edge(
         said = tmp_path_factory.mktemp("edge") / "stderr"
         edge = kind({**child_environment, "PYTHONUNBUFFERED": "1", **environment}, said, *arguments)
         edges.append(edge)
-        until(edge.caught_up if ready else edge.answers, seconds=20)
+        until(edge.caught_up if ready else edge.answers, seconds=60)
         return edge
 
     yield start

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from tests.consumers.conftest import Edge
 from tests.consumers.reader import Reader
 from tests.consumers.written import write
+from tests.waiting import PATIENCE
 
 
 def frame(opcode: int, payload: bytes = b"", final: bool = True, reserved: int = 0, masked: bool = True) -> bytes:
@@ -30,7 +31,7 @@ class Raw:
     def __init__(self, edge: Edge, path: str = "/live/socket", expected: int | None = 101, small: bool = False) -> None:
         """A `small` one has little room for what it does not read."""
         self.socket = socket.socket()
-        self.socket.settimeout(10)
+        self.socket.settimeout(PATIENCE)
         if small:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self.socket.connect(("127.0.0.1", edge.port))

@@ -6,7 +6,7 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-SOON = 5.0  # seconds that a test waits for what should come in milliseconds, on a busy machine
+from tests.waiting import PATIENCE
 
 
 class Reader:
@@ -30,12 +30,12 @@ class Reader:
         """A text frame that is not UTF-8."""
         self._socket.send(payload, text=True)
 
-    def hear(self, seconds: float = SOON) -> dict[str, Any]:
+    def hear(self, seconds: float = PATIENCE) -> dict[str, Any]:
         """The next frame, which has to be JSON text. Heartbeats are left out."""
         frame = self.hear_raw(seconds)
         return self.hear(seconds) if frame["type"] == "heartbeat" else frame
 
-    def hear_raw(self, seconds: float = SOON) -> dict[str, Any]:
+    def hear_raw(self, seconds: float = PATIENCE) -> dict[str, Any]:
         text = self._socket.recv(timeout=seconds)
         assert isinstance(text, str)
         return dict(json.loads(text))
@@ -64,7 +64,7 @@ class Reader:
         """Reads until the server closes; its code and reason."""
         try:
             while True:
-                self._socket.recv(timeout=SOON)
+                self._socket.recv(timeout=PATIENCE)
                 self.heard += 1
         except ConnectionClosed as closed:
             return (closed.rcvd.code, closed.rcvd.reason) if closed.rcvd else (None, "")

@@ -23,8 +23,9 @@ from realtime.tickets import ANONYMOUS
 from tests.conformance.site import Site
 from tests.conformance.transports import Refused, Stream, page
 from tests.consumers.conftest import Edge
-from tests.consumers.reader import SOON, Reader
+from tests.consumers.reader import Reader
 from tests.consumers.test_presence import come, heard, here, told
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -121,7 +122,7 @@ async def test_a_request_that_lasts_longer_than_a_lease_renews_it(monkeypatch):
     attendance.begin(tickets.ANONYMOUS)
     (lease,) = census._crowds["post.7001"].leases.values()
     first = lease.until
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while lease.until < first + 0.02:
             await asyncio.sleep(0.01)
     attendance.end()
@@ -156,7 +157,7 @@ async def test_who_comes_while_redis_is_asked_is_never_told_that_nobody_is_here(
     census._register = Meanwhile()
     census.here(visitors[0], ANONYMOUS, "post.90000", "viewing")
     heard = [cast(Hearing, visitor.told).readers for visitor in visitors]
-    async with asyncio.timeout(SOON):
+    async with asyncio.timeout(PATIENCE):
         while not all(heard):
             await asyncio.sleep(0.01)
     await census.stop()

@@ -18,6 +18,7 @@ from consumers.burst import deflated, framed
 from tests.consumers.conftest import Edge
 from tests.consumers.reader import Reader
 from tests.consumers.written import write
+from tests.waiting import PATIENCE
 
 BROWSER = "permessage-deflate; client_max_window_bits"
 LIBRARY = "permessage-deflate; server_max_window_bits=12; client_max_window_bits=12"
@@ -31,7 +32,7 @@ class Wire:
     """A client's end of a WebSocket, frame by frame."""
 
     def __init__(self, edge: Edge, offer: str = "") -> None:
-        self.socket = socket.create_connection(("127.0.0.1", edge.port), timeout=10)
+        self.socket = socket.create_connection(("127.0.0.1", edge.port), timeout=PATIENCE)
         key = base64.b64encode(os.urandom(16)).decode()
         extension = f"Sec-WebSocket-Extensions: {offer}\r\n" if offer else ""
         self.socket.sendall(

@@ -206,7 +206,7 @@ def test_who_says_goodbye_and_reads_nothing_is_not_waited_for(edge: Edge, cleo: 
         raw.stall("tag.goodbye", cleo)
         descriptors = open_files(edge)
         raw.send(frame(8, struct.pack("!H", 1000)))
-        until(lambda: open_files(edge) < descriptors, seconds=8)
+        until(lambda: open_files(edge) < descriptors, seconds=15)  # before it is cut for taking nothing
 
 
 def test_control_frames_may_stand_between_the_pieces_of_a_message(edge: Edge):

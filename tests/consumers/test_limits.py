@@ -73,7 +73,7 @@ class TestConnections:
         for number in range(4):
             many(edges[number % 2])
         store().delete(EDGES, *store().smembers(EDGES))
-        until(lambda: sum(held()) == 4, seconds=8)
+        until(lambda: sum(held()) == 4)
         assert is_turned_away(edges[0])
 
     def test_of_a_killed_process_are_forgotten(self, edges: list[Edge], start_edge: Callable[..., Edge], many):

@@ -14,7 +14,7 @@ from tests.conformance.transports import ask, page
 from tests.consumers.conftest import Edge
 from tests.consumers.raw import Raw, full, queued, write_to
 from tests.consumers.written import write
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 LITTLE = 0.5  # seconds
 
@@ -74,7 +74,7 @@ class TestAsking:
     def test_may_last_while_there_is_much_to_send(self, hasty: Edge):
         """As an upload does: a body that comes at a good pace has the time it needs."""
         with closing(socket.create_connection(("127.0.0.1", hasty.port))) as connection:
-            connection.settimeout(10)
+            connection.settimeout(PATIENCE)
             connection.sendall(b"POST /live/log HTTP/1.1\r\nHost: x\r\nContent-Length: 600000\r\n\r\n")
             begun = time.monotonic()
             for _ in range(30):
@@ -87,7 +87,7 @@ class TestAsking:
 def small(edge: Edge) -> socket.socket:
     """A connection with little room for what its client does not read."""
     connection = socket.socket()
-    connection.settimeout(10)
+    connection.settimeout(PATIENCE)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.connect(("127.0.0.1", edge.port))
     return connection
@@ -157,7 +157,7 @@ class TestTaking:
                 assert connection.recv(12) == b"HTTP/1.1 200"
                 until(lambda: queued(connection) > 100_000)  # it is being answered
             assert {self.status(edge) for _ in range(20)} == {429}
-        until(lambda: self.status(edge) == 200)
+        until(lambda: self.status(edge) == 200, seconds=15)  # before they are cut for taking nothing
 
     @staticmethod
     def status(edge: Edge) -> int:

@@ -2,12 +2,10 @@
 
 import contextlib
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,9 +20,13 @@ from consumers.subscription import Subscription
 from realtime import tickets
 from realtime.embedded import account, programs
 from realtime.embedded.valkey import Valkey
+from realtime.presence import GRACE
 from tests.consumers.conftest import Edge
-from tests.consumers.reader import SOON, Reader
+from tests.consumers.reader import Reader
+from tests.consumers.witness import Witness
 from tests.waiting import until
+
+SOON = GRACE - 1  # seconds: after GRACE whose connection broke is gone in any case
 
 
 def come(edge: Edge, name: str = "", *rights: str, seconds: float = 600) -> Reader:
@@ -71,37 +73,6 @@ def heard(reader: Reader, seconds: float) -> list[dict[str, Any]]:
     return frames
 
 
-class Witness(threading.Thread):
-    """Stays on a topic as a client does, and notes what it is told, and when."""
-
-    def __init__(self, reader: Reader, topic: str) -> None:
-        super().__init__()
-        self.told: list[dict[str, Any]] = []
-        self.times: list[float] = []
-        self._reader, self._topic = reader, topic
-        self._ended = threading.Event()
-        self.start()
-
-    @property
-    def readers(self) -> list[int]:
-        return [frame["readers"] for frame in self.told]
-
-    def run(self) -> None:
-        renewed = 0.0
-        while not self._ended.is_set():
-            if time.monotonic() > renewed + 10:
-                here(self._reader, self._topic)
-                renewed = time.monotonic()
-            with contextlib.suppress(TimeoutError):
-                self.told.append(self._reader.hear(0.1))
-                self.times.append(time.monotonic())
-
-    def end(self) -> None:
-        self._ended.set()
-        self.join()
-        self._reader.close()
-
-
 class Disaster:
     """Six come, three of them to an edge that is killed; one goes silent. Two stay and are witnesses."""
 
@@ -110,9 +81,10 @@ class Disaster:
         self._lost = [come(edge), come(doomed), come(doomed), come(doomed, "ben", "desk")]
         for reader in self._lost:
             here(reader, topic)
-        self.silent = time.monotonic()
         self.cleo, self.ada = Witness(come(edge), topic), Witness(come(edge, "ada", "desk"), topic)
         until(lambda: 6 in self.cleo.readers and 6 in self.ada.readers)
+        self.silent = time.monotonic()
+        here(self._lost[0], topic)  # for the last time
         doomed.process.kill()
         self.killed = time.monotonic()
 
@@ -156,7 +128,8 @@ class TestCounting:
     def test_one_socket_counts_once_however_often_it_says_so(self, cleo: Reader, topic: str):
         for state in ("viewing", "typing", "viewing"):
             here(cleo, topic, state)
-        assert [frame["readers"] for frame in heard(cleo, 1.5)] == [1]
+        assert told(cleo)["readers"] == 1
+        assert heard(cleo, 1.2) == []
 
     def test_unsubscribing_is_going(self, cleo: Reader, dora: Reader, topic: str):
         for reader in (cleo, dora):
@@ -172,8 +145,9 @@ class TestCounting:
             here(comes(other_edge if number % 2 else edge), topic)
         until(lambda: witness.readers[-1:] == [21])
         witness.end()
-        assert all(later - earlier > 0.8 for earlier, later in pairwise(witness.times)), witness.times
-        assert len(witness.times) < 8
+        # from the first to the last: one that came late makes the next seem early
+        assert witness.times[-1] - witness.times[0] > 0.8 * (len(witness.times) - 1) - witness.late, witness.times
+        assert len(witness.times) < 20, "and not for each who came"
 
     def test_who_does_not_ask_is_not_told(self, cleo: Reader, dora: Reader, topic: str):
         dora.subscribe(topic)
@@ -211,13 +185,13 @@ class TestNames:
         assert told(ada)["people"][1]["state"] == "typing"
 
     def test_an_expired_ticket_takes_the_name_along(self, edge: Edge, comes, topic: str):
-        ada, ben = comes(edge, "ada", "desk", seconds=2.5), comes(edge, "ben", "desk")
+        ada, ben = comes(edge, "ada", "desk", seconds=4), comes(edge, "ben", "desk")
         for author in (ada, ben):
             here(author, "desk")
             here(author, topic)
         told(ben, topic="desk", readers=2)
         told(ada, topic=topic, readers=2)
-        assert told(ben, topic="desk", seconds=5, readers=1)["people"] == [{"name": "ben", "state": "viewing"}]
+        assert told(ben, topic="desk", readers=1)["people"] == [{"name": "ben", "state": "viewing"}]
         assert told(ben, topic=topic, readers=2, people=[{"name": "ben", "state": "viewing"}]), "now she is anonymous"
         assert "people" not in told(ada, topic=topic)
 
@@ -375,12 +349,13 @@ class TestBreaks:
 
     def test_a_killed_edge_and_a_silent_tab_are_gone_in_twenty_seconds(self, disaster: Disaster):
         cleo, ada = disaster.cleo, disaster.ada
-        until(lambda: cleo.readers[-1:] == ada.readers[-1:] == [2], seconds=30)
+        until(lambda: cleo.readers[-1:] == ada.readers[-1:] == [2], seconds=60)
+        late = max(cleo.late, ada.late)
         fell = cleo.readers[cleo.readers.index(6) :]
         assert fell == [6, 5, 3, 2], "who has a name, then the doomed, then the silent"
         of_three, of_two = cleo.times[-2:]
-        assert of_three - disaster.killed < 20
-        assert 19.5 < of_two - disaster.silent < 22
+        assert of_three - disaster.killed < 20 + late
+        assert 19.5 < of_two - disaster.silent < 22 + late
         seen = ["ben" in str(frame["people"]) for frame in ada.told]
         assert seen[ada.readers.index(6)]
         assert not seen[ada.readers.index(6) + 1]

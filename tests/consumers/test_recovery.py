@@ -246,7 +246,7 @@ class TestWhileOthersPublish:
         for thread in writers + readers:
             thread.start()
         try:
-            until(lambda: min(reader.rounds for reader in readers) >= 15 and offset(here()) > begin + 200, seconds=30)
+            until(lambda: min(reader.rounds for reader in readers) >= 15 and offset(here()) > begin + 200, seconds=120)
         finally:
             stopped.set()
             for thread in writers:
@@ -254,7 +254,7 @@ class TestWhileOthersPublish:
         for reader in readers:
             reader.last = offset(here())
         for reader in readers:
-            reader.join(30)
+            reader.join(120)
         rows = LogConnection()
         written = [event.offset for event in rows.since(begin, ["tag.stream"], 2**62, 100_000)]
         rows.close()

@@ -27,7 +27,7 @@ from realtime.embedded import doorstep
 from realtime.embedded.readiness import Readiness
 from tests.consumers.conftest import ROOT, Edge
 from tests.consumers.written import write
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 SEED = 20261121
 READERS = int(os.environ.get("ROLLING_READERS", "100"))
@@ -50,7 +50,7 @@ class Door:
     def start(self, door: socket.socket, *arguments: str) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "manage.py", "edge", "--fd", str(door.fileno()), *arguments]
         edge = subprocess.Popen(command, cwd=ROOT, env=self.environment, pass_fds=[door.fileno()], stderr=self.said)
-        until(self.readiness.heard, 30)
+        until(self.readiness.heard, 60)
         return edge
 
     def status(self, path: str) -> int:
@@ -62,14 +62,14 @@ class Door:
         for number, door in enumerate(self.doors):
             old, self.edges[number] = self.edges[number], self.start(door)
             old.send_signal(signal.SIGTERM)
-            codes.append(old.wait(20))
+            codes.append(old.wait(60))
         return codes
 
     def close(self) -> None:
         for edge in self.edges:
             edge.send_signal(signal.SIGINT)
         for edge in self.edges:
-            edge.wait(10)
+            edge.wait(60)
         for door in self.doors:
             door.close()
         self.readiness.close()
@@ -127,7 +127,7 @@ async def test_a_rolling_restart_of_two_edges_loses_nothing(door: Door):
     dice = random.Random(SEED)
     followers = [Follower(door.url, dice) for _ in range(READERS)]
     tasks = [asyncio.create_task(each.read()) for each in followers]
-    await met(lambda: all(each.here for each in followers), 60)
+    await met(lambda: all(each.here for each in followers))
     written: list[str] = []
     stop = threading.Event()
 
@@ -155,7 +155,7 @@ async def test_a_rolling_restart_of_two_edges_loses_nothing(door: Door):
     assert busiest <= READERS / 2, "at most twice the mean of the window"
 
 
-async def met(holds: Callable[[], bool], seconds: float = 20) -> None:
+async def met(holds: Callable[[], bool], seconds: float = 60) -> None:
     """`until`, for the loop."""
     end = time.monotonic() + seconds
     while not holds():
@@ -188,10 +188,10 @@ class TestHalves:
             with pytest.raises(InvalidStatus):
                 connect_once(f"ws://127.0.0.1:{port}/live/socket")
             web.send_signal(signal.SIGTERM)
-            assert web.wait(5) == 0
+            assert web.wait(60) == 0
 
 
 def status(port: int, path: str) -> int:
-    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=3)) as asking:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as asking:
         asking.request("GET", path)
         return asking.getresponse().status

@@ -21,7 +21,7 @@ from tests.conformance.transports import Stream, ask, page
 from tests.consumers.conftest import Edge
 from tests.consumers.reader import Reader
 from tests.consumers.written import fill, write
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 MEGABYTE = 1024 * 1024
 
@@ -33,7 +33,7 @@ def site(edge: Edge) -> Site:
 
 def raw(edge: Edge, path: str, version: str = "1.1", headers: str = "", method: str = "GET") -> socket.socket:
     """A connection on which a request was sent, byte for byte."""
-    connection = socket.create_connection(("127.0.0.1", edge.port), timeout=10)
+    connection = socket.create_connection(("127.0.0.1", edge.port), timeout=PATIENCE)
     connection.sendall(f"{method} {path} HTTP/{version}\r\nHost: {edge.origin[7:]}\r\n{headers}\r\n".encode("latin-1"))
     return connection
 

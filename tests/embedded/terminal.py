@@ -50,7 +50,7 @@ class Terminal:
         until(lambda: text in self.said or self.process.poll() is not None, seconds)
         assert text in self.said, self.said
 
-    def ends(self, seconds: float = 15) -> int:
+    def ends(self, seconds: float = 60) -> int:
         """Wait for its end; its exit code."""
         return self.process.wait(seconds)
 
@@ -92,7 +92,7 @@ class Newsroom:
     def status(self, path: str) -> int:
         """The status with which a page answers; 0 when nobody does."""
         try:
-            return urllib.request.urlopen(self.running["url"] + path, timeout=5).status
+            return urllib.request.urlopen(self.running["url"] + path, timeout=30).status
         except urllib.error.HTTPError as answer:
             return answer.code
         except OSError:

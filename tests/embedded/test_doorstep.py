@@ -11,7 +11,7 @@ def test_whoever_comes_too_early_is_told_to_come_again() -> None:
     with listen("127.0.0.1", 0) as listening, Doorstep(listening):
         for _ in range(2):
             with pytest.raises(urllib.error.HTTPError) as answer:
-                urllib.request.urlopen(address(listening) + "healthz", timeout=5)
+                urllib.request.urlopen(address(listening) + "healthz", timeout=30)
             assert answer.value.code == 503
             assert answer.value.headers["Retry-After"] == "1"
 

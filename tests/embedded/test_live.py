@@ -75,7 +75,7 @@ def test_a_second_live_on_the_same_directory_is_refused(newsroom: Newsroom) -> N
 def test_a_child_that_dies_is_started_again(newsroom: Newsroom, word: str) -> None:
     before = newsroom.child(word)
     os.kill(before, signal.SIGKILL)
-    newsroom.terminal.wait_for("ended (SIGKILL); starting it again in", 10)
+    newsroom.terminal.wait_for("ended (SIGKILL); starting it again in")
     until(lambda: any(word in p.command and p.pid != before for p in newsroom.family()))
     until(lambda: newsroom.status("healthz") == 200)
 
@@ -92,7 +92,7 @@ def test_hanging_up_replaces_the_edge_without_a_gap(newsroom: Newsroom) -> None:
     asking.start()
     try:
         newsroom.signal(signal.SIGHUP)
-        newsroom.terminal.wait_for("edge was replaced.", 30)
+        newsroom.terminal.wait_for("edge was replaced.")
     finally:
         replaced.set()
         asking.join()
@@ -103,7 +103,7 @@ def test_hanging_up_replaces_the_edge_without_a_gap(newsroom: Newsroom) -> None:
 def test_two_ctrl_c_stop_everything_in_ten_seconds(started_again: Newsroom) -> None:
     family, running = started_again.family(), started_again.running
     started_again.signal(signal.SIGINT)
-    started_again.terminal.wait_for("Stopping", 5)
+    started_again.terminal.wait_for("Stopping")
     started_again.signal(signal.SIGINT)
     assert started_again.terminal.ends(10) == 0
     assert left(family) == []
@@ -115,7 +115,7 @@ def test_two_ctrl_c_stop_everything_in_ten_seconds(started_again: Newsroom) -> N
 def test_kill_9_leaves_no_process_and_the_next_start_clears_up(place: Path, started_again: Newsroom) -> None:
     family, running = started_again.family(), started_again.running
     started_again.signal(signal.SIGKILL)
-    until(lambda: left(family) == [], 10)
+    until(lambda: left(family) == [])
 
     code, said = manage("shell", "-c", COUNT, DATA_DIR=str(place / "data"))
     assert (code, said.strip().splitlines()[-1]) == (1, nothing_runs(place / "data"))

@@ -10,10 +10,10 @@ from realtime.celery import app
 from realtime.models import Task
 from realtime.tasks import FINAL, enqueue
 from tests.realtime import jobs
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 ROOT = Path(__file__).resolve().parents[2]
-START = 30  # seconds; two, on a machine with nothing else to do
+START = 60  # seconds; two, on a machine with nothing else to do
 
 
 class Worker:
@@ -59,7 +59,7 @@ class Worker:
         if self.is_running():
             self._process.terminate()
             try:
-                self._process.wait(10)
+                self._process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 self.kill()
 
@@ -97,12 +97,12 @@ def fresh(row: Task) -> Task:
     return row
 
 
-def until_state(row: Task, *states: str, seconds: float = 20) -> Task:
+def until_state(row: Task, *states: str, seconds: float = PATIENCE) -> Task:
     until(lambda: fresh(row).state in states, seconds)
     return row
 
 
-def until_done(row: Task, seconds: float = 20) -> Task:
+def until_done(row: Task, seconds: float = PATIENCE) -> Task:
     return until_state(row, *FINAL, seconds=seconds)
 
 
