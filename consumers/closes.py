@@ -2,6 +2,8 @@
 
 from enum import IntEnum
 
+GOODBYE = 2  # seconds for the client's half of the closing handshake, and for the last bytes to get there
+
 
 class Close(IntEnum):
     """A close code; `sentence` is what the close frame says, for whoever debugs a client."""

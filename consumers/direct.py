@@ -19,6 +19,7 @@ from consumers.closes import Close
 from consumers.metrics import counters
 
 AHEAD = 128 * 1024  # bytes that the kernel takes of what a reader's window has no room for; else up to 4 MB
+MORE = getattr(socket, "MSG_MORE", 0)  # more follows: the kernel sends it together, or by itself after 0.2 s
 
 
 class Line(tcp.Server):
@@ -37,6 +38,19 @@ class Line(tcp.Server):
         super().stopWriting()  # type: ignore[no-untyped-call]
         if self.outlet is not None:
             self.outlet.send = self.socket.send if self.outlet.may_send() else None
+
+    def begin(self, data: bytes) -> None:
+        """Sends the answer to a handshake, and opens the outlet's way. What follows at once goes with it."""
+        try:
+            sent = self.socket.send(data, MORE)
+        except BlockingIOError:
+            sent = 0
+        except OSError:  # the reading side finds out by itself and ends the connection
+            return
+        if sent < len(data):
+            self.write(data[sent:])  # type: ignore[no-untyped-call]
+        elif self.outlet is not None:
+            self.outlet.send = self.socket.send
 
     def is_over(self) -> bool:
         return bool(self.disconnecting or self._aborting or not self.connected)
@@ -101,14 +115,17 @@ class DirectOutlet(Flow):
 
     @property
     def _open(self) -> bool:
-        return bool(self._protocol.state == self._protocol.STATE_OPEN)
+        return bool(self._protocol.is_live)
 
     def may_send(self) -> bool:
         return self._open and not self._transport.is_over() and not self._transport.unsent
 
     def write(self, burst: Burst) -> None:
         assert self.wire is not None
-        data = burst.on(self.wire)
+        self.tell(burst.on(self.wire))
+
+    def tell(self, data: bytes) -> None:
+        """Sends bytes at once, if nothing is held back before them."""
         if self.send is None:
             self.keep(data)
             return

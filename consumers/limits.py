@@ -23,6 +23,7 @@ from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
 
+MORSEL = 256  # bytes; a message in smaller pieces costs what as many messages would
 AT_ONCE = 5  # seconds' worth of requests from one address: a newsroom behind it comes back in the same moment
 ADDRESSES = 20_000  # whose pace is remembered; beyond that the one that asked longest ago is a new one
 LEASE = 20  # seconds that the counts of a killed process are still counted
@@ -35,6 +36,8 @@ EDGES = "stop-press:edges"
 
 class Pace:
     """A bucket that holds `burst` and fills at `rate` a second. A rate of 0 is no limit."""
+
+    __slots__ = ("_left", "_rate", "_since", "burst")
 
     def __init__(self, rate: int, burst: int) -> None:
         self._rate = rate

@@ -10,14 +10,12 @@ from daphne.ws_protocol import WebSocketProtocol
 from django.conf import settings
 
 from consumers.burst import WINDOW, Wire
-from consumers.closes import Close, sentence
+from consumers.closes import GOODBYE, Close, sentence
 from consumers.direct import DirectOutlet
-from consumers.limits import Pace
+from consumers.limits import MORSEL, Pace
 from consumers.metrics import counters
 
-MORSEL = 256  # bytes; a message in smaller pieces costs what as many messages would
 MATCH = 258  # bytes: zlib, stopped at a limit, keeps up to as many to itself, and autobahn would lose them
-GOODBYE = 2  # seconds for the client's half of the closing handshake, and for the last bytes to get there
 # what autobahn and Daphne keep of the handshake
 HANDSHAKES = (
     *("http_headers", "http_request_data", "http_request_host", "http_request_params", "http_request_path"),
@@ -45,6 +43,10 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
         for name in WebSocketServerProtocol.CONFIG_ATTRS:
             if name not in vars(cls):
                 setattr(cls, name, getattr(factory, name))
+
+    @property
+    def is_live(self) -> bool:
+        return bool(self.state == self.STATE_OPEN)
 
     def connectionMade(self) -> None:
         """In place of autobahn's, which describes the connection, in colours, to that log too."""

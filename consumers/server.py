@@ -21,14 +21,17 @@ from django.conf import settings
 from twisted.internet import defer, reactor, tcp
 
 from consumers import drain
-from consumers.closes import Close
+from consumers.closes import GOODBYE, Close
 from consumers.direct import DirectOutlet, DirectStreamOutlet, Flow, Line
+from consumers.door import House
 from consumers.hub import hub
+from consumers.inbox import Inbox
+from consumers.lean import Sockets
 from consumers.limits import leases
 from consumers.notify import notify
 from consumers.patience import Channel, Stalled
 from consumers.presence import census
-from consumers.protocol import GOODBYE, Socket
+from consumers.protocol import Socket
 
 _reactor: Any = reactor  # its module pretends to be its class
 logger = logging.getLogger(__name__)
@@ -36,31 +39,6 @@ logger = logging.getLogger(__name__)
 BACKLOG = 4096  # connections that the kernel keeps for us; 50, Daphne's, loses readers in a storm
 FINISH = 2.5  # seconds for requests to finish once the readers are gone; in haste `live` kills after 3.5
 FAREWELL = 0.5  # seconds for the last bytes of an answer to leave
-
-
-class Inbox:
-    """What has come for an application. An asyncio.Queue keeps four empty deques for that: 3 KB a socket."""
-
-    __slots__ = ("_messages", "_waiter")
-
-    def __init__(self) -> None:
-        self._messages: list[dict[str, Any]] = []
-        self._waiter: asyncio.Future[None] | None = None
-
-    def qsize(self) -> int:
-        return len(self._messages)
-
-    def put_nowait(self, message: dict[str, Any]) -> None:
-        self._messages.append(message)
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    async def get(self) -> dict[str, Any]:
-        """The next message. One at a time may wait for it."""
-        while not self._messages:
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
-        return self._messages.pop(0)
 
 
 class EdgeServer(Server):  # type: ignore[misc]
@@ -86,6 +64,7 @@ class EdgeServer(Server):  # type: ignore[misc]
         self._ending = False
         self._haste = asyncio.Event()
         self._stalled = Stalled(_reactor.getWriters)
+        self._sockets = Sockets(application)
 
     def run(self) -> None:
         twisted_loop.call_soon(self._started)
@@ -131,6 +110,8 @@ class EdgeServer(Server):  # type: ignore[misc]
     def listen_success(self, port: Any) -> None:
         if port.transport is tcp.Server:
             port.transport = Line
+            if settings.LIVE_DIRECT and settings.LIVE_PROTOCOL == "lean":
+                port.factory = House(self.http_factory, self._sockets)
         self._ports.append(port)
         super().listen_success(port)
 
@@ -150,6 +131,7 @@ class EdgeServer(Server):  # type: ignore[misc]
         self.ws_factory.setProtocolOptions(versions=[13], closeHandshakeTimeout=GOODBYE, allowNullOrigin=True)
         Socket.configure(self.ws_factory)
         self._stalled.look()
+        self._sockets.sweep()
         for number in (signal.SIGTERM, signal.SIGINT):
             twisted_loop.add_signal_handler(number, self._asked_to_end, number)
         self._beginning = asyncio.ensure_future(self._begin())
@@ -185,10 +167,12 @@ class EdgeServer(Server):  # type: ignore[misc]
                 protocol.serverClose(int(Close.RESTARTING))
         for reader in hub.readers:
             reader.outlet.end()
+        began = time.monotonic()
+        await self._sockets.end(FINISH)
         details = list(self.connections.values())
         running = [each["application_instance"] for each in details if "application_instance" in each]
         if running:
-            _, late = await asyncio.wait(running, timeout=FINISH)
+            _, late = await asyncio.wait(running, timeout=max(0.0, began + FINISH - time.monotonic()))
             self.unfinished = len(late)
             for application in late:
                 application.cancel()

@@ -41,7 +41,8 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         """One coroutine for the life of the socket: its frames are answered in order.
 
         Channels' own loop costs two tasks and a hop to another thread for each frame, and skips
-        disconnect() when a handler raises, which would leave the reader in the hub.
+        disconnect() when a handler raises, which would leave the reader in the hub. A server that can park
+        consumers (lean.py) calls `receive` and `forget` itself once the socket is open, and this ends.
         """
         self.scope, self.base_send, self.channel_layer = scope, send, None
         self.reader = ANONYMOUS
@@ -52,11 +53,17 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._turn = asyncio.Lock()  # frames in order, and the end of a ticket between two of them
         self._expiry: asyncio.TimerHandle | None = None
         self._ending: asyncio.Task[None] | None = None  # of the ticket's life, or of the socket's
+        park, parked = scope.get("extensions", {}).get("stop_press.park"), False
         try:
-            while (message := await receive())["type"] != "websocket.disconnect":
+            while not parked and (message := await receive())["type"] != "websocket.disconnect":
                 await getattr(self, message["type"].replace(".", "_"))(message)
+                if park is not None:
+                    park(self)
+                    parked = True
+                    del self.scope  # a socket lives for days, and has no use for what opened it
         finally:
-            self._forget()
+            if not parked:
+                self.forget()
 
     async def connect(self) -> None:
         await self.accept()
@@ -237,7 +244,8 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             self.subscription.close()
         await self.close(int(code))
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """The connection is over."""
         self._closed = True
         hub.doorman.leave(self)
         self._seat.give_back()

@@ -1,0 +1,311 @@
+"""A WebSocket with as little as it takes: our own in place of autobahn's, behind LIVE_PROTOCOL=lean.
+
+It speaks ASGI to the application like any server. One thing more: a consumer that knows of it *parks* when
+it has said its welcome. Its coroutine ends, and from then on the socket calls the consumer itself: an idle
+reader has no coroutine, no task and no queue.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+from django.conf import settings
+
+from consumers import handshake, rfc6455
+from consumers.burst import Wire, framed
+from consumers.closes import GOODBYE, Close, sentence
+from consumers.direct import DirectOutlet
+from consumers.handshake import Asked
+from consumers.inbox import Inbox
+from consumers.limits import Pace
+from consumers.metrics import counters
+from consumers.rfc6455 import Reader, Said, Violation
+
+logger = logging.getLogger(__name__)
+
+SWEEP = 10.0  # seconds between two looks at all sockets
+SILENT = 2  # sweeps without a word from the client, after which it is asked whether it is there
+DEAD = 5  # ... after which it is not: 30 s to answer, as with Daphne
+SLICE = 500  # sockets looked at in one turn of the loop
+TOO_LATE = 10.0  # seconds for an application to end when its client is gone, as with Daphne
+
+CONNECTING, OPEN, CLOSING, CLOSED = range(4)
+Application = Callable[[dict[str, Any], Any, Any], Coroutine[Any, Any, None]]
+
+
+class Parked(Protocol):
+    """A consumer whose coroutine has ended, and who is called instead."""
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None: ...
+
+    def forget(self) -> None:
+        """The connection is over."""
+
+
+class Sockets:
+    """The lean sockets of this process."""
+
+    def __init__(self, application: Application) -> None:
+        self.application = application
+        self._all: set[LeanSocket] = set()
+        self._gone: asyncio.Future[None] | None = None
+
+    def begin(self, line: Any, asked: Asked) -> None:
+        """The connection is one of them from now on."""
+        made = LeanSocket(self, line, asked)
+        line.protocol = made
+        self._all.add(made)
+        made.begin(self.application, asked)
+
+    def discard(self, ended: "LeanSocket") -> None:
+        self._all.discard(ended)
+        if not self._all and self._gone is not None and not self._gone.done():
+            self._gone.set_result(None)
+
+    def sweep(self) -> None:
+        """Asks the silent ones whether they are there, lets the dead go. And again."""
+        self._look(list(self._all))
+        asyncio.get_running_loop().call_later(SWEEP, self.sweep)
+
+    def _look(self, left: list["LeanSocket"]) -> None:
+        for each in left[-SLICE:]:
+            each.look()
+        del left[-SLICE:]
+        if left:
+            asyncio.get_running_loop().call_soon(self._look, left)
+
+    async def end(self, seconds: float) -> None:
+        """Lets all go who are still here, and waits for that."""
+        for each in list(self._all):
+            each.serverClose(int(Close.RESTARTING))
+        if self._all:
+            self._gone = asyncio.get_running_loop().create_future()
+            await asyncio.wait([self._gone], timeout=seconds)
+
+
+class LeanSocket:
+    """One WebSocket: a protocol as Twisted has them, on a connection that Twisted keeps."""
+
+    __slots__ = (
+        *("_asked", "_deaf", "_heard", "_inbox", "_pace", "_parked", "_quiet", "_reader", "_sockets"),
+        *("_state", "_task", "flow", "transport"),
+    )
+
+    def __init__(self, sockets: Sockets, line: Any, asked: Asked) -> None:
+        self.transport = line
+        self.flow = DirectOutlet(self, line)
+        self._sockets = sockets
+        self._asked: Asked | None = asked
+        extension = handshake.compression(asked.offers)
+        if extension:
+            self.flow.wire = Wire.DEFLATED
+        self._reader = Reader(settings.LIVE_MAX_FRAME_BYTES, inflates=bool(extension))
+        self._pace = Pace(settings.LIVE_MAX_FRAMES, settings.LIVE_MAX_BURST)
+        self._state = CONNECTING
+        self._deaf = False  # nothing more of this client is read
+        self._quiet = 0  # sweeps since it said something
+        self._inbox: Inbox | None = Inbox()  # of an application that does not park
+        self._parked: Parked | None = None
+        self._heard: list[Said] | None = None  # what a parked consumer could not take at once
+        self._task: asyncio.Task[None] | None = None  # the application's, or that of a frame which takes its time
+
+    @property
+    def is_live(self) -> bool:
+        return self._state == OPEN
+
+    # --- the application
+
+    def begin(self, application: Application, asked: Asked) -> None:
+        assert self._inbox is not None
+        self._inbox.put_nowait({"type": "websocket.connect"})
+        self._run(application(self._scope(asked), self._inbox.get, self._reply))
+
+    def _scope(self, asked: Asked) -> dict[str, Any]:
+        return {
+            "type": "websocket",
+            "asgi": {"version": "3.0"},
+            "path": asked.path.decode(),
+            "raw_path": asked.path,
+            "root_path": "",
+            "query_string": asked.query,
+            "headers": asked.headers,
+            "client": list(self.transport.client[:2]),
+            "server": list(self.transport.socket.getsockname()[:2]),
+            "subprotocols": asked.subprotocols,
+            "extensions": {"stop_press.outlet": self.flow, "stop_press.park": self._park},
+        }
+
+    def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        self._task = asyncio.get_running_loop().create_task(coroutine)
+        self._task.add_done_callback(self._has_run)
+
+    def _has_run(self, task: "asyncio.Task[None]") -> None:
+        self._task = None
+        if not task.cancelled() and (error := task.exception()):
+            logger.error("Exception inside application: %s", error, exc_info=error)
+            self.serverClose(rfc6455.MISTAKE)
+        elif self._parked is None:
+            self.serverClose(rfc6455.NORMAL)  # it is not served any more
+        if self._state != CLOSED:
+            self._go_on()
+        elif self._parked is not None:
+            self._parked.forget()
+            self._parked = None
+
+    def _park(self, consumer: Parked) -> None:
+        """The application's coroutine ends now; from here on this is called."""
+        self._parked = consumer
+        assert self._inbox is not None
+        early = [message["said"] for message in self._inbox.take() if message["type"] == "websocket.receive"]
+        self._heard, self._inbox = early or None, None
+
+    def _go_on(self) -> None:
+        """With what was said while the consumer was busy."""
+        while self._heard and self._task is None and self._state == OPEN:
+            said = self._heard.pop(0)
+            self._tell(said)
+        if not self._heard:
+            self._heard = None
+
+    def _tell(self, said: Said) -> None:
+        assert self._parked is not None
+        if said.opcode == rfc6455.TEXT:
+            self._run(self._parked.receive(said.text))
+        else:
+            self._run(self._parked.receive(None, said.payload))
+
+    async def _reply(self, message: dict[str, Any]) -> None:
+        """ASGI's send."""
+        match message["type"]:
+            case "websocket.accept":
+                self._accept(message.get("subprotocol"))
+            case "websocket.close":
+                self.serverClose(message.get("code") or rfc6455.NORMAL)
+            case "websocket.send" if self._state == OPEN:
+                self._send(message)
+                await self.flow.drained()
+
+    def _send(self, message: dict[str, Any]) -> None:
+        if (text := message.get("text")) is not None:
+            self.flow.tell(framed(text.encode()))
+        else:
+            self.flow.tell(framed(message["bytes"], 0x80 | rfc6455.BINARY))
+
+    def _accept(self, subprotocol: str | None) -> None:
+        if self._state != CONNECTING:
+            return
+        assert self._asked is not None
+        self._state = OPEN
+        extension = handshake.compression(self._asked.offers)
+        self.transport.begin(handshake.accepted(self._asked.key, extension, subprotocol))
+        self._asked = None
+
+    # --- the client
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._deaf:
+            return
+        self._quiet = 0
+        try:
+            for said in self._reader.feed(data):
+                self._hear(said)
+                if self._deaf:
+                    return
+        except Violation as violation:
+            self._fail(violation.code, violation.reason)
+
+    def _hear(self, said: Said) -> None:
+        if said.opcode == rfc6455.CLOSE:
+            rfc6455.check_close(said.payload)
+            self._answer_close()
+        elif self._state not in (CONNECTING, OPEN):
+            return
+        elif said.counts and not self._pace.allows():
+            self._fail(Close.TOO_FAST, Close.TOO_FAST.sentence)
+        elif said.opcode == rfc6455.PING:
+            self.flow.tell(framed(said.payload, 0x80 | rfc6455.PONG))
+        elif said.opcode in (rfc6455.TEXT, rfc6455.BINARY):
+            self._receive(said)
+
+    def _receive(self, said: Said) -> None:
+        if not self._pace.holds(self._waiting):
+            self._fail(Close.TOO_FAST, Close.TOO_FAST.sentence)
+        elif self._inbox is not None:
+            content = {"text": said.text} if said.opcode == rfc6455.TEXT else {"bytes": said.payload}
+            self._inbox.put_nowait({"type": "websocket.receive", "said": said, **content})
+        elif self._task is not None:
+            self._heard = [*(self._heard or ()), said]
+        else:
+            self._tell(said)
+
+    @property
+    def _waiting(self) -> int:
+        """Messages that were not taken yet."""
+        if self._inbox is not None:
+            return self._inbox.qsize()
+        return len(self._heard) if self._heard else 0
+
+    def look(self) -> None:
+        """Once in a SWEEP."""
+        self._quiet += 1
+        if self._quiet >= DEAD:
+            self.transport.abortConnection()
+        elif self._quiet == SILENT and self._state == OPEN:
+            self.flow.tell(framed(b"", 0x80 | rfc6455.PING))
+
+    # --- its end
+
+    def serverClose(self, code: int) -> None:
+        if code == Close.SLOW:  # who reads nothing reads no close frame either
+            self.transport.abortConnection()
+        elif self._state == CONNECTING:
+            self._state = CLOSED
+            self.transport.write(handshake.refused(500 if code == rfc6455.MISTAKE else 403))
+            self._hang_up()
+        elif self._state == OPEN:
+            self._say_goodbye(code, sentence(code))
+
+    def _say_goodbye(self, code: int, reason: str) -> None:
+        counters.closed[str(code)] += 1
+        self._write_close(code, reason)
+        asyncio.get_running_loop().call_later(GOODBYE, self.transport.abortConnection)
+
+    def _write_close(self, code: int, reason: str) -> None:
+        self._state = CLOSING
+        self.transport.write(framed(code.to_bytes(2, "big") + reason.encode()[:123], 0x80 | rfc6455.CLOSE))
+
+    def _answer_close(self) -> None:
+        """The client says goodbye, or answers ours."""
+        self._deaf = True
+        if self._state == OPEN:
+            self._write_close(rfc6455.NORMAL, "")
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        """A client who does not read our last words is not waited for."""
+        self.transport.unregisterProducer()
+        self.transport.loseConnection()
+        asyncio.get_running_loop().call_later(GOODBYE, self.transport.abortConnection)
+
+    def _fail(self, code: int, reason: str) -> None:
+        """RFC 6455, 7.1.7. Ends our half of the connection behind the close frame; the other half ends soon."""
+        self._deaf = True
+        if self._state == OPEN:
+            self._say_goodbye(code, reason)
+        self.transport.unregisterProducer()
+        self.transport.loseWriteConnection()
+
+    def connectionLost(self, reason: Any) -> None:
+        self._state, self._deaf = CLOSED, True
+        self._sockets.discard(self)
+        self.flow.stopProducing()  # nobody waits for this client any more
+        if self._inbox is not None:
+            self._inbox.put_nowait({"type": "websocket.disconnect", "code": 1006})
+            if self._task is not None:
+                asyncio.get_running_loop().call_later(TOO_LATE, self._task.cancel)
+        elif self._task is not None:
+            self._task.cancel()
+        elif self._parked is not None:
+            self._parked.forget()
+            self._parked = None
