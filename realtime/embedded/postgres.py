@@ -5,12 +5,12 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from signal import SIGINT
+from signal import SIGINT, SIGKILL
 
 import psycopg2
 
 from realtime.embedded.account import Account
-from realtime.embedded.child import Child
+from realtime.embedded.child import Child, die_with_parent
 from realtime.embedded.programs import Programs
 from realtime.embedded.supervisor import Failed, last_line
 
@@ -55,7 +55,9 @@ class Postgres:
         command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
         command += [] if self.durable else ["--no-sync"]
         with self.log.open("wb") as log:
-            arguments = self.account.popen() | {"start_new_session": True}
+            # killed with us and holding our lock: none goes on making what the next start removes and makes anew
+            with_us = {"start_new_session": True, "preexec_fn": die_with_parent(SIGKILL), "pass_fds": self.fds}
+            arguments = self.account.popen() | with_us
             done = subprocess.run(command, env=self._env(), cwd="/", stdout=log, stderr=log, **arguments)
         if done.returncode:
             reason = last_line(self.log) or f"exit code {done.returncode}"

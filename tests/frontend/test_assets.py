@@ -92,6 +92,20 @@ def test_nothing_is_made_twice():
     assert Path(staticfiles_storage.path("staticfiles.json")).stat().st_mtime_ns == before
 
 
+def test_files_that_were_only_begun_are_not_taken_for_what_was_there(tmp_path, settings, monkeypatch):
+    """Killed while it throws away the old ones: who then takes the change back would find its stamp, and no files."""
+
+    def killed(*args, **options):
+        raise KeyboardInterrupt
+
+    settings.STATIC_ROOT = tmp_path
+    (tmp_path / "assets.stamp").write_text("what the sources were before")
+    monkeypatch.setattr(assets, "call_command", killed)
+    with pytest.raises(KeyboardInterrupt):
+        call_command("assets", stdout=StringIO())
+    assert not (tmp_path / "assets.stamp").exists()
+
+
 def test_a_change_of_any_source_is_seen(settings):
     was = assets.fingerprint()
     settings.PIPELINE = {**settings.PIPELINE, "DISABLE_WRAPPER": False}

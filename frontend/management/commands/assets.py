@@ -45,6 +45,7 @@ class Command(BaseCommand):
             self._say(verbosity, "Installing the node packages")
             install_packages()
         self._say(verbosity, "Bundling styles and scripts")
+        stamp.unlink(missing_ok=True)  # first: killed halfway, what it stands for is not there any more
         call_command("collectstatic", clear=True, interactive=False, verbosity=0)
         stamp.write_text(wanted)
 

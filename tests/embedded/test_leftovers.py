@@ -1,0 +1,44 @@
+"""What a process leaves that is killed while it makes something: the next one neither trusts it nor trips over it."""
+
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from realtime.embedded import account, programs
+from realtime.embedded.postgres import Postgres
+from tests.embedded.terminal import BASE, descendants, left, until
+
+# an initdb that has begun and takes for ever; -D DIRECTORY comes first
+SLOW = "#!/bin/sh\ntouch $2/begun\nexec sleep 1000\n"
+MAKE = """
+from pathlib import Path
+from tests.embedded.test_leftovers import cluster
+cluster(Path({place!r}), slow=True).create()
+"""
+
+
+def cluster(place: Path, slow: bool = False) -> Postgres:
+    who = account.current()
+    found = programs.find(who)
+    if slow:
+        found = replace(found, initdb=place / "initdb")
+    return Postgres(found, who, place, place, place / "log", durable=False)
+
+
+def test_whoever_is_killed_while_making_a_cluster_takes_along_what_helped(place: Path) -> None:
+    """Else it would go on in the directory in which the next one begins anew."""
+    (place / "initdb").write_text(SLOW)
+    (place / "initdb").chmod(0o755)
+    maker = subprocess.Popen([sys.executable, "-c", MAKE.format(place=str(place))], cwd=BASE)
+    until(lambda: (place / "postgres.making" / "begun").exists())
+    family = descendants(maker.pid)
+    maker.send_signal(signal.SIGKILL)
+    maker.wait()
+    assert family
+    until(lambda: left(family) == [])
+    assert not cluster(place).data.exists()
+    cluster(place).create()
+    assert (cluster(place).data / "PG_VERSION").exists()
+    assert not (cluster(place).data / "begun").exists()
