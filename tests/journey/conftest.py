@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.db import connections
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from blog.models import User
 from tests import cast
@@ -18,7 +18,8 @@ from tests.journey.wire import Wire
 
 __all__ = ["_django_db_marker", "database", "start_edge"]
 
-PATIENCE = 10_000  # milliseconds for a browser to get ready on a busy machine
+PATIENCE = 30_000  # milliseconds for what should come at once, on a busy machine
+expect.set_options(timeout=PATIENCE)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

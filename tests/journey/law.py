@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Page
 
-SECONDS = 5
+SECONDS = 30
 
 # What a fresh answer says of the same address, compared with the page that is open. Versions are the
 # client's own bookkeeping: an entry is not newer for a like in it.
@@ -48,8 +48,8 @@ def converges(*pages: Page) -> Iterator[None]:
 
 
 @contextmanager
-def caught_up(page: Page, seconds: float = 3) -> Iterator[None]:
-    """After the block the page is soon as a fresh one, nothing twice, and was not navigated."""
+def caught_up(page: Page, seconds: float = SECONDS) -> Iterator[None]:
+    """After the block the page becomes as a fresh one, nothing twice, and was not navigated."""
     yield
     becomes_fresh(page, seconds)
 

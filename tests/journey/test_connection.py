@@ -12,7 +12,7 @@ from blog.models import Post
 from tests.conftest import CHROMIUM_FLAGS
 from tests.journey.law import caught_up
 from tests.journey.meanwhile import heading, much_happens, publish
-from tests.waiting import until
+from tests.waiting import promptly, until
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -40,46 +40,50 @@ def _empty(database) -> None:
 )
 def test_behind_any_proxy_what_happens_shows_within_five_seconds_of_load(behind, ada, manner):
     """Something happens every tenth of a second: from the page's request until the first of it shows."""
-    began = time.monotonic()
-    _, page = behind(**manner)
-    page.wait_for_load_state()
-    here = set(page.evaluate(IDS))
 
-    def shows_something_new() -> bool:
-        publish(ada, f"At {time.monotonic()}")
-        time.sleep(0.1)
-        return not here >= set(page.evaluate(IDS))
+    def attempt() -> float:
+        began = time.monotonic()
+        _, page = behind(**manner)
+        page.wait_for_load_state()
+        here = set(page.evaluate(IDS))
 
-    until(shows_something_new, 5)
-    took = time.monotonic() - began
-    logger.info("The first event showed %.2f s after the request", took)
-    assert took < 5
+        def shows_something_new() -> bool:
+            publish(ada, f"At {time.monotonic()}")
+            time.sleep(0.1)
+            return not here >= set(page.evaluate(IDS))
+
+        until(shows_something_new)
+        took = time.monotonic() - began
+        logger.info("The first event showed %.2f s after the request", took)
+        return took
+
+    promptly(5, attempt)
 
 
 @pytest.mark.parametrize("upgrades", ["refuse", "swallow"])
 def test_where_sockets_are_blocked_a_page_lives_by_a_stream(behind, ada, upgrades):
     _, page = behind(upgrades=upgrades)
-    page.wait_for_selector("live-status[state=live]", timeout=5_000)
+    page.wait_for_selector("live-status[state=live]")
     title = f"By a stream, {upgrades}"
     publish(ada, title)
-    expect(heading(page, title)).to_have_count(1, timeout=2_000)
+    expect(heading(page, title)).to_have_count(1)
 
 
 def test_where_streams_are_kept_back_too_it_polls_and_says_so_and_goes_back_up(behind, ada):
     wire, page = behind(clock=time.time(), upgrades="refuse", buffers=True)
     publish(ada, "By a poll")
-    expect(heading(page, "By a poll")).to_have_count(1, timeout=5_000)
-    page.wait_for_selector("live-status[state=delayed]", timeout=10_000)
+    expect(heading(page, "By a poll")).to_have_count(1)
+    page.wait_for_selector("live-status[state=delayed]")
     wire.upgrades = "pass"
     with caught_up(page):
         page.clock.fast_forward(61_000)
         publish(ada, "By the socket again")
-    page.wait_for_selector("live-status[state=live]", timeout=5_000)
+    page.wait_for_selector("live-status[state=live]")
 
 
 def test_where_connections_are_cut_again_and_again_nothing_shows(behind, ada):
     _, page = behind(cuts_after=CUT)
-    page.wait_for_selector("live-status[state=live]", timeout=5_000)
+    page.wait_for_selector("live-status[state=live]")
     page.evaluate("""window.states = [];
         new MutationObserver(() => window.states.push(document.querySelector("live-status").getAttribute("state")))
             .observe(document.querySelector("live-status"), { attributeFilter: ["state"] })""")
@@ -89,7 +93,7 @@ def test_where_connections_are_cut_again_and_again_nothing_shows(behind, ada):
         while len(sockets) < 2:
             title = f"After {len(sockets)} cuts, {time.monotonic()}"
             publish(ada, title)
-            expect(heading(page, title)).to_have_count(1, timeout=4_000)
+            expect(heading(page, title)).to_have_count(1)
             page.wait_for_timeout(CUT * 100)
     assert page.evaluate("window.states") == []
 
@@ -109,7 +113,7 @@ def test_an_hour_without_a_network_is_said_with_the_time_and_caught_up(behind, a
     page.wait_for_selector("live-status[state=live]")
     page.context.set_offline(True)
     wire.cut()
-    page.wait_for_selector("live-status[state=offline]", timeout=8_000)
+    page.wait_for_selector("live-status[state=offline]")
     assert page.locator("live-status time").get_attribute("datetime")
     much_happens(ada, "without a network")
     wire.mend()

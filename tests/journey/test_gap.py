@@ -59,7 +59,7 @@ def away(behind, start_edge, ada):
 
 def test_a_gap_is_said_and_closed_by_who_reads(away):
     top, loads, jumps, *places = away
-    with caught_up(top, seconds=20):  # cut for long, it waits long
+    with caught_up(top):  # cut for long, it waits long
         pass
     expect(top.locator("press-gap [role=status]")).to_have_text(
         re.compile(MISSED.pattern + " This page shows the newest.")
@@ -68,7 +68,7 @@ def test_a_gap_is_said_and_closed_by_who_reads(away):
 
     for page, place in zip((loads, jumps), places, strict=True):
         row = page.locator("press-gap [role=status]")
-        expect(row).to_have_text(MISSED, timeout=20_000)
+        expect(row).to_have_text(MISSED)
         assert int(MISSED.fullmatch(row.inner_text()).group(1)) >= 10
         expect(heading(page, "Corrected")).to_have_count(1)
         assert heading(page, "Post 55").count() == heading(page, "Missed 29").count() == 0

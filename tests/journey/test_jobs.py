@@ -83,9 +83,9 @@ def test_a_book_is_bound_from_the_button_to_the_link_on_every_page(open_page, bo
     cleos = open_page(f"/book/{book.pk}/")
     adas = open_page(f"/book/{book.pk}/", ada)
     adas.locator(f"form[action='/book/{book.pk}/build/'] button").click()
-    expect(adas.locator(".jobs progress[value='100']")).to_have_count(1, timeout=20_000)
+    expect(adas.locator(".jobs progress[value='100']")).to_have_count(1)
     link = cleos.locator("main a[href$='.epub']")
-    expect(link).to_have_count(1, timeout=20_000)
+    expect(link).to_have_count(1)
     answer = cleos.request.get(link.get_attribute("href"))
     assert answer.headers["content-type"] == "application/epub+zip"
     assert zipfile.ZipFile(BytesIO(answer.body())).read("mimetype") == b"application/epub+zip"

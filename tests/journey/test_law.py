@@ -191,8 +191,9 @@ def test_a_full_list_that_loses_posts_is_filled_again_by_one_fetch(open_page, fu
     page, asked = open_page("/"), []
     page.on("request", lambda request: asked.append(request.url))
     with converges(page, open_page("/tag/sea/")):
-        for post in full[-10:-5]:
-            post.withdraw("Wrong pier")
+        with transaction.atomic():  # all of it is told before the page asks
+            for post in full[-10:-5]:
+                post.withdraw("Wrong pier")
         filled = "last => !document.getElementById(last) && document.querySelectorAll('[role=feed] > *').length === 50"
         page.wait_for_function(filled, arg=f"post-{full[-6].pk}")
         assert asked == [page.url]

@@ -97,8 +97,8 @@ def test_what_happened_while_the_network_was_cut_shows_when_it_is_back(chromium,
         post = cast.a_post(ada, "Written while you were away", published_date=None)
         post.publish()
         # no trouble is shown for a blip; this one lasts
-        page.wait_for_selector("live-status[state=reconnecting]", timeout=15_000)
+        page.wait_for_selector("live-status[state=reconnecting]")
         wire.mend()
-        expect(heading(page, "Written while you were away")).to_be_visible(timeout=30_000)
+        expect(heading(page, "Written while you were away")).to_be_visible()
         page.wait_for_selector("live-status[state=live]")
         assert page.evaluate("window.sameDocument")

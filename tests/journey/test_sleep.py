@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.sync_api import Page, Route
+from playwright.sync_api import Error, Page, Route
 
 from blog.models import Post, User
 from realtime import tickets
@@ -15,11 +15,12 @@ from tests.journey.law import caught_up
 from tests.journey.meanwhile import fifty_things_happen, heading
 from tests.journey.wire import Wire
 from tests.tail import told
-from tests.waiting import until
+from tests.waiting import promptly, until
 
 pytestmark = pytest.mark.usefixtures("database")
 
 ASLEEP = 600  # seconds
+SOON = 3  # seconds after which a page that wakes is a fresh one
 logger = logging.getLogger(__name__)
 
 
@@ -56,39 +57,54 @@ def end_soon(route: Route, life: float) -> None:
 
 def falls_asleep(page: Page) -> None:
     """Nothing of the page runs from here on."""
-    page.clock.pause_at(time.time() - ASLEEP + 0.2)
+    for ahead in (0.2, 2, 20):
+        try:
+            return page.clock.pause_at(time.time() - ASLEEP + ahead)
+        except Error:  # its clock was there before the word was
+            continue
+    raise AssertionError("The page's clock cannot be stopped.")
 
 
-def wakes(page: Page) -> None:
-    """Ten minutes later it is soon as a fresh page. The time is said with --log-cli-level=INFO."""
+def wakes(page: Page) -> float:
+    """Ten minutes later it becomes a fresh page; in so many seconds, which --log-cli-level=INFO shows."""
     began = time.monotonic()
     with caught_up(page):
         page.clock.resume()
         page.clock.fast_forward(ASLEEP * 1000)
     took = time.monotonic() - began
     logger.info("Awake and as a fresh page within %.2f s", took)
-    assert took < 3
+    return took
 
 
 @pytest.mark.parametrize("socket", ["dead and nobody says so", "closed"])
 def test_it_wakes_and_is_a_fresh_page(opened, ada, socket):
-    wire, page = opened()
-    wire.lose() if socket != "closed" else wire.drop()
-    falls_asleep(page)
-    with told() as events:
-        fifty_things_happen(ada, socket)
-    assert len(events) >= 50
-    wakes(page)
-    assert heading(page, f"Corrected {socket} 1").count() == 1
+
+    def attempt() -> float:
+        wire, page = opened()
+        wire.lose() if socket != "closed" else wire.drop()
+        falls_asleep(page)
+        when = f"{socket} at {time.monotonic()}"
+        with told() as events:
+            fifty_things_happen(ada, when)
+        assert len(events) >= 50
+        took = wakes(page)
+        assert heading(page, f"Corrected {when} 1").count() == 1
+        return took
+
+    promptly(SOON, attempt)
 
 
 @pytest.mark.parametrize("life", [3, 90], ids=["has ended", "is near its end"])
 def test_it_wakes_and_its_ticket_has_ended_or_will(opened, ada, life):
     """The ticket of a desk: without a new one it would follow the desk no more."""
-    wire, page = opened("/desk/", ada, life)
-    ends = time.monotonic() + life
-    wire.lose()
-    falls_asleep(page)
-    fifty_things_happen(ada, f"for {life} s")
-    until(lambda: life > 60 or time.monotonic() > ends)
-    wakes(page)
+
+    def attempt() -> float:
+        wire, page = opened("/desk/", ada, life)
+        ends = time.monotonic() + life
+        wire.lose()
+        falls_asleep(page)
+        fifty_things_happen(ada, f"for {life} s")
+        until(lambda: life > 60 or time.monotonic() > ends)
+        return wakes(page)
+
+    promptly(SOON, attempt)

@@ -44,7 +44,7 @@ def test_ada_sees_that_ben_is_editing_the_same_post_until_he_has_saved(opened, a
     expect(people(desk)).to_have_text("ben (writing)")
     assert len(bens.workers) == 1
     bens.evaluate("Object.defineProperty(document, 'visibilityState', { value: 'hidden' })")
-    expect(people(adas)).to_have_text("ben is editing this (unsaved)", timeout=8_000)
+    expect(people(adas)).to_have_text("ben is editing this (unsaved)")
     expect(people(desk)).to_have_text("ben (unsaved text)")
 
     bens.get_by_role("button", name="Update").click()

@@ -40,7 +40,7 @@ class Wire:
     ) -> None:
         self.upgrades = upgrades  # what becomes of a WebSocket's handshake
         self.buffers = buffers  # keeps a stream back until it ends, as some proxies and virus scanners do
-        self.cuts_after = cuts_after  # seconds that a connection may last
+        self.cuts_after = cuts_after  # seconds that a live connection may last; no proxy cuts a page short
         self.delay = delay  # seconds for each piece, each way
         self._to = port
         self._links: set[_Link] = set()
@@ -100,10 +100,11 @@ class Wire:
             self._links.add(link)
             for way in (self._there, self._back):
                 threading.Thread(target=self._run, args=(way, link), daemon=True).start()
-            if self.cuts_after is not None:
-                timer = threading.Timer(self.cuts_after, link.close)
-                timer.daemon = True
-                timer.start()
+
+    def _cut_later(self, link: _Link, seconds: float) -> None:
+        timer = threading.Timer(seconds, link.close)
+        timer.daemon = True
+        timer.start()
 
     def _run(self, way: Callable[[_Link], None], link: _Link) -> None:
         with contextlib.suppress(OSError):
@@ -115,6 +116,8 @@ class Wire:
         while data := link.near.recv(65536):
             if data.startswith((b"GET ", b"POST ")):
                 link.asks = data[:80]
+                if self.cuts_after is not None and link.asks.startswith(b"GET /live/"):
+                    self._cut_later(link, self.cuts_after)
             if data.startswith(b"GET /live/socket") and self.upgrades != "pass":
                 if self.upgrades == "refuse":
                     link.near.sendall(REFUSED)
