@@ -4,17 +4,19 @@ Frozen dataclasses, encoded to JSON as they stand. Read from querysets in a cons
 queries, whatever is on the page.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from django.db.models import Count, IntegerField, OuterRef, Prefetch, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.core.files.storage import default_storage
+from django.db.models import QuerySet
+from django.urls import reverse
 from django.utils import timezone
 
+from blog import rows
 from blog.markdown import render
-from blog.models import Author, Authorship, Book, Edition, Like, Post, Publication, Tag
+from blog.models import Author, Authorship, Book, Post, Publication, Tag
 from realtime import log
 
 
@@ -171,34 +173,23 @@ class AuthorsChanged:
 
 
 def post_states(posts: "QuerySet[Post]") -> list[PostState]:
-    """The states of posts, in the queryset's order: two queries."""
-    return [post_state(row, row.announced) for row in post_rows(posts.annotate(announced=log.version_of("post")))]
+    """The states of posts, in the queryset's order: one query."""
+    found = (rows.PostRow(*row) for row in rows.posts(posts, log.version_of("post")))
+    return [post_state(row, row.announced) for row in found]
 
 
-def post_rows(posts: "QuerySet[Post]") -> "QuerySet[Any]":
-    """Posts with all that `post_state` needs."""
-    likes = Like.objects.filter(post=OuterRef("pk")).order_by().values("post")
-    counted = likes.annotate(count=Count("pk")).values("count")
-    return (
-        posts.select_related("byline", "book")
-        .prefetch_related(Prefetch("tags", Tag.objects.order_by("name", "pk"), to_attr="named_tags"))
-        .annotate(like_count=Coalesce(Subquery(counted, output_field=IntegerField()), 0))
-    )
-
-
-def post_state(post: Any, version: int) -> PostState:
-    """The state of one of the `post_rows`."""
+def post_state(post: rows.PostRow, version: int) -> PostState:
     return PostState(
-        id=post.pk,
-        url=post.get_absolute_url(),
+        id=post.id,
+        url=_url("post_detail", post.id),
         title=post.title,
         body=render(post.text),
-        author=author_ref(post.byline),
+        author=byline(post),
         published_date=post.published_date or post.created,
         updated=post.updated,
-        tags=tuple(tag_ref(tag) for tag in post.named_tags),
-        likes=post.like_count,
-        book=book_ref(post.book),
+        tags=tuple(TagRef(slug, name, _url("tag_detail", slug)) for slug, name in post.tags),
+        likes=post.likes,
+        book=_book_ref(post),
         chapter=post.chapter,
         pinned=post.pinned,
         key_event=post.key_event,
@@ -210,40 +201,56 @@ def post_state(post: Any, version: int) -> PostState:
 
 def book_states(books: "QuerySet[Book]") -> list[BookState]:
     """The states of books, in the queryset's order: three queries."""
-    return [book_state(row, row.announced) for row in book_rows(books.annotate(announced=log.version_of("book")))]
+    found = [rows.BookRow(*row) for row in rows.books(books, log.version_of("book"))]
+    return books_of(found, {row.id: row.announced for row in found})
 
 
-def book_rows(books: "QuerySet[Book]") -> "QuerySet[Any]":
-    """Books with all that `book_state` needs."""
-    authorships = Authorship.objects.select_related("author").order_by("order", "pk")
-    newest = Edition.objects.order_by("book_id", "-number").distinct("book_id")
-    return books.prefetch_related(
-        Prefetch("authorship_set", authorships, to_attr="authorships"), Prefetch("editions", newest, to_attr="newest")
-    )
+def books_of(books: Sequence[rows.BookRow], versions: Mapping[int, int]) -> list[BookState]:
+    """The states of books whose rows are known: two queries."""
+    ids = [book.id for book in books]
+    authors: dict[int, list[BookAuthor]] = {}
+    for authorship in rows.AUTHORSHIPS.rows(ids):
+        authors.setdefault(authorship.book, []).append(
+            BookAuthor(
+                authorship.author,
+                authorship.name,
+                _url("author_detail", authorship.author),
+                authorship.contribution,
+                authorship.date_joined,
+                authorship.order,
+            )
+        )
+    editions = {edition.book: edition for edition in rows.NEWEST_EDITIONS.rows(ids)}
+    return [
+        BookState(
+            id=book.id,
+            url=_url("book_detail", book.id),
+            slug=book.slug,
+            title=book.title,
+            authors=tuple(authors.get(book.id, ())),
+            edition=_edition_ref(editions.get(book.id)),
+            version=versions[book.id],
+        )
+        for book in books
+    ]
 
 
-def book_state(book: Any, version: int) -> BookState:
-    """The state of one of the `book_rows`."""
-    edition = book.newest[0] if book.newest else None
-    return BookState(
-        id=book.pk,
-        url=book.get_absolute_url(),
-        slug=book.slug,
-        title=book.title,
-        authors=tuple(book_author(authorship) for authorship in book.authorships),
-        edition=EditionRef(edition.number, edition.file.url, edition.built) if edition else None,
-        version=version,
-    )
+def author_states(authors: "QuerySet[Author]") -> list[AuthorState]:
+    found = (rows.NameRow(*row) for row in rows.authors(authors, log.version_of("author")))
+    return [author_state(row, row.announced) for row in found]
 
 
-def author_states(authors: "QuerySet[Author]", versions: Mapping[int, int] | None = None) -> list[AuthorState]:
-    rows = authors.annotate(announced=log.version_of("author"))
-    return [AuthorState(row.pk, row.name, row.get_absolute_url(), _version(row, row.pk, versions)) for row in rows]
+def author_state(author: rows.NameRow, version: int) -> AuthorState:
+    return AuthorState(author.id, author.name, _url("author_detail", author.id), version)
 
 
-def tag_states(tags: "QuerySet[Tag]", versions: Mapping[str, int] | None = None) -> list[TagState]:
-    rows = tags.annotate(announced=log.version_of("tag", "slug"))
-    return [TagState(row.slug, row.name, row.get_absolute_url(), _version(row, row.slug, versions)) for row in rows]
+def tag_states(tags: "QuerySet[Tag]") -> list[TagState]:
+    found = (rows.NameRow(*row) for row in rows.tags(tags, log.version_of("tag", "slug")))
+    return [tag_state(row, row.announced) for row in found]
+
+
+def tag_state(tag: rows.NameRow, version: int) -> TagState:
+    return TagState(tag.id, tag.name, _url("tag_detail", tag.id), version)
 
 
 def publication_state(version: int | None = None) -> PublicationState:
@@ -256,28 +263,23 @@ def publication_state(version: int | None = None) -> PublicationState:
 
 def desk_posts(posts: "QuerySet[Post]") -> list[DeskPost]:
     """How far unpublished posts got: one query."""
-    rows = posts.select_related("byline").annotate(announced=log.version_of("post"))
-    return [desk_post(row, row.announced) for row in rows]
+    found = (rows.DeskRow(*row) for row in rows.desk(posts, log.version_of("post")))
+    return [desk_post(row, row.announced) for row in found]
 
 
-def desk_post(post: Post, version: int) -> DeskPost:
-    return DeskPost(post.pk, post.title, post.state, author_ref(post.byline), post.published_date, version)
+def desk_post(post: rows.DeskRow | rows.PostRow, version: int) -> DeskPost:
+    return DeskPost(post.id, post.title, post.state, byline(post), post.published_date, version)
 
 
-def withdrawn_state(row: Post | Book, version: int) -> Withdrawn:
+def withdrawn_state(row: Post | Book | rows.PostRow | rows.BookRow, version: int) -> Withdrawn:
     """What is left to say of something that is not public (any more), but there."""
-    return Withdrawn(row.pk, row.withdrawn or timezone.now(), row.reason, False, version)
+    return Withdrawn(row.id, row.withdrawn or timezone.now(), row.reason, False, version)
 
 
-def author_ref(author: Author | None) -> AuthorRef | None:
-    return AuthorRef(author.pk, author.name, author.get_absolute_url()) if author else None
-
-
-def book_ref(book: Book | None) -> BookRef | None:
-    """The book of a chapter, where everyone may see that there is one."""
-    if book is None or book.state != Book.State.PUBLISHED:
+def byline(post: rows.DeskRow | rows.PostRow) -> AuthorRef | None:
+    if post.byline is None:
         return None
-    return BookRef(book.pk, book.title, book.get_absolute_url())
+    return AuthorRef(post.byline, post.byline_name, _url("author_detail", post.byline))
 
 
 def tag_ref(tag: Tag) -> TagRef:
@@ -296,6 +298,19 @@ def book_author(authorship: Authorship) -> BookAuthor:
     )
 
 
-def _version(row: Any, id: Any, versions: Mapping[Any, int] | None) -> int:
-    """The version that is being announced, where one is; else the one read with the row."""
-    return row.announced if versions is None else versions.get(id, 0)
+def _book_ref(post: rows.PostRow) -> BookRef | None:
+    """The book of a chapter, where everyone may see that there is one."""
+    if post.book is None or post.book_state != Book.State.PUBLISHED:
+        return None
+    return BookRef(post.book, post.book_title, _url("book_detail", post.book))
+
+
+def _edition_ref(edition: rows.EditionRow | None) -> EditionRef | None:
+    if edition is None:
+        return None
+    return EditionRef(edition.number, default_storage.url(edition.file), edition.built)
+
+
+def _url(view: str, id: Any) -> str:
+    """As get_absolute_url of the model says it."""
+    return reverse(view, args=[id])

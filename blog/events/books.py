@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from blog.events.net import net
-from blog.models import Authorship, Book
-from blog.state import AuthorsChanged, BookState, Withdrawn, book_rows, book_state, withdrawn_state
+from blog.models import Book
+from blog.rows import AUTHORS_OF_BOOKS, BOOKS, BookRow
+from blog.state import AuthorsChanged, BookState, Withdrawn, books_of, withdrawn_state
 from realtime.publish import Change, Draft
 
 RELATION = "book.authors"
@@ -17,7 +18,7 @@ RELATION = "book.authors"
 class Seen:
     """A book under its lock: its row, and what everyone sees, if anything."""
 
-    row: Book
+    row: BookRow
     public: BookState | None
 
 
@@ -26,13 +27,13 @@ class BookSource:
 
     def parts(self, ids: Sequence[str]) -> Iterable[str]:
         """The authors that the books name."""
-        authors = Authorship.objects.filter(book__in=map(int, ids)).order_by().values_list("author_id", flat=True)
-        return (f"author.{id}" for id in authors)
+        return (f"author.{id}" for id in AUTHORS_OF_BOOKS.rows(map(int, ids)))
 
     def read(self, changes: Sequence[Change]) -> Mapping[str, Seen]:
         versions = {int(change.id): change.version for change in changes}
-        rows = book_rows(Book.objects.filter(pk__in=versions))
-        return {str(row.pk): Seen(row, _public(row, versions[row.pk])) for row in rows}
+        rows = BOOKS.rows(versions)
+        public = {book.id: book for book in books_of([row for row in rows if _is_public(row)], versions)}
+        return {str(row.id): Seen(row, public.get(row.id)) for row in rows}
 
     def tell(self, change: Change) -> Iterable[Draft]:
         book: BookState | None = change.state and change.state.public
@@ -58,8 +59,8 @@ def topics_of(book: BookState) -> list[str]:
     return ["books", f"book.{book.id}", *(f"author.{author.id}" for author in book.authors)]
 
 
-def _public(row: Book, version: int) -> BookState | None:
-    return book_state(row, version) if row.state == Book.State.PUBLISHED else None
+def _is_public(row: BookRow) -> bool:
+    return row.state == Book.State.PUBLISHED
 
 
 def _gone(change: Change) -> Withdrawn:

@@ -5,8 +5,8 @@ What many pages show is told once, on `site`, and patched in every place that sh
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from blog.models import Author, Tag
-from blog.state import AuthorState, PublicationState, TagState, author_states, publication_state, tag_states
+from blog.rows import AUTHORS, TAGS
+from blog.state import AuthorState, PublicationState, TagState, author_state, publication_state, tag_state
 from realtime.publish import Change, Draft
 
 
@@ -30,7 +30,7 @@ class AuthorSource(NameSource):
 
     def read(self, changes: Sequence[Change]) -> Mapping[str, AuthorState]:
         versions = {int(change.id): change.version for change in changes}
-        return {str(state.id): state for state in author_states(Author.objects.filter(pk__in=versions), versions)}
+        return {str(row.id): author_state(row, versions[row.id]) for row in AUTHORS.rows(versions)}
 
 
 class TagSource(NameSource):
@@ -39,7 +39,7 @@ class TagSource(NameSource):
 
     def read(self, changes: Sequence[Change]) -> Mapping[str, TagState]:
         versions = {change.id: change.version for change in changes}
-        return {state.slug: state for state in tag_states(Tag.objects.filter(slug__in=versions), versions)}
+        return {row.id: tag_state(row, versions[row.id]) for row in TAGS.rows(versions)}
 
 
 class PublicationSource(NameSource):

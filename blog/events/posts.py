@@ -8,17 +8,8 @@ from django.utils import timezone
 
 from blog.events.net import net
 from blog.models import Like, Post
-from blog.state import (
-    DeskPost,
-    Likes,
-    PostState,
-    TagsChanged,
-    Withdrawn,
-    desk_post,
-    post_rows,
-    post_state,
-    withdrawn_state,
-)
+from blog.rows import POSTS, SHOWN_BY_POSTS, PostRow
+from blog.state import DeskPost, Likes, PostState, TagsChanged, Withdrawn, desk_post, post_state, withdrawn_state
 from realtime.publish import Change, Draft
 
 RELATION = "post.tags"
@@ -29,7 +20,7 @@ LIKES = "post.likes.changed"
 class Seen:
     """A post under its lock: its row, what everyone sees, if anything, and who of those that were touched likes it."""
 
-    row: Post
+    row: PostRow
     public: PostState | None
     likers: Collection[int]
 
@@ -39,23 +30,21 @@ class PostSource:
 
     def parts(self, ids: Sequence[str]) -> Iterable[str]:
         """The byline, the tags and the book that the posts show."""
-        rows = Post.objects.filter(pk__in=ids).order_by().values_list("byline_id", "book_id", "tags__slug").distinct()
-        for byline, book, slug in rows:
-            yield from (
-                f"{family}.{id}" for family, id in (("author", byline), ("book", book), ("tag", slug)) if id is not None
-            )
+        for post in SHOWN_BY_POSTS.rows(map(int, ids)):
+            if post.byline is not None:
+                yield f"author.{post.byline}"
+            if post.book is not None:
+                yield f"book.{post.book}"
+            yield from (f"tag.{slug}" for slug in post.tags)
 
     def read(self, changes: Sequence[Change]) -> Mapping[str, Seen]:
         versions = {int(change.id): change.version for change in changes}
         likers = _likers(changes)
-        return {
-            str(row.pk): Seen(
-                row,
-                post_state(row, versions[row.pk]) if row.is_public else None,
-                likers.get(row.pk, ()),
-            )
-            for row in post_rows(Post.objects.filter(pk__in=versions))
-        }
+        seen = {}
+        for row in POSTS.rows(versions):
+            public = post_state(row, versions[row.id]) if row.state == Post.State.PUBLISHED else None
+            seen[str(row.id)] = Seen(row, public, likers.get(row.id, ()))
+        return seen
 
     def tell(self, change: Change) -> Iterable[Draft]:
         seen: Seen | None = change.state
