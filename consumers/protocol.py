@@ -16,6 +16,7 @@ from consumers.limits import MORSEL, Pace
 from consumers.metrics import counters
 
 MATCH = 258  # bytes: zlib, stopped at a limit, keeps up to as many to itself, and autobahn would lose them
+AFTERWORDS = (b"", b"\0\0\xff\xff", b"\0\0\0\xff\xff")  # what may follow a last block of deflate (RFC 7692, 7.2.3.4)
 # what autobahn and Daphne keep of the handshake
 HANDSHAKES = (
     *("http_headers", "http_request_data", "http_request_host", "http_request_params", "http_request_path"),
@@ -104,7 +105,10 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         """Whoever says more than the application takes in is let go before it piles up."""
         if self._perMessageCompress is not None:
-            self._perMessageCompress._decompressor = None  # the next message makes its own; this one has 40 KB
+            inflate, self._perMessageCompress._decompressor = self._perMessageCompress._decompressor, None  # 40 KB
+            if inflate is not None and inflate.unused_data not in AFTERWORDS:
+                self._fail_connection(self.CLOSE_STATUS_CODE_INVALID_PAYLOAD, "There is more behind the last block.")
+                return
         if len(payload) > settings.LIVE_MAX_FRAME_BYTES:
             self._refuse(Close.TOO_LARGE)
         elif self.state == self.STATE_OPEN and self._counts(0):

@@ -133,54 +133,6 @@ def test_nothing_but_one_s_own_name_opens_what_is_personal(cleo: Reader, topic: 
     assert answer["refused"][0]["code"] in ("forbidden", "unknown")
 
 
-RESERVED = [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535]  # which no close frame may have (7.4)
-MALFORMED = {
-    "not masked": (frame(1, b"{}", masked=False), 1002),
-    "a reserved bit": (frame(1, b"{}", reserved=4), 1002),
-    "an unknown opcode": (frame(3, b"{}"), 1002),
-    "a ping that is too long": (frame(9, b"x" * 126), 1002),
-    "a ping in pieces": (frame(9, b"x", final=False), 1002),
-    "a continuation of nothing": (frame(0, b"x"), 1002),
-    "a message within another": (frame(1, b"x", final=False) + frame(1, b"x"), 1002),
-    "not UTF-8": (frame(1, b"\xff\xfe"), 1007),
-    "not UTF-8, in pieces": (frame(1, b"\xe2\x82", final=False) + frame(0, b"\x28"), 1007),
-    "too large": (frame(1, b" " * 65_537), 4509),
-    "too large, in pieces": (frame(1, b" " * 40_000, final=False) + frame(0, b" " * 40_000), 4509),
-    "half a surrogate pair in UTF-8": (frame(1, b'{"type":"ping","x":"\xed\xa0\x80"}'), 1007),
-    "beyond Unicode": (frame(1, b"\xf4\x90\x80\x80"), 1007),
-    "a zero in two bytes": (frame(1, b"\xc0\x80"), 1007),
-    "a size in more bytes than it needs": (b"\x81\xfe\0\x02\0\0\0\0{}", 1002),
-    "a ping said to be a terabyte": (b"\x89\xff" + struct.pack("!Q", 1 << 40) + b"\0\0\0\0", 1002),
-    "an unknown control frame": (frame(11), 1002),
-    "a close in pieces": (frame(8, struct.pack("!H", 1000), final=False), 1002),
-    "a close that is not masked": (frame(8, struct.pack("!H", 1000), masked=False), 1002),
-    "a close that is too long": (frame(8, struct.pack("!H", 1000) + b"x" * 124), 1002),
-    "a close of one byte": (frame(8, b"\x03"), 1002),
-    **{f"a close with {code}": (frame(8, struct.pack("!H", code)), 1002) for code in RESERVED},
-    "a close whose reason is not UTF-8": (frame(8, struct.pack("!H", 1000) + b"\xff"), 1007),
-    "a close whose reason ends within a character": (frame(8, struct.pack("!H", 1000) + b"\xe2\x82"), 1007),
-    "said to be a terabyte": (b"\x81\xff" + struct.pack("!Q", 1 << 40) + b"\0\0\0\0", 4509),
-    "said to be more than there is": (b"\x81\xff" + struct.pack("!Q", 1 << 63) + b"\0\0\0\0", 1002),
-}
-
-
-@pytest.mark.parametrize("what", MALFORMED)
-def test_a_malformed_frame_closes(edge: Edge, what: str):
-    sent, code = MALFORMED[what]
-    with closing(Raw(edge)) as raw:
-        raw.send(sent)
-        assert raw.code() == code
-        assert raw.is_over()
-
-
-@pytest.mark.parametrize("code", [None, 1000, 1001, 1011, 1013, 3000, 4999])
-def test_a_close_that_is_well_formed_is_answered_in_kind(edge: Edge, code: int | None):
-    with closing(Raw(edge)) as raw:
-        raw.send(frame(8, struct.pack("!H", code) + "Auf Wiedersehen, bis später".encode() if code else b""))
-        assert raw.code() == 1000
-        assert raw.is_over()
-
-
 def test_what_comes_behind_a_malformed_frame_is_not_looked_at(edge: Edge):
     """Also not a frame that would be answered, in the same packet or later, however much there is."""
     memory = resident(edge)
@@ -207,26 +159,6 @@ def test_who_says_goodbye_and_reads_nothing_is_not_waited_for(edge: Edge, cleo: 
         descriptors = open_files(edge)
         raw.send(frame(8, struct.pack("!H", 1000)))
         until(lambda: open_files(edge) < descriptors, seconds=15)  # before it is cut for taking nothing
-
-
-def test_control_frames_may_stand_between_the_pieces_of_a_message(edge: Edge):
-    with closing(Raw(edge)) as raw:
-        assert raw.frame()[1].startswith(b'{"type":"welcome"')
-        raw.send(frame(1, b'{"type":', final=False) + frame(9, b"between") + frame(10, b"unasked"))
-        assert raw.frame() == (0x8A, b"between")
-        raw.send(frame(0, b"", final=False) + frame(0, b'"ping"}'))
-        assert raw.frame()[1].startswith(b'{"type":"pong"')
-        raw.send(frame(0, b"x"))
-        assert raw.code() == 1002, "the message had ended"
-
-
-@pytest.mark.parametrize("what", ["pieces", "pongs"])
-def test_small_frames_count_whatever_they_are(edge: Edge, what: str):
-    many = {"pieces": frame(1, b"", final=False) + frame(0, b"", final=False) * 60, "pongs": frame(10) * 60}
-    with closing(Raw(edge)) as raw:
-        raw.send(many[what])
-        assert raw.code() == 4029
-        assert raw.is_over()
 
 
 def test_pieces_that_are_well_formed_are_one_message(cleo: Reader):

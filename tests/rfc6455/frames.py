@@ -1,6 +1,7 @@
 """Frames of RFC 6455 as bytes, right or wrong in any way, and the strict reading of what a server sends."""
 
 import struct
+import zlib
 from typing import NamedTuple
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
@@ -61,6 +62,15 @@ class Heard(NamedTuple):
     @property
     def opcode(self) -> int:
         return self.first & 0x0F
+
+    @property
+    def text(self) -> str:
+        """Of a message, which may be compressed by itself."""
+        payload = self.payload
+        if self.first & RSV1:
+            inflate = zlib.decompressobj(-15)
+            payload = inflate.decompress(payload + b"\x00\x00\xff\xff")
+        return payload.decode()
 
     @property
     def code(self) -> int | None:

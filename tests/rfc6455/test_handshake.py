@@ -6,7 +6,6 @@ import random
 import pytest
 
 from tests.rfc6455.conftest import Opener
-from tests.rfc6455.deviations import DEVIATIONS
 from tests.rfc6455.frames import CLOSE, PING, TEXT, closing, frame, masked
 from tests.rfc6455.handshakes import EITHER, ODD_ORIGIN, OPEN, ORIGIN, PAGES, REFUSED
 from tests.rfc6455.wire import KEY, Wire, accept_of, head
@@ -46,8 +45,7 @@ def outcome(wire: Wire) -> str:
 
 
 def check(connect: Opener, name: str, *right: str) -> None:
-    deviation = DEVIATIONS[connect.protocol].get(name)
-    assert outcome(connect.wire(CASES[name])) in ([deviation.does] if deviation else right)
+    assert outcome(connect.wire(CASES[name])) in right
 
 
 @pytest.mark.parametrize("name", OPEN)

@@ -6,10 +6,11 @@ import hashlib
 import json
 import socket
 import struct
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from tests.rfc6455.frames import CLOSE, PING, PONG, TEXT, Heard, frame, parse
+from tests.rfc6455.frames import CLOSE, PING, PONG, RSV1, TEXT, Heard, frame, parse
 
 SOON = 10.0  # seconds for what takes milliseconds, on a machine that does much else
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # the example of 1.3, and the answer to it
@@ -78,6 +79,7 @@ class Wire:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=SOON)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
         self._heard = b""
+        self.count: Counter[int] = Counter()  # of the frames that were heard, by opcode
         self.ended = ""  # how the server ended the connection: "end", "reset"
 
     def send(self, *sent: bytes) -> None:
@@ -88,6 +90,11 @@ class Wire:
         """Each in a packet of its own (TCP_NODELAY); the server may find several of them at once all the same."""
         for piece in pieces:
             self.socket.sendall(piece)
+
+    def send_until_end(self, *pieces: bytes) -> None:
+        """The same, where the server may end the connection meanwhile."""
+        with contextlib.suppress(ConnectionError):
+            self.send_apart(*pieces)
 
     def say(self, **members: Any) -> None:
         self.send(frame(TEXT, json.dumps(members).encode()))
@@ -120,7 +127,9 @@ class Wire:
             if not self.more():
                 return None
         heard, length = found
+        assert not heard.first & RSV1 or self.answer.all("sec-websocket-extensions"), heard
         self._heard = self._heard[length:]
+        self.count[heard.opcode] += 1
         return heard
 
     def hear(self) -> dict[str, Any]:
@@ -128,7 +137,7 @@ class Wire:
         heard = self.next()
         assert heard is not None, f"The connection ended: {self.ended}."
         assert heard.opcode == TEXT, heard
-        return dict(json.loads(heard.payload))
+        return dict(json.loads(heard.text))
 
     def pong(self) -> bytes:
         heard = self.next()
@@ -148,6 +157,20 @@ class Wire:
         assert heard.opcode == CLOSE, heard
         assert self.is_over()
         return heard.code
+
+    def hear_until_close(self) -> int | None:
+        """The code of the close frame, whatever comes before it; behind it the connection ends."""
+        while (heard := self.next()) is not None:
+            if heard.opcode == CLOSE:
+                assert self.is_over()
+                return heard.code
+        raise AssertionError(f"The connection ended ({self.ended}) without a close frame.")
+
+    def pong_and_message(self) -> tuple[bytes, str]:
+        """The payload of a pong and the type of a message, in the order in which they come."""
+        heard = {each.opcode: each for each in (self.next(), self.next()) if each is not None}
+        assert set(heard) == {PONG, TEXT}, heard
+        return heard[PONG].payload, json.loads(heard[TEXT].text)["type"]
 
     def is_over(self) -> bool:
         """Whether the server ends the connection within SOON, and says nothing before."""
