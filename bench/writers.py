@@ -64,6 +64,7 @@ def insert(number: int, announced: bool) -> Write:
     from django.db import connection
 
     from realtime.bell import bell
+    from realtime.promise import LEFT, Promise
 
     connection.ensure_connection()
     raw: Any = connection.connection
@@ -74,13 +75,24 @@ def insert(number: int, announced: bool) -> Write:
     table = "realtime_pending" if announced else "plain"
     statement = f"INSERT INTO {table} ({COLUMNS}) VALUES (%s, %s, %s::text[], %s::text[], %s::jsonb, %s)"
 
+    promise = Promise()
+
+    def announce() -> None:
+        if promise.is_in_question:
+            asked = time.monotonic()
+            cursor.execute(f"{statement} RETURNING {LEFT}", row)
+            promise.take(asked, cursor.fetchone()[0])
+        else:
+            cursor.execute(statement, row)
+        raw.commit()
+        if not promise.is_open:
+            bell.ring()
+
     def write() -> None:
         cursor.execute(statement, row)
         raw.commit()
-        if announced:
-            bell.ring()
 
-    return write
+    return announce if announced else write
 
 
 def save(number: int, announced: bool) -> Write:

@@ -1,6 +1,7 @@
 """The tail: the one thread of this process that reads the log.
 
-It looks when the bell rings, or after a second, and hands what it found to the event loop, in order.
+It looks when the bell rings, or after a second, or as it has promised to where much is committed, and
+hands what it found to the event loop, in order.
 Between two looks it does one thing that must not happen on the loop: an older read of the log, or
 rendering.
 """
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 from consumers.access import MEMORY
 from consumers.frames import Entry, Variant
 from consumers.metrics import counters
+from consumers.watch import PACE, Watch
 from realtime import log
 from realtime.access import KIND
 from realtime.bell import bell
@@ -71,6 +73,7 @@ class Tail:
         self._epoch = ""
         self._seen = -1  # the offset up to which everything was handed over; -1 before the first look
         self._unannounced = False
+        self._watch = Watch()
         self._away = 0.0  # seconds of the present backoff; 0 while the database answers
         self._due = 0.0
 
@@ -105,18 +108,29 @@ class Tail:
         counters.looks += 1
         if self._seen < 0:
             self._begin(self.connection.look(LARGEST))
-        look = self.connection.look(self._seen, BATCH)
+        began, offered = monotonic(), self._watch.offer()
+        look = self.connection.look(self._seen, BATCH, offered)
+        if self._watch.note(look, began, offered):
+            bell.ring()
         if self._is_another(look):
             self._anew(look, look.head, "epoch")
         elif look.trimmed > self._seen or self._lacks(look):
             self._anew(look, look.head, "trimmed")
         else:
             self._hand_over(look)
-            self._unannounced = not rung and (self._unannounced or bool(look.events))
-        self._due = monotonic() + (DOUBT if bell.doubt or self._unannounced else IDLE)
+            if not self._watch.is_on:  # else nobody has to ring
+                self._unannounced = not rung and (self._unannounced or bool(look.events))
+        self._due = began + self._pace()
         if len(look.events) == BATCH:
-            self.heard()
+            self.heard()  # there is more
+            self._due = 0.0
         return look.trimmed
+
+    def _pace(self) -> float:
+        """Seconds from the beginning of one look to that of the next, where nobody rings."""
+        if self._watch.is_on:
+            return PACE
+        return DOUBT if bell.doubt or self._unannounced else IDLE
 
     def _run(self) -> None:
         while not self._stopping:
@@ -124,7 +138,7 @@ class Tail:
                 self._wake.wait(max(0.0, self._due - monotonic()))
             self._wake.clear()
             try:
-                if monotonic() >= self._due or (self._rung and not self._away):
+                if monotonic() >= self._due or (self._rung and not self._away and not self._watch.is_on):
                     self.look()
                     self._came_back()
                 if self._jobs:

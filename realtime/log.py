@@ -23,8 +23,9 @@ from realtime.position import Position
 
 # Lock and numbering are two statements: the second one's snapshot must be younger than the lock.
 # psycopg2 sends all of them as one simple query: one round trip, one transaction.
+_LOOK = "EXECUTE log_lock; EXECUTE log_sequence(%(promise)s); EXECUTE log_after(%(since)s, %(limit)s)"
+_LOCK = "SELECT 1 FROM realtime_log WHERE id = 1 FOR UPDATE"
 _SEQUENCE = """
-SELECT 1 FROM realtime_log WHERE id = 1 FOR UPDATE;
 WITH gone AS (DELETE FROM realtime_pending RETURNING *),
      last AS (SELECT key, max(id) AS id FROM gone WHERE scrub GROUP BY key),
      moved AS (
@@ -35,8 +36,10 @@ WITH gone AS (DELETE FROM realtime_pending RETURNING *),
      scrubbed AS (
        UPDATE realtime_event e SET data = '{"scrubbed": true}' FROM last WHERE e.key = last.key RETURNING 1)
 UPDATE realtime_log
-   SET head = head + (SELECT count(*) FROM moved), scrubbed = scrubbed + (SELECT count(*) FROM scrubbed)
- WHERE EXISTS (SELECT 1 FROM moved);
+   SET head = head + n.moved, scrubbed = scrubbed + (SELECT count(*) FROM scrubbed),
+       promised = CASE WHEN $1 > 0 THEN greatest(promised, clock_timestamp() + $1 * interval '1 second')
+                       ELSE promised END
+  FROM (SELECT count(*) AS moved FROM moved) n WHERE n.moved > 0
 """
 _COLUMNS = 'e."offset", e.kind, e.key, e.topics, e.left_topics, e.time, e.data::text'
 # the newest of one kind, by an index of its own where there is one (realtime.models.Event)
@@ -47,10 +50,10 @@ SELECT {_COLUMNS} FROM realtime_event e
 # An object's own topic is also for whom its events are addressed to.
 _ADDRESSED = "SELECT key FROM realtime_key WHERE key = ANY(%(keys)s) AND %(topic)s = ANY(topics)"
 _AFTER = f"""
-SELECT l.epoch, l.head, l.trimmed, {_COLUMNS}
-  FROM realtime_log l
+SELECT l.*, {_COLUMNS}
+  FROM (SELECT epoch, head, trimmed, greatest(0, date_part('epoch', promised - clock_timestamp())) FROM realtime_log) l
   LEFT JOIN LATERAL (
-    SELECT * FROM realtime_event WHERE "offset" > %(since)s ORDER BY "offset" LIMIT %(limit)s
+    SELECT * FROM realtime_event WHERE "offset" > $1 ORDER BY "offset" LIMIT $2
   ) e ON true
  ORDER BY e."offset"
 """
@@ -59,6 +62,13 @@ SELECT {_COLUMNS} FROM realtime_event e
  WHERE e."offset" > %(since)s AND e."offset" <= %(until)s AND e.topics && %(topics)s
  ORDER BY e."offset" LIMIT %(limit)s
 """
+# Planning a look takes longer than a look. A plan is made for tables of their size, see look().
+_PREPARE = f"""
+DEALLOCATE ALL;
+PREPARE log_lock AS {_LOCK};
+PREPARE log_sequence (double precision) AS {_SEQUENCE};
+PREPARE log_after (bigint, bigint) AS {_AFTER};
+"""
 # A restore into another cluster, a recovery to a point in time and a failover each change one of the two.
 _CLUSTER = """
 SELECT system_identifier || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8) FROM pg_control_system()
@@ -66,7 +76,7 @@ SELECT system_identifier || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8
 # What keeps the order right whatever the application's own connections use: LOG decisions, 0001.
 _OPTIONS = (
     "-c jit=off -c synchronous_commit=on -c default_transaction_isolation=read\\ committed"
-    " -c lock_timeout=2s -c application_name=stop-press-log"
+    " -c lock_timeout=2s -c plan_cache_mode=force_generic_plan -c application_name=stop-press-log"
 )
 # a server that vanished without a word is noticed after 11 s, also in the middle of a question
 _KEEPALIVE = {
@@ -97,12 +107,16 @@ class Event(NamedTuple):
 
 
 class Look(NamedTuple):
-    """What one look found: which log it is, how far it goes, how much of it was trimmed, what is new."""
+    """What one look found: which log it is, how far it goes, how much of it was trimmed, what is new.
+
+    `promised`: for how many seconds from now on nobody rings (realtime.promise).
+    """
 
     epoch: str
     head: int
     trimmed: int
     events: list[Event]
+    promised: float
 
 
 class LogConnection:
@@ -113,14 +127,22 @@ class LogConnection:
 
     def __init__(self) -> None:
         self._connection: Any = None
+        self._planned = 0  # the head for which looks are planned, about; 0: they are not
 
-    def look(self, since: int, limit: int = 1000) -> Look:
-        """Sequences what was committed, and reads at most `limit` events after `since`: one round trip."""
-        rows = self._run(_SEQUENCE + _AFTER, {"since": since, "limit": limit})
+    def look(self, since: int, limit: int = 1000, promise: float = 0.0) -> Look:
+        """Sequences what was committed, and reads at most `limit` events after `since`: one round trip.
+
+        Where it found something unsequenced, the caller has promised to look often for `promise` seconds.
+        """
+        sql = _LOOK if self._planned else _PREPARE + _LOOK
+        rows = self._run(sql, {"since": since, "limit": limit, "promise": promise})
         if not rows:
             raise LogAway("The log has not been made; run `manage.py migrate`.")
-        epoch, head, trimmed = rows[0][:3]
-        return Look(epoch, head, trimmed, [Event.of(row[3:]) for row in rows if row[3] is not None])
+        epoch, head, trimmed, promised = rows[0][:4]
+        self._planned = self._planned or head + 1000
+        if head > 2 * self._planned:
+            self._planned = 0
+        return Look(epoch, head, trimmed, [Event.of(row[4:]) for row in rows if row[4] is not None], promised)
 
     def since(self, offset: int, topics: Collection[str], until: int, limit: int = 5001) -> list[Event]:
         """The events on any of the topics after `offset` up to `until`, oldest first, at most `limit`."""
@@ -139,6 +161,7 @@ class LogConnection:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+            self._planned = 0
 
     def _run(self, sql: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
         try:

@@ -5,9 +5,11 @@ One round trip each, however many keys and events there are.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any, Literal
 
 from realtime import kinds
+from realtime.promise import LEFT, Promise
 
 STATEMENT = 16 * 2**20  # bytes of events in one statement: 10,000 posts of a screen each. More would only take memory
 
@@ -56,8 +58,8 @@ def lock(cursor: Any, keys: Sequence[str], strength: Literal["SHARE", "UPDATE"])
     return {row[0]: Known(*row) for row in cursor.fetchall()}
 
 
-def insert(cursor: Any, told: Iterable[tuple[Iterable[Row], Known]]) -> None:
-    """Inserts the events of each key, and notes what is known of it from now on."""
+def insert(cursor: Any, told: Iterable[tuple[Iterable[Row], Known]], promise: Promise) -> None:
+    """Inserts the events of each key, and notes what is known of it from now on. Asks for the promise if need be."""
     rows: list[bytes] = []
     known: dict[str, bytes] = {}
     size = 0
@@ -67,14 +69,20 @@ def insert(cursor: Any, told: Iterable[tuple[Iterable[Row], Known]]) -> None:
             size += len(rows[-1])
         known[after.key] = kinds.encode(after)
         if size > STATEMENT:
-            _insert(cursor, rows, known)
+            _insert(cursor, rows, known, promise)
             rows, known, size = [], {}, 0
     if known:
-        _insert(cursor, rows, known)
+        _insert(cursor, rows, known, promise)
 
 
-def _insert(cursor: Any, rows: Iterable[bytes], known: Mapping[str, bytes]) -> None:
-    cursor.execute(_INSERT, {"rows": _list(rows), "known": _list(known.values()), "keys": list(known)})
+def _insert(cursor: Any, rows: Iterable[bytes], known: Mapping[str, bytes], promise: Promise) -> None:
+    values = {"rows": _list(rows), "known": _list(known.values()), "keys": list(known)}
+    if promise.is_in_question:
+        asked = monotonic()
+        cursor.execute(f"{_INSERT} RETURNING {LEFT}", values)
+        promise.take(asked, cursor.fetchone()[0])
+    else:
+        cursor.execute(_INSERT, values)
 
 
 def _list(parts: Iterable[bytes]) -> str:

@@ -6,7 +6,8 @@ Just before COMMIT the database wrapper hands all marks to `write()`, in the sam
     lock the marked keys, and what they show of others; read their state; insert pending rows
 
 in one global order, so that announcing never deadlocks, and in statements of their own, so that the
-state read is the one under the lock. The same mark, called after COMMIT, rings the bell.
+state read is the one under the lock. The same mark, called after COMMIT, rings the bell, unless the
+hubs have promised to look.
 """
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -19,6 +20,7 @@ from realtime import log
 from realtime.bell import bell
 from realtime.errors import NotInTransaction, NotRegistered
 from realtime.pending import Known, Row, insert, lock
+from realtime.promise import Promise
 
 LOADED = "loaded"  # the kind of a mark that announces nothing: see loaded()
 
@@ -31,9 +33,11 @@ class Mark:
 
     kind: str
     keys: Mapping[str, Before]
+    promise: Promise | None = None
 
     def __call__(self) -> None:
-        bell.ring()
+        if self.promise is None or not self.promise.is_open:
+            bell.ring()
 
 
 @dataclass
@@ -173,7 +177,7 @@ def write(connection: Any, marks: Iterable[Mark]) -> None:
             for change in own:
                 change.state = states.get(change.id)
         told = ((change, list(_sources[_family(key)].tell(change))) for key, change in changes.items())
-        insert(cursor, [_told(change, drafts) for change, drafts in told if drafts])
+        insert(cursor, [_told(change, drafts) for change, drafts in told if drafts], connection.promise)
         if any(change.loaded for change in changes.values()):
             log.begin(cursor, anew=True)
 

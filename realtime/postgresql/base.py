@@ -4,15 +4,21 @@ Django has no hook there. `_commit`, `run_on_commit` and `_rollback` are the bac
 documented API; tests/realtime/test_postgresql.py is the contract that each Django release must keep.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from django.db.backends.postgresql import base
 
+from realtime.promise import Promise
 from realtime.publish import Mark, write
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """PostgreSQL, writing marks in the transaction that made them: both are committed or neither is."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.promise = Promise()
 
     def _commit(self) -> Any:
         hooks: list[Any] = self.run_on_commit  # what to do, second of three
@@ -25,5 +31,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 self.run_on_commit = []
                 raise
             # one is enough to ring, and first: another hook may wait for a broker that is away
-            self.run_on_commit = [marks[0], *(hook for hook in hooks if not isinstance(hook[1], Mark))]
+            savepoints, mark, robust = marks[0]
+            ring: Any = (savepoints, replace(mark, promise=self.promise), robust)
+            self.run_on_commit = [ring, *(hook for hook in hooks if not isinstance(hook[1], Mark))]
         return super()._commit()  # type: ignore[misc]

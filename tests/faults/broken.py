@@ -88,7 +88,7 @@ def kept_text() -> None:
     """Leaves what was withdrawn in the log."""
     from realtime import log
 
-    log._SEQUENCE = log._SEQUENCE.replace("WHERE scrub GROUP", "WHERE scrub AND false GROUP")
+    log._PREPARE = log._PREPARE.replace("WHERE scrub GROUP", "WHERE scrub AND false GROUP")
 
 
 def kept_in_memory() -> None:
