@@ -1,6 +1,7 @@
 """`python -m bench`: see the Makefile at the top for what each command is for."""
 
 import argparse
+import signal
 import sys
 import time
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ def main() -> int:
     commands.add_parser("report", help="write docs/performance.md again, of the figures that are there")
     options = parser.parse_args()
     began = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends in order then, as at Ctrl-C
     try:
         status = run(options)
     except Failed as error:
@@ -41,13 +43,12 @@ def run(options: argparse.Namespace) -> int:
     if options.command == "quick":
         return quick.run()
     if options.command == "hold":
-        held = hold.run(options.readers, options.minutes)
-        if options.write:
-            report.write_held(today(), machine.description(), str(held))
-        return hold.judge(held)
+        return hold_many(options)
     if options.command == "profile":
-        profiles = profiling.run()
-        report.write_profiles(today(), profiles) if options.write else report.show(profiles)
+        lines = list(profiling.page(today(), profiling.run()))
+        print("\n".join(lines))
+        if options.write:
+            report.write_profile(lines)
         return 0
     if options.command == "report":
         report.write(Results.read())
@@ -59,6 +60,14 @@ def run(options: argparse.Namespace) -> int:
     else:
         print("That was not all of it, so docs/performance.md stays as it is; `python -m bench report` writes it.")
     return 0
+
+
+def hold_many(options: argparse.Namespace) -> int:
+    held = hold.run(options.readers, options.minutes)
+    if options.write:
+        held.keep(today())
+        report.write_held(today(), machine.description(), str(held))
+    return hold.judge(held)
 
 
 def today() -> str:

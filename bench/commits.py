@@ -1,34 +1,57 @@
 """Publishes to ours, as an author does: rows are saved, a transaction each, and nothing else is done.
 
-Told a line "FIRST COUNT GAP [once]" it saves so many new bylines, one every GAP seconds or as fast as they are
-committed; with `once` all in one transaction. It answers with the seconds that took, the moment after each
-commit, and the seconds of a core that this process has used.
+Told a line "FIRST COUNT GAP [once|warm]" it saves so many new bylines, one every GAP seconds or as fast as they are
+committed; with `once` all in one transaction; with `warm` each after something that no reader hears of. It answers
+with the seconds that took, the moments before each save and after its commit, and the seconds of a core that this
+process had used when it was told, at each save, and in between.
 """
 
 import json
 import os
 import sys
 import time
+from dataclasses import asdict, dataclass, field
+from functools import cache
 
 import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "realtime.settings")
 django.setup()
 
-from django.db import DatabaseError, connection, transaction  # noqa: E402
+from django.db import Error, connection, transaction  # noqa: E402
 
-from blog.models import Author  # noqa: E402
+from blog.models import Author, Post, User  # noqa: E402
 
 AGAIN = 0.2  # seconds between two tries
+CALM = 0.01  # seconds in which an edge looks at what it has nobody to tell of
 LENGTH = 100  # of a name: with it an event on the wire has about 300 bytes, like those of the others
+
+
+@dataclass
+class Saved:
+    """Nanoseconds of the monotonic clock; seconds of a core."""
+
+    starts: list[int] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
+    used: list[float] = field(default_factory=list)
+
+    def save(self, number: int) -> None:
+        self.used.append(time.process_time())
+        self.starts.append(time.monotonic_ns())
+        save(number)
+        self.ends.append(time.monotonic_ns())
+
+
+def name_of(number: int) -> str:
+    return f"~{number}~{time.monotonic_ns()}~".ljust(LENGTH, "x")
 
 
 def save(number: int) -> None:
     """A byline of its own, so that no event stands for another in recovery."""
-    name = f"~{number}~{time.monotonic_ns()}~".ljust(LENGTH, "x")
+    name = name_of(number)
     try:
         Author(name=name).save()
-    except DatabaseError:
+    except Error:
         save_again(name)
 
 
@@ -41,38 +64,53 @@ def save_again(name: str) -> None:
             if not Author.objects.filter(name=name).exists():
                 Author(name=name).save()
             return
-        except DatabaseError:
+        except Error:
             continue
 
 
-def one_by_one(first: int, count: int, gap: float) -> tuple[list[int], list[int]]:
-    """When each save began and when it was committed."""
-    began, starts, ends = time.monotonic(), [], []
+def one_by_one(first: int, count: int, gap: float) -> Saved:
+    began, saved = time.monotonic(), Saved()
     for done in range(count):
         if gap:
             time.sleep(max(0.0, began + done * gap - time.monotonic()))
-        starts.append(time.monotonic_ns())
-        save(first + done)
-        ends.append(time.monotonic_ns())
-    return starts, ends
+        saved.save(first + done)
+    return saved
 
 
-def at_once(first: int, count: int) -> tuple[list[int], list[int]]:
+def once(first: int, count: int, gap: float) -> Saved:
     start = time.monotonic_ns()
     with transaction.atomic():
         for number in range(first, first + count):
-            save(number)
-    return [start] * count, [time.monotonic_ns()] * count
+            Author(name=name_of(number)).save()
+    return Saved([start] * count, [time.monotonic_ns()] * count)
+
+
+def warm(first: int, count: int, gap: float) -> Saved:
+    """A draft goes before each, all the way and to nobody: what a commit needs is in the caches then."""
+    saved = Saved()
+    for number in range(first, first + count):
+        draft().save()
+        time.sleep(CALM)
+        saved.save(number)
+    return saved
+
+
+@cache
+def draft() -> Post:
+    writer = User.objects.create(username="writer")
+    return Post.objects.create(author=writer, title="Not yet", text="Nobody reads this.", state="draft")
+
+
+WAYS = {"once": once, "warm": warm}
 
 
 def main() -> None:
     for line in iter(sys.stdin.readline, ""):
-        words = line.split()
-        first, count, gap = int(words[0]), int(words[1]), float(words[2])
-        used, began = time.process_time(), time.monotonic()
-        starts, ends = at_once(first, count) if words[3:] else one_by_one(first, count, gap)
-        seconds, cpu = time.monotonic() - began, time.process_time() - used
-        print(json.dumps({"seconds": seconds, "cpu": cpu, "starts": starts, "ends": ends}), flush=True)
+        first, count, gap, *way = line.split()
+        clock, began = time.process_time(), time.monotonic()
+        saved = (WAYS[way[0]] if way else one_by_one)(int(first), int(count), float(gap))
+        took = {"seconds": time.monotonic() - began, "clock": clock, "cpu": time.process_time() - clock}
+        print(json.dumps({**took, **asdict(saved)}), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,26 +1,31 @@
 """`make bench`: all systems in turns, so that what troubles the machine for a while troubles all of them.
 
-Ends within twenty minutes on two idle cores. Figures go to bench/out/results.json as they come.
+Ends within twenty minutes on two idle cores. What is judged comes first, what makes it surer last. Figures go to
+bench/out/results.json as they come; whoever cannot be measured is named, and the rest goes on.
 """
 
+import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from bench import Failed, installs, machine, measures, others, versions
+import psycopg2
+
+from bench import Failed, evenness, installs, machine, measures, others, versions
 from bench.crowd import Crowd
-from bench.goals import CORE
+from bench.goals import CORE, STORM
 from bench.newsroom import Services
 from bench.results import Results, lateness
 from bench.systems import SYSTEMS, Server, System
 
-LONGEST = 14 * 60  # seconds; what comes last are repetitions
+LONGEST = 18 * 60  # seconds, after which nothing more begins of what is not judged
 QUIET = (40, 0.2)  # events, seconds between two
 STEADY = (300, 0.01)
-FEW, MANY = 100, 10_000  # readers, for growth
-STORM, MISSED = 5_000, 5  # readers, and events while they are away
-COMMITS, PAUSE = 80, 0.06  # what publishing costs: commits, and seconds in which their fan-out ends
-FOLLOWERS = (10, 1_000, 5_000)
+COUNTS = (100, 10_000)  # readers, for growth
+MISSED = 5  # events while readers are away
+TROUBLE = (Failed, OSError, ValueError, LookupError, subprocess.SubprocessError, psycopg2.Error)
+Step = tuple[str, Callable[[], None]]
 
 
 @dataclass(frozen=True)
@@ -39,59 +44,93 @@ class Extent:
 def run(extent: Extent, date: str) -> Results:
     """Everything. What cannot be measured is noted, and the rest goes on."""
     installs.tools()
-    results = Results(date, machine.description(), versions.of_all())
     systems = [each for each in SYSTEMS if not extent.names or each.name in extent.names]
-    systems = [each for each in systems if _is_there(each, results)]
-    machine.prepare(max(extent.readers, extent.scaled(MANY)))
+    skipped = {each.name: why for each in systems if (why := _absence(each))}
+    results = Results(date, machine.description(), versions.of_all(), skipped=skipped)
+    systems = [each for each in systems if each.name not in skipped]
+    began = time.monotonic()
+    machine.prepare(max(extent.readers, extent.scaled(max(COUNTS))))
     with Services() as services:
-        plan = _plan(services, systems, extent, results)
-        began = time.monotonic()
-        for number, (what, measure) in enumerate(plan, 1):
-            if time.monotonic() - began > LONGEST:
-                results.note(f"After {LONGEST / 60:g} minutes {len(plan) - number + 1} repetitions were left out.")
-                break
-            print(f"[{number}/{len(plan)}, {time.monotonic() - began:.0f} s] {what}", flush=True)
-            try:
-                measure()
-            except Failed as error:
-                results.note(f"{what}: {error}")
-            results.save()
+        plan = _Plan(services, systems, extent, results)
+        for step in plan.judged():
+            _take(step, began, results)
     others.run(results)
+    machine.prepare(max(extent.readers, extent.scaled(max(COUNTS))))
+    with Services() as services:
+        plan = _Plan(services, systems, extent, results)
+        for step in plan.more():
+            if time.monotonic() - began > LONGEST:
+                results.note(f"What came last was left out after {LONGEST / 60:g} minutes: {step[0]} and what follows.")
+                break
+            _take(step, began, results)
     results.save()
     return results
 
 
-def _plan(
-    services: Services, systems: Sequence[System], extent: Extent, results: Results
-) -> list[tuple[str, Callable[[], None]]]:
-    steps: list[tuple[str, Callable[[], None]]] = []
-
-    def step(what: str, measure: Callable[..., None], *words: object) -> None:
-        steps.append((what, lambda: measure(services, *words, results)))
-
-    for number in range(extent.rounds):
-        for system in systems:
-            step(f"round {number + 1}: {system.name}", deliveries, system, extent.readers)
-    for number in range(extent.rounds):
-        for system in systems:
-            if number == 0 or not system.slow:
-                for readers in (extent.scaled(FEW), extent.scaled(MANY)):
-                    step(f"growth: {system.name}, {readers} readers", growth, system, readers)
-            if system.resumes or (number == 0 and (not system.slow or system.name == CORE)):
-                step(f"storm: {system.name}", storm, system, extent.scaled(STORM))
-        if any(system.resumes for system in systems):
-            step("cost of publishing", publishing, systems[0], [extent.scaled(each) for each in FOLLOWERS])
-    return steps
+def _take(step: Step, began: float, results: Results) -> None:
+    what, measure = step
+    print(f"[{(time.monotonic() - began) / 60:4.1f} min] {what}", flush=True)
+    try:
+        measure()
+    except TROUBLE as error:
+        results.note(f"{what}: {str(error).strip() or type(error).__name__}")
+    results.save()
 
 
-def _is_there(system: System, results: Results) -> bool:
+@dataclass(frozen=True)
+class _Plan:
+    """What is measured, in the order in which it is."""
+
+    services: Services
+    systems: Sequence[System]
+    extent: Extent
+    results: Results
+
+    def judged(self) -> Iterator[Step]:
+        for number in range(self.extent.rounds):
+            for system in self.systems:
+                yield self._step(f"round {number + 1}: {system.name}", deliveries, system, self.extent.readers)
+        for number in range(self.extent.rounds):
+            for system in self.systems:
+                if system.resumes and not system.aside:
+                    yield self._step(f"storm {number + 1}: {system.name}", storm, system, self.extent.scaled(STORM))
+                    yield self._evenly(f"commits {number + 1}: {system.name}", system, evenness.MANY)
+        for system in self.systems:
+            if system.resumes and not system.aside:
+                yield self._evenly(
+                    f"commits with as many readers as may be: {system.name}", system, evenness.most(self.results)
+                )
+
+    def more(self) -> Iterator[Step]:
+        """What shows more of the others, and then repetitions."""
+        for system in self.systems:
+            if (system.aside or not system.resumes) and (not system.slow or system.name == CORE):
+                yield self._step(f"storm: {system.name}", storm, system, self.extent.scaled(STORM))
+        for number in range(self.extent.rounds):
+            for system in self.systems:
+                if not system.aside and (number == 0 or not system.slow):
+                    for readers in map(self.extent.scaled, COUNTS):
+                        yield self._step(f"growth: {system.name}, {readers} readers", growth, system, readers)
+
+    def _step(self, what: str, measure: Callable[..., None], *words: object) -> Step:
+        return what, partial(measure, self.services, *words, self.results)
+
+    def _evenly(self, what: str, system: System, many: int) -> Step:
+        few, many = evenness.FEW, self.extent.scaled(many)
+        turns = (
+            (evenness.MOST_TURNS, evenness.MOST_COMMITS) if many > evenness.MANY else (evenness.TURNS, evenness.COMMITS)
+        )
+        return self._step(what, evenness.measure, system, (few, many), *turns)
+
+
+def _absence(system: System) -> str:
+    """Why it cannot be measured here; empty where it can."""
     try:
         system.install()
-    except Failed as error:
-        results.skipped[system.name] = str(error)
+    except TROUBLE as error:
         print(f"{system.name} is left out: {error}", flush=True)
-        return False
-    return True
+        return str(error)
+    return ""
 
 
 def deliveries(services: Services, system: System, readers: int, results: Results) -> None:
@@ -106,13 +145,13 @@ def deliveries(services: Services, system: System, readers: int, results: Result
         results.add(name, "burst rate", cost.rate)
         results.add(name, "readers", cost.readers_cpu)
         _note_missed(name, "a burst", cost.missed, results)
-        paces = {"quiet": QUIET} if system.slow else {"quiet": QUIET, "steady": STEADY}
+        paces = {"quiet": QUIET} if system.slow or system.aside else {"quiet": QUIET, "steady": STEADY}
         for measure, pace in paces.items():
-            others = _Others(services) if system.resumes else None
+            others = _Others(services) if name == "ours" else None
             _paced(name, measure, server, crowd, pace, results)
             if others:
                 others.add(results, measure, pace[0])
-        if system.resumes:
+        if name == "ours":
             results.add(name, "coalesced", measures.deliver(server, crowd, measures.MOST_EVENTS, once=True)[0].cpu)
 
 
@@ -165,24 +204,11 @@ def storm(services: Services, system: System, readers: int, results: Results) ->
         crowd.until(2 * MISSED)
         back = crowd.back(1000, 60)
         lost = crowd.report().missing
-        results.add(system.name, "storm", back["whole_seconds"])
         results.add(system.name, "storm back", back["back"])
         results.add(system.name, "storm lost", lost)
-
-
-def publishing(services: Services, system: System, followers: Sequence[int], results: Results) -> None:
-    """What a commit costs who commits, with few readers and with many."""
-    with system.start(services) as server, Crowd(server.port, server.crowd) as crowd:
-        server.publisher.ask(1, COMMITS // 2, 0.0)  # what is slow the first time
-        for readers in followers:
-            crowd.open(readers)
-            crowd.expect(COMMITS)
-            server.publisher.say(1, COMMITS, PAUSE)
-            crowd.wait(60)
-            said = server.publisher.heard()
-            took = [(end - start) / 1e6 for start, end in zip(said["starts"], said["ends"], strict=True)]
-            results.add(system.name, f"commit at {readers}", sorted(took)[len(took) // 2])
-            results.add(system.name, f"commit cpu at {readers}", 1000 * said["cpu"] / COMMITS)
+        if back["back"] == readers:
+            results.add(system.name, "storm live", back["live_seconds"])
+            results.add(system.name, "storm", back["whole_seconds"])
 
 
 def _note_missed(name: str, what: str, missed: int, results: Results) -> None:

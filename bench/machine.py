@@ -31,6 +31,12 @@ def loop_and_all(pid: int) -> tuple[float, float]:
     return _run(Path(f"/proc/{pid}/task/{pid}")) / 1e9, cpu([pid])
 
 
+def in_kernel(pid: int) -> float:
+    """Seconds of a core that the kernel has used for a process."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[12]) / os.sysconf("SC_CLK_TCK")
+
+
 def resident(pids: Iterable[int]) -> int:
     """Kilobytes of memory."""
     return sum(_status(pid, "VmRSS") for pid in pids)
@@ -86,10 +92,20 @@ def release() -> None:
     os.sched_setaffinity(0, _CORES)
 
 
+def most_files() -> int:
+    """So many may a process of this account have open."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+
+
+def most_readers() -> int:
+    """Each is an open file."""
+    return most_files() - SPARE
+
+
 def prepare(readers: int) -> None:
     """This process and all it starts, to the core of the others, and with descriptors for so many readers."""
     os.sched_setaffinity(0, {OTHERS})  # a server is moved once it runs
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    if most < readers + SPARE:
+    most = most_files()
+    if readers > most_readers():
         raise Failed(f"{readers} readers need {readers + SPARE} open files; this account may have {most} (ulimit -Hn).")
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, readers + SPARE), most))

@@ -80,19 +80,19 @@ class Services:
 
 
 @contextmanager
-def edge(services: Services) -> Iterator[tuple[Process, int]]:
+def edge(services: Services, **settings: str) -> Iterator[tuple[Process, int]]:
     """One edge, on the servers' core, and its port."""
-    with idle_edge(services) as (process, port):
+    with idle_edge(services, **settings) as (process, port):
         machine.pin(process.pid, machine.SERVER)
         yield process, port
 
 
 @contextmanager
-def idle_edge(services: Services) -> Iterator[tuple[Process, int]]:
+def idle_edge(services: Services, **settings: str) -> Iterator[tuple[Process, int]]:
     """One edge, on whatever core is free, and its port."""
     port = machine.free_port()
     words = [sys.executable, "manage.py", "edge", "--host", "127.0.0.1", "--port", str(port)]
-    with Process("edge", words, services.environment) as process:
+    with Process("edge", words, {**services.environment, **settings}) as process:
         process.wait_for(lambda: machine.answers(port), "the edge's answer")
         yield process, port
 

@@ -1,13 +1,16 @@
-"""What else is measured by programs of their own in bench/: writers, latency, pages."""
+"""What else is measured by programs of their own in bench/; each says what it found in a table."""
 
+import signal
 import subprocess
 import sys
+import time
 
 from bench import installs, machine
 from bench.processes import ROOT
 from bench.results import Results
+from realtime.embedded.child import die_with_parent
 
-NAMES = ("writers", "latency", "pages")
+NAMES = ("writers", "latency", "relations", "pages")
 LONGEST = 180  # seconds
 
 
@@ -15,16 +18,31 @@ def run(results: Results) -> None:
     """Each that is there, on all cores; what it prints goes into the report as it is."""
     machine.release()
     for name in NAMES:
-        if not (installs.HERE / f"{name}.py").exists():
-            continue
-        print(f"python -m bench.{name}", flush=True)
-        words = [sys.executable, "-m", f"bench.{name}"]
+        if (installs.HERE / f"{name}.py").exists():
+            one(name, results)
+            results.save()
+
+
+def one(name: str, results: Results) -> None:
+    """What it started ends with it, whatever becomes of it."""
+    began = time.monotonic()
+    print(f"python -m bench.{name}", end=" ", flush=True)
+    words = [sys.executable, "-m", f"bench.{name}"]
+    with subprocess.Popen(
+        words,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=die_with_parent(signal.SIGKILL),
+    ) as process:
         try:
-            done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST, check=False)
+            said, wrong = process.communicate(timeout=LONGEST)
         except subprocess.TimeoutExpired:
-            results.note(f"bench.{name} did not end within {LONGEST} s.")
-            continue
-        if done.returncode:
-            results.note(f"bench.{name} failed: {(done.stderr.strip().splitlines() or ['it said nothing'])[-1]}")
-        results.sections[name] = done.stdout.strip()
-        results.save()
+            process.kill()
+            said, wrong = process.communicate()[0], f"it did not end within {LONGEST} s"
+    print(f"({time.monotonic() - began:.0f} s)", flush=True)
+    if process.returncode:
+        results.note(f"`python -m bench.{name}` failed: {(wrong.strip().splitlines() or ['it said nothing'])[-1]}")
+    if said.strip():
+        results.sections[name] = said.strip()

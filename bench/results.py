@@ -3,13 +3,16 @@
 import json
 import statistics
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
+from bench import Failed
 from bench.processes import OUT
 
 FILE = OUT / "results.json"
+HELD = OUT / "held.json"
 SEPARATOR = " / "
 
 
@@ -24,6 +27,8 @@ class Results:
     skipped: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     sections: dict[str, str] = field(default_factory=dict)  # what other programs of bench/ said, by their name
+
+    held: dict[str, Any] = field(default_factory=dict)  # of the last `make bench-hold` that is kept here
 
     def add(self, system: str, measure: str, *values: float) -> None:
         self.figures.setdefault(measure + SEPARATOR + system, []).extend(values)
@@ -49,7 +54,16 @@ class Results:
 
     @classmethod
     def read(cls, path: Path = FILE) -> Self:
-        return cls(**json.loads(path.read_text()))
+        """What the last run left; Failed where there was none."""
+        try:
+            return cls(**json.loads(path.read_text()))
+        except (OSError, ValueError, TypeError) as error:
+            raise Failed(f"There are no figures of a run of `make bench` in {path}: {error}") from error
+
+    def take_held(self, path: Path) -> None:
+        """What the last `make bench-hold` found is told here, too."""
+        with suppress(OSError, ValueError):
+            self.held = dict(json.loads(path.read_text()))
 
 
 def share(values: Iterable[float], part: float) -> float:

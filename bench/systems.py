@@ -6,10 +6,11 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import installs, machine
+from bench import Failed, installs, machine
 from bench.newsroom import Services, commits, edge, follow
-from bench.processes import OUT, Process, Told
+from bench.processes import OUT, ROOT, Process, Told
 from frontend.node import node
+from realtime.settings import LIVE_PROTOCOL
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,21 @@ class System:
     slow: bool = False  # gets small bursts: a large one would take minutes
     at_once: int = 100  # connections under way
     resumes: bool = False  # readers who come back ask for what they missed
+    aside: bool = False  # only what it costs to connect and to deliver, and a storm
 
 
-@contextmanager
-def ours(services: Services) -> Iterator[Server]:
-    with edge(services) as (process, port), commits(services) as publisher:
-        yield Server(port, process.pid, follow("site"), publisher)
+def ours(protocol: str) -> Callable[[Services], AbstractContextManager[Server]]:
+    @contextmanager
+    def start(services: Services) -> Iterator[Server]:
+        with edge(services, LIVE_PROTOCOL=protocol) as (process, port), commits(services) as publisher:
+            yield Server(port, process.pid, follow("site"), publisher)
+
+    return start
+
+
+def other_protocol() -> None:
+    if OTHER_PROTOCOL == "lean" and not (ROOT / "consumers" / "lean.py").exists():
+        raise Failed("there is no such protocol here yet.")
 
 
 def tutorial(layer: str) -> Callable[[Services], AbstractContextManager[Server]]:
@@ -100,8 +110,10 @@ SOCKET_IO = [
     "3",
 ]
 
+OTHER_PROTOCOL = "autobahn" if LIVE_PROTOCOL == "lean" else "lean"
 SYSTEMS = [
-    System("ours", ours, resumes=True),
+    System("ours", ours(LIVE_PROTOCOL), resumes=True),
+    System(f"ours, {OTHER_PROTOCOL}", ours(OTHER_PROTOCOL), other_protocol, resumes=True, aside=True),
     System("tutorial, core layer", tutorial("core"), slow=True, at_once=50),
     System("tutorial, pub/sub layer", tutorial("pubsub"), slow=True, at_once=50),
     System("django-eventstream", eventstream, installs.eventstream, slow=True, at_once=50),

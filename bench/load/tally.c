@@ -116,10 +116,8 @@ void tally_text(struct reader *reader, const uint8_t *text, size_t size, uint64_
 {
     static size_t usual = 1; /* where the mark stood last time: events of one run look alike */
     const uint8_t *end = text + size, *mark;
-    if (!room)
-        return;
     /* it begins a string: the quotation mark tells its first tilde from its second */
-    mark = usual < size && text[usual] == '~' && text[usual - 1] == '"' ? text + usual : memchr(text, '~', size);
+    mark = !room ? NULL : usual < size && text[usual] == '~' && text[usual - 1] == '"' ? text + usual : memchr(text, '~', size);
     if (mark) {
         uint64_t number, stamp;
         usual = mark > text ? (size_t)(mark - text) : 1;

@@ -1,0 +1,75 @@
+"""Figures become tables, and nothing else of a page changes."""
+
+import pytest
+
+from bench import Failed, report, tables
+from bench.results import Results
+from tests.bench.figures import results
+
+MARKED = "# Ours\n<!-- {0}: from here on by a program -->\nold\n<!-- {0}: to here -->\nend\n"
+FIGURES = {
+    f"{system}_{measure}": [value]
+    for system, value in (("ours", 5.0), ("core", 290.0), ("floor", 4.0))
+    for measure in ("burst", "quiet", "quiet p99", "kilobytes", "connects", "burst at 100", "burst at 10000")
+}
+
+
+@pytest.fixture
+def pages(tmp_path, monkeypatch):
+    """The pages that are written, with nothing on them yet."""
+    for name, part in (("PAGE", "measured"), ("FRONT", "measured")):
+        page = tmp_path / f"{name}.md"
+        page.write_text(MARKED.format(part))
+        monkeypatch.setattr(report, name, page)
+    monkeypatch.setattr(report, "PICTURES", tmp_path / "pictures")
+    monkeypatch.setattr(report, "FILE", tmp_path / "results.json")
+    monkeypatch.setattr(report, "HELD", tmp_path / "held.json")
+    return tmp_path
+
+
+def test_figures_become_the_tables_of_both_pages(pages):
+    made = results(**FIGURES, **{"core_storm back": [4125.0], "core_storm lost": [25005.0]})
+    report.write(made)
+    page, front = (report.PAGE.read_text(), report.FRONT.read_text())
+    storm = next(row for row in tables.rows(page) if "back within 60 s" in row)
+    assert storm["all back after, s"] == "not all in 60 s"
+    assert next(row["ours"] for row in tables.rows(page) if row.get("") == "burst, of the floor's") == "1.25"
+    assert [row["burst, s"] for row in tables.rows(front)] == ["290.0", "5.0", "4.0"]
+    assert "2026-11-20" in front
+    assert page.startswith("# Ours\n")
+    assert page.endswith("\nend\n")
+    assert "\nold\n" not in page + front
+
+
+def test_a_program_writes_its_part_of_the_page_and_no_other(pages):
+    report.PAGE.write_text(MARKED.format("held") + MARKED.format("profile").replace("old", "kept"))
+    report.write_held("2026-11-20", "2 cores", "All of it held.")
+    written = report.PAGE.read_text()
+    assert "All of it held." in written
+    assert "old" not in written
+    assert "\nkept\n<!-- profile: to here -->\nend\n" in written
+
+
+def test_a_page_that_has_lost_its_marks_is_not_written(pages):
+    report.PAGE.write_text("# Ours\n")
+    with pytest.raises(Failed):
+        report.write(results(**FIGURES))
+    assert report.PAGE.read_text() == "# Ours\n"
+
+
+def test_figures_are_read_as_they_were_kept(tmp_path):
+    made = results(ours_burst=[1.0, 2.0])
+    made.note("Something was otherwise.")
+    made.save(tmp_path / "results.json")
+    assert vars(Results.read(tmp_path / "results.json")) == vars(made)
+    with pytest.raises(Failed):
+        Results.read(tmp_path / "none.json")
+
+
+def test_the_cells_of_a_table_are_found_by_its_headings():
+    text = (
+        "words\n| what | ratio | ratio |\n|---|---|---|\n| insert | 0.9 | 0.5 |\n\n| other |\n|---|\n| 1,608 a second |"
+    )
+    assert list(tables.rows(text)) == [{"what": "insert", "ratio": "0.9"}, {"other": "1,608 a second"}]
+    assert tables.number("1,608 a second") == 1608
+    assert tables.number("none") is None
