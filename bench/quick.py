@@ -37,7 +37,10 @@ class Gates:
 
 @dataclass(frozen=True)
 class Round:
-    """Seconds of the server's core for a million deliveries; `coalesced`: with all events in one commit."""
+    """Seconds of the server's core for a million deliveries; `coalesced`: with all events in one commit.
+
+    The tutorial's is 0 where it did not get through.
+    """
 
     ours: float
     coalesced: float
@@ -64,7 +67,7 @@ def run() -> int:
             rounds.append(one_round(services, gates.readers))
             print(f"round {len(rounds)} of {gates.rounds}: {rounds[-1]}", flush=True)
     ratios = {
-        "tutorial": max(each.tutorial / each.ours for each in rounds),
+        "tutorial": max((each.tutorial / each.ours for each in rounds if each.tutorial), default=math.inf),
         "floor": min(each.ours / each.floor for each in rounds),
         "coalesced": min(each.coalesced / each.floor for each in rounds),
         "kilobytes": min(each.kilobytes for each in rounds),
@@ -98,7 +101,7 @@ def one_round(services: Services, readers: int) -> Round:
         tutorial, _, _ = costs(services, system[CORE], readers, SLOW_EVENTS)
     except Failed as error:  # not ours to answer for
         print(f"The tutorial did not get through: {error}")
-        tutorial = math.inf
+        tutorial = 0.0
     floor, _, _ = costs(services, system["floor"], readers, EVENTS)
     return Round(ours, coalesced, tutorial, floor, kilobytes)
 
@@ -108,7 +111,7 @@ def costs(services: Services, system: System, readers: int, events: int) -> tupl
     with system.start(services) as server, Crowd(server.port, server.crowd) as crowd:
         joined = measures.join(server, system, crowd, readers)
         delivery, came, _ = measures.deliver(server, crowd, events, grace=PATIENCE)
-        if not came.is_exact and system.name != CORE:
+        if not came.is_exact and system.name == "ours":  # the others promise nothing
             raise Failed(f"{system.name}: {came.missing} events missing, {came.twice} twice, {came.disordered} late.")
         once = (
             measures.deliver(server, crowd, events, once=True, grace=PATIENCE)[0].cpu if system.name == "ours" else 0.0
