@@ -30,7 +30,8 @@ def cost(results: Results, names: Sequence[str]) -> str:
 
 def growth(results: Results, names: Sequence[str]) -> str:
     """Lines: what a million deliveries of a burst cost, from few readers to many."""
-    few, many = extremes(results)
+    few, many = extremes(results)[0], extremes(results)[-1]
+    names = [name for name in names if results.all(name, f"burst at {few}")]
     places = ((few, f"burst at {few}"), (1000, "burst"), (many, f"burst at {many}"))
     lines = {
         name: [(readers, cost) for readers, measure in places if (cost := results.median(name, measure))]
@@ -53,10 +54,10 @@ def growth(results: Results, names: Sequence[str]) -> str:
     return _picture(370, shapes)
 
 
-def extremes(results: Results) -> tuple[int, int]:
-    """The fewest and the most readers of the growth that was measured."""
-    counts = [int(name.partition(" / ")[0].removeprefix("burst at ")) for name in results.figures if "burst at" in name]
-    return min(counts, default=100), max(counts, default=10_000)
+def extremes(results: Results) -> list[int]:
+    """The numbers of readers, from the fewest to the most, of the growth that was measured."""
+    names = [name.partition(" / ")[0] for name in results.figures]
+    return sorted({int(name.removeprefix("burst at ")) for name in names if name.startswith("burst at ")})
 
 
 class _Log:

@@ -22,7 +22,8 @@ def write(results: Results) -> None:
     _replace(FRONT, "measured", ladder.short(results))
     PICTURES.mkdir(exist_ok=True)
     (PICTURES / "cost.svg").write_text(plots.cost(results, ladder.measured(results)))
-    (PICTURES / "growth.svg").write_text(plots.growth(results, ladder.measured(results)))
+    if plots.extremes(results):
+        (PICTURES / "growth.svg").write_text(plots.growth(results, ladder.measured(results)))
 
 
 def write_held(date: str, machine: str, held: str) -> None:
@@ -60,8 +61,9 @@ def _sections(results: Results) -> Iterable[str]:
         yield from ("", f"The last three rows are of `make bench-hold`, {held}: see below.")
     yield from ("", "### The ladder, 1,000 readers", "", *ladder.whole(results))
     yield from ("", "![Seconds of a core for a million deliveries](performance/cost.svg)")
-    yield from ("", "### Growth: seconds for a million deliveries of a burst", "", *_growth(results))
-    yield from ("", "![The same, by number of readers](performance/growth.svg)")
+    if plots.extremes(results):
+        yield from ("", "### Growth: seconds for a million deliveries of a burst", "", *_growth(results))
+        yield from ("", "![The same, by number of readers](performance/growth.svg)")
     yield from ("", "### A storm", "", STORM, "", *_storm(results))
     yield from ("", "### Ours, from a commit on", "", *_ours(results))
     yield from ("", "### What publishing costs, by number of readers", "", COMMITS, "", *_commits(results))
@@ -75,7 +77,7 @@ def _sections(results: Results) -> Iterable[str]:
 
 
 def _growth(results: Results) -> Iterable[str]:
-    few, many = plots.extremes(results)
+    few, many = plots.extremes(results)[0], plots.extremes(results)[-1]
     head = ("system", f"{few:,} readers", "1,000", f"{many:,}")
     measures = (f"burst at {few}", "burst", f"burst at {many}")
     names = [name for name in ladder.measured(results) if results.all(name, measures[0])]

@@ -41,6 +41,12 @@ def test_figures_become_the_tables_of_both_pages(pages):
     assert "\nold\n" not in page + front
 
 
+@pytest.mark.parametrize("names", [["ours_burst"], ["ours_burst", "ours_burst at 100"], ["floor_burst", "core_quiet"]])
+def test_a_run_of_which_little_came_to_an_end_is_told_as_well(pages, names):
+    report.write(results(**{name: FIGURES[name] for name in names}))
+    assert "not measured" in report.PAGE.read_text()
+
+
 def test_a_program_writes_its_part_of_the_page_and_no_other(pages):
     report.PAGE.write_text(MARKED.format("held") + MARKED.format("profile").replace("old", "kept"))
     report.write_held("2026-11-20", "2 cores", "All of it held.")
