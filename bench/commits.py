@@ -97,7 +97,7 @@ def warm(first: int, count: int, gap: float) -> Saved:
 
 @cache
 def draft() -> Post:
-    writer = User.objects.create(username="writer")
+    writer, _ = User.objects.get_or_create(username="writer")
     return Post.objects.create(author=writer, title="Not yet", text="Nobody reads this.", state="draft")
 
 

@@ -76,7 +76,7 @@ def _run(task: Path) -> int:
     """Nanoseconds that a thread has run; 0 when it has just ended."""
     try:
         return int((task / "schedstat").read_text().split()[0])
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return 0
 
 
