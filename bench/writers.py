@@ -149,7 +149,7 @@ def _cpu(servers: Sequence[int]) -> float:
     ticks = 0
     for server in servers:
         for pid in (str(server), *Path(f"/proc/{server}/task/{server}/children").read_text().split()):
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended: its parent counts it by then
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # ended: its parent counts it
                 fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
                 ticks += sum(map(int, fields[11:15]))
     return ticks / os.sysconf("SC_CLK_TCK")
