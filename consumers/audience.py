@@ -5,6 +5,8 @@ send. It is cut into slices (see Hub), so what an audience has not been told yet
 """
 
 import logging
+from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 from consumers.burst import Burst, Wire
@@ -26,17 +28,31 @@ class Kind(NamedTuple):
     topics: frozenset[str]
 
 
+class Members(list[Outlet]):
+    """Whom an audience tells something, in this order. Never changed: an audience that changes makes another."""
+
+    @cached_property
+    def places(self) -> dict[Outlet, int]:
+        return {outlet: place for place, outlet in enumerate(self)}
+
+
 class Told:
     """What an audience is told in one write, and who has not been yet."""
 
-    __slots__ = ("bursts", "events", "grows", "size", "waiting")
+    __slots__ = ("_members", "_next", "_without", "bursts", "events", "grows", "size")
 
-    def __init__(self, burst: Burst, waiting: dict[Outlet, Follower], events: int) -> None:
+    def __init__(self, burst: Burst, members: Members, events: int) -> None:
         self.bursts = [burst]
-        self.waiting = waiting
         self.events = events
         self.size = sum(map(len, burst.texts))
         self.grows = events > 0  # until somebody is told, or who would be is not the same any more
+        self._members = members
+        self._next = 0  # the place of the first who has not been told
+        self._without: set[Outlet] = set()  # those behind it who have been told already, or have left
+
+    @property
+    def waits(self) -> bool:
+        return self._next < len(self._members)
 
     def takes(self, burst: Burst, events: int) -> bool:
         """Joins what arrived later to this, if that is the same to everybody."""
@@ -51,24 +67,36 @@ class Told:
     def on(self, wire: Wire) -> bytes:
         return b"".join([burst.on(wire) for burst in self.bursts])
 
+    def take(self, most: int) -> Sequence[Outlet]:
+        """The next of them, who count as told from now on."""
+        self.grows = False
+        first, self._next = self._next, min(self._next + most, len(self._members))
+        some = self._members[first : self._next]
+        return [outlet for outlet in some if outlet not in self._without] if self._without else some
+
     def give(self, outlet: Outlet) -> None:
         """To one reader, before the others."""
         self.grows = False
-        if self.waiting.pop(outlet, None) is not None:
+        if self._members.places.get(outlet, -1) >= self._next and outlet not in self._without:
+            self._without.add(outlet)
             for burst in self.bursts:
                 outlet.write(burst)
             counters.delivered += self.events
+
+    def leave(self, outlet: Outlet) -> None:
+        self._without.add(outlet)
 
 
 class Audience:
     """Those of one kind, and what they are to be told."""
 
-    __slots__ = ("_held", "_live", "_queue", "kind", "spoke")
+    __slots__ = ("_held", "_live", "_members", "_queue", "kind", "spoke")
 
     def __init__(self, kind: Kind, now: float) -> None:
         self.kind = kind
         self.spoke = now  # when all of them were last told something; who joins is told so at once
         self._live: dict[Outlet, Follower] = {}
+        self._members: Members | None = None  # the live ones, while they are the same
         self._held: dict[Follower, None] = {}
         self._queue: list[Told] = []
 
@@ -89,15 +117,17 @@ class Audience:
             self._held[reader] = None
             return
         self._live[reader.outlet] = reader
+        self._members = None
         if self._queue:
             self._queue[-1].grows = False
 
     def leave(self, reader: Follower) -> None:
         """It is told nothing any more, not even what waits for it."""
         self._held.pop(reader, None)
-        self._live.pop(reader.outlet, None)
+        if self._live.pop(reader.outlet, None) is not None:
+            self._members = None
         for told in self._queue:
-            told.waiting.pop(reader.outlet, None)
+            told.leave(reader.outlet)
 
     def flush(self, reader: Follower) -> None:
         """Tells this one at once what waits for it."""
@@ -126,26 +156,26 @@ class Audience:
         return bool(self._live) and not self._queue and self._add(heartbeat, 0)
 
     def _add(self, burst: Burst, events: int) -> bool:
-        self._queue.append(Told(burst, self._live.copy(), events))
+        if self._members is None:
+            self._members = Members(self._live)
+        self._queue.append(Told(burst, self._members, events))
         return len(self._queue) == 1
 
     def tell(self, most: int) -> tuple[int, list[Follower]]:
         """Tells so many of them what waits first. Returns how many, and those who could not be served."""
         told, wire = self._queue[0], self.kind.wire
-        told.grows = False
-        number = min(most, len(told.waiting))
-        failed = _hand(told, number) if wire is None else _send(told, number, told.on(wire))
-        counters.delivered += told.events * number
-        if not told.waiting:
+        some = told.take(most)
+        failed = _hand(told.bursts, some) if wire is None else _send(told.on(wire), some)
+        counters.delivered += told.events * len(some)
+        if not told.waits:
             self._queue.pop(0)
-        return number, failed
+        return len(some), [self._live[outlet] for outlet in failed]
 
 
-def _send(told: Told, number: int, data: bytes) -> list[Follower]:
+def _send(data: bytes, outlets: Sequence[Outlet]) -> list[Outlet]:
     """The whole cost of a delivery: one call of the kernel, and as little as possible around it."""
-    size, take, failed = len(data), told.waiting.popitem, []
-    for _ in range(number):
-        outlet, reader = take()
+    size, failed = len(data), []
+    for outlet in outlets:
         try:
             if (send := outlet.send) is None:
                 outlet.keep(data)
@@ -157,19 +187,18 @@ def _send(told: Told, number: int, data: bytes) -> list[Follower]:
             continue
         except Exception:  # one reader's trouble never delays another
             logger.exception("A reader could not be served and is let go.")
-            failed.append(reader)
+            failed.append(outlet)
     return failed
 
 
-def _hand(told: Told, number: int) -> list[Follower]:
+def _hand(bursts: Sequence[Burst], outlets: Sequence[Outlet]) -> list[Outlet]:
     """The same where the server gives no way to the socket."""
     failed = []
-    for _ in range(number):
-        outlet, reader = told.waiting.popitem()
+    for outlet in outlets:
         try:
-            for burst in told.bursts:
+            for burst in bursts:
                 outlet.write(burst)
         except Exception:
             logger.exception("A reader could not be served and is let go.")
-            failed.append(reader)
+            failed.append(outlet)
     return failed

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 # First: it installs Twisted's asyncio reactor.
-from daphne.server import Server, twisted_loop  # isort: skip
+from daphne.server import twisted_loop  # isort: skip
 from daphne.endpoints import build_endpoint_description_strings
 from daphne.http_protocol import WebRequest
 from django.conf import settings
@@ -32,6 +32,7 @@ from consumers.notify import notify
 from consumers.patience import Channel, Stalled
 from consumers.presence import census
 from consumers.protocol import Socket
+from consumers.rounds import Rounds, outlive_nobody
 
 _reactor: Any = reactor  # its module pretends to be its class
 logger = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ FINISH = 2.5  # seconds for requests to finish once the readers are gone; in has
 FAREWELL = 0.5  # seconds for the last bytes of an answer to leave
 
 
-class EdgeServer(Server):  # type: ignore[misc]
+class EdgeServer(Rounds):
     """Daphne for sockets and pages, with an orderly end."""
 
     def __init__(self, application: Any, endpoints: list[str], live: bool = True) -> None:
@@ -81,7 +82,7 @@ class EdgeServer(Server):  # type: ignore[misc]
         inbox = Inbox()
         running = asyncio.ensure_future(self.application(scope, inbox.get, partial(self.handle_reply, protocol)))
         running.add_done_callback(partial(_end_what_is_unfinished, protocol))
-        self.connections[protocol]["application_instance"] = running
+        self.watch(protocol, running)
         return inbox
 
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
@@ -110,6 +111,7 @@ class EdgeServer(Server):  # type: ignore[misc]
     def listen_success(self, port: Any) -> None:
         if port.transport is tcp.Server:
             port.transport = Line
+            outlive_nobody(port.socket)
             if settings.LIVE_DIRECT and settings.LIVE_PROTOCOL == "lean":
                 port.factory = House(self.http_factory, self._sockets)
         self._ports.append(port)
