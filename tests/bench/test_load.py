@@ -37,18 +37,21 @@ async def crowd(tell: Tell, *options: str) -> AsyncIterator[Crowd]:
 
 async def heard(events: int, *numbers: int) -> Came:
     """What two readers heard of so many events, if these were sent to each."""
-    go = asyncio.Event()
+    go, told = asyncio.Event(), asyncio.Semaphore(0)
 
     async def tell(socket: ServerConnection) -> None:
         await go.wait()
         for number in numbers:
             await socket.send(event(number))
+        told.release()
 
     async with crowd(tell) as readers:
         await asyncio.to_thread(readers.open, 2)
         await asyncio.to_thread(readers.expect, events)
         go.set()
-        return await asyncio.to_thread(readers.wait, 10, 0.2)
+        for _ in range(2):  # before it is waited for: what does not come for a while is taken for missing
+            await told.acquire()
+        return await asyncio.to_thread(readers.wait, 30, 0.2)
 
 
 async def test_it_finds_nothing_wrong_where_nothing_is():
@@ -89,7 +92,7 @@ async def test_who_comes_back_says_where_it_stood():
     async with crowd(tell, *options) as readers:
         await asyncio.to_thread(readers.open, 1)
         await asyncio.to_thread(readers.expect, 2)
-        await asyncio.to_thread(readers.wait, 10, 0.2)
+        await asyncio.to_thread(readers.wait, 30, 0.2)
         await asyncio.to_thread(readers.cut)
         await asyncio.to_thread(readers.back, 1, 10)
         came = await asyncio.to_thread(readers.report)

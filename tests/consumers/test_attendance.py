@@ -52,7 +52,7 @@ class TestRequests:
             with closing(Stream(site, [topic], ticket=ada, here=topic)) as hers:
                 assert [each["name"] for each in told(ben, readers=3)["people"]] == ["ada", "ben"]
                 assert [each["name"] for each in presence(hers)["people"]] == ["ada", "ben"]
-        assert told(ben, seconds=15, readers=1), "after the time in which they might have come back"
+        assert told(ben, seconds=2 * PATIENCE, readers=1), "after the time in which they might have come back"
 
     def test_who_polls_is_present_all_the_time(self, other_edge: Edge, ben: Reader, topic: str):
         here(ben, topic)

@@ -93,17 +93,23 @@ class TestHello:
         assert cleo.subscribe("desk")["refused"] == [{"topic": "desk", "code": "forbidden"}]
 
     def test_an_expired_ticket_ends_what_needed_it(self, cleo: Reader):
-        cleo.ask("hello", ticket=ticket("desk", seconds=2))
-        cleo.subscribe("front", "desk")
+        for life in (1, 5, 25):  # more where the machine is slower than that
+            cleo.ask("hello", ticket=ticket("desk", seconds=life))
+            if cleo.subscribe("front", "desk")["topics"] == ["front", "desk"]:
+                break
         assert cleo.hear() == {"type": "unsubscribed", "topics": ["desk"], "code": "forbidden"}
         assert cleo.subscribe("desk")["refused"] == [{"topic": "desk", "code": "forbidden"}]
 
-    def test_another_hello_renews(self, cleo: Reader):
-        cleo.ask("hello", ticket=ticket("desk", seconds=2))
-        cleo.subscribe("desk")
-        cleo.ask("hello", ticket=ticket("desk", seconds=60))
-        with pytest.raises(TimeoutError):
-            cleo.hear(seconds=2.5)
+    def test_another_hello_renews(self, edge: Edge):
+        for life in (1, 5, 25):
+            with closing(edge.connect()) as cleo:
+                cleo.ask("hello", ticket=ticket("desk", seconds=life))
+                followed = cleo.subscribe("desk")["topics"]
+                if followed and cleo.ask("hello", ticket=ticket("desk", seconds=600))["type"] == "hello":
+                    with pytest.raises(TimeoutError):
+                        cleo.hear(seconds=life + 0.5)
+                    return
+        raise AssertionError("no ticket lasted long enough")
 
 
 class TestSubscribe:
