@@ -4,14 +4,15 @@ The claim is that nobody who publishes pays for readers. So the same process com
 few readers and with many, one commit at a time: the next one waits until every reader has heard the last. The bell
 rings early, so readers may hear while the commit is being answered: they have the edge's core here, and leave that
 of the publisher and of PostgreSQL alone. A draft is saved before each commit, which goes all the way and to nobody,
-and is not measured: what a commit needs is in the caches then, whatever has run in between.
+and is not measured: what a commit needs is in the caches then, whatever has run in between. Few and many get their
+commits at the same pace, so that nothing that goes by time is cheaper for either.
 
 A publisher that looked at readers could not pass. A row, a key or a message for each, at only a microsecond of its
 own processor or of waiting for another's, would make 5,000 readers cost 5 ms more than 10, and a commit has about 4.
 """
 
 import os
-from collections.abc import Sequence
+import time
 from dataclasses import dataclass
 from statistics import median
 
@@ -23,10 +24,18 @@ from bench.results import Results
 from bench.systems import Server, System
 
 FEW, MANY, MOST = 10, 5_000, 50_000  # readers
-TURNS, COMMITS = 3, 40  # of a round; of a turn and number of readers
-MOST_TURNS, MOST_COMMITS = 2, 20  # ... with as many readers as may be
 SPARE = 40  # descriptors that an edge may keep open for others than readers
 LONGEST = 30  # seconds for a commit to reach all
+
+
+@dataclass(frozen=True)
+class Turns:
+    number: int
+    commits: int  # of each, with few and with many
+    pace: float  # seconds between two
+
+
+SHORT, LONG = Turns(3, 25, 0.15), Turns(2, 15, 0.5)  # the latter for as many readers as may be
 
 
 @dataclass(frozen=True)
@@ -42,14 +51,17 @@ class Publisher:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        server.publisher.ask(1, COMMITS, 0.0)  # what is slow the first time
+        server.publisher.ask(1, 40, 0.0, "warm")  # what is slow the first time
 
-    def commits(self, readers: int, commits: int) -> Commit:
+    def commits(self, readers: int, turns: Turns) -> Commit:
         """With so many readers, who come and go again."""
         with Crowd(self._server.port, self._server.crowd) as crowd:
             machine.pin(crowd.pid, machine.SERVER)
             crowd.open(readers)
-            made = [self._commit(crowd) for _ in range(commits)]
+            began, made = time.monotonic(), []
+            for done in range(turns.commits):
+                time.sleep(max(0.0, began + done * turns.pace - time.monotonic()))
+                made.append(self._commit(crowd))
         until(lambda: _open_files(self._server.pid) < FEW + SPARE, "the edge's farewell to its readers")
         return Commit(median(each.took for each in made), median(each.cpu for each in made))
 
@@ -65,15 +77,19 @@ class Publisher:
 
 
 def measure(
-    services: Services, system: System, followers: Sequence[int], turns: int, commits: int, results: Results
+    services: Services,
+    system: System,
+    followers: tuple[int, int],
+    turns: Turns,
+    results: Results,
 ) -> None:
     """Of each turn the ratios of many to few; who begins takes turns, too."""
     few, many = followers
     with system.start(services) as server:
         publisher = Publisher(server)
-        for turn in range(turns):
+        for turn in range(turns.number):
             order = (few, many) if turn % 2 else (many, few)
-            found = {readers: publisher.commits(readers, commits) for readers in order}
+            found = {readers: publisher.commits(readers, turns) for readers in order}
             for readers, commit in found.items():
                 results.add(system.name, f"commit at {readers}", commit.took)
                 results.add(system.name, f"commit cpu at {readers}", commit.cpu)

@@ -120,10 +120,8 @@ class _Plan:
 
     def _evenly(self, what: str, system: System, many: int) -> Step:
         few, many = evenness.FEW, self.extent.scaled(many)
-        turns = (
-            (evenness.MOST_TURNS, evenness.MOST_COMMITS) if many > evenness.MANY else (evenness.TURNS, evenness.COMMITS)
-        )
-        return self._step(what, evenness.measure, system, (few, many), *turns)
+        turns = evenness.LONG if many > evenness.MANY else evenness.SHORT
+        return self._step(what, evenness.measure, system, (few, many), turns)
 
 
 def _absence(system: System) -> str:

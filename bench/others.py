@@ -11,7 +11,7 @@ from bench.results import Results
 from realtime.embedded.child import die_with_parent
 
 NAMES = ("writers", "latency", "relations", "pages")
-LONGEST = 180  # seconds
+LONGEST = 240  # seconds
 
 
 def run(results: Results) -> None:
