@@ -15,7 +15,7 @@ MOST_EVENTS, SLOW_EVENTS = 400, 90  # the core layer forgets what is beyond 100 
 
 
 LONGEST = 60  # seconds for what was published to come
-GRACE, SLOW_GRACE = 3.0, 12.0  # seconds in which nothing comes, and so nothing more will
+GRACE, SLOW_GRACE = 8.0, 12.0  # seconds in which nothing comes, and so nothing more will
 MOST_OF_THEM = 0.9  # of the readers have to get in to measure anything; ours lets in all or fails
 
 

@@ -17,11 +17,11 @@ SHOWN = 10  # functions
 # The innermost frame of a stack that is of one of these says what kind it is; what Python brings counts for its caller.
 KINDS = {
     "what the socket says: WebSocket frames, handshake": (
-        r"autobahn/|daphne/ws_protocol|consumers/(lean|rfc6455|handshake|protocol|slim)"
+        r"autobahn/|daphne/ws_protocol|consumers/(lean|rfc6455|handshake|protocol|inbox|door)"
     ),
     "readers: subscription, position, recovery, limits": (
         r"consumers/(websocket|subscription|recovery|readers|limits|requests|attendance|crowd|presence|addresses"
-        r"|origins|access|closes|patience|pacing)"
+        r"|origins|access|closes|patience|pacing|strictness)"
     ),
     "the hub: events, frames, audiences": r"consumers/",
     "HTTP: the request before the handshake": r"daphne/http_protocol|twisted/web/|twisted/protocols/",
@@ -85,7 +85,7 @@ def _sends(frame: str) -> bool:
 def _sending(file: str) -> frozenset[int]:
     path = ROOT / file
     lines: Iterable[str] = path.read_text().splitlines() if file.startswith("consumers/") and path.exists() else ()
-    calls = re.compile(r"\b(send|write|writev)\((\w+, )?(data|frame|rest|waiting)")
+    calls = re.compile(r"\bsend\(data")
     return frozenset(number for number, text in enumerate(lines, 1) if calls.search(text))
 
 
