@@ -125,20 +125,30 @@ JSON = Variant("json", "")
 
 
 class Entry:
-    """An event with the frames made of it. Made on the tail's thread; read on the loop and there."""
+    """An event with the frames made of it, when somebody wants them. Rendered on the tail's thread, read on the loop.
 
-    __slots__ = ("_facts", "counted", "epoch", "event", "family")
+    An edge on which nobody follows, and whoever reads only to remember, decodes nothing.
+    """
+
+    __slots__ = ("_facts", "counted", "epoch", "event")
 
     def __init__(self, event: Event, epoch: str) -> None:
         self.epoch = epoch
-        self.family, data = _family_and_data(event)
-        self.event = event._replace(data=data)
+        self.event = event
         self.counted = 0  # bytes that the ring has on its account for this entry
-        self._facts = {JSON: self._fact(self.event, JSON)}
+        self._facts: dict[Variant, bytes] = {}
 
     @property
     def offset(self) -> int:
         return self.event.offset
+
+    @property
+    def family(self) -> str:
+        """The kind's; a kind that this process does not know is a family of its own."""
+        try:
+            return kinds.get(self.event.kind).family
+        except NotRegistered:
+            return self.event.kind
 
     @property
     def withdraws(self) -> bool:
@@ -147,70 +157,64 @@ class Entry:
 
     @property
     def size(self) -> int:
-        """Bytes that this entry keeps in memory, about."""
-        return 400 + len(self.event.data) + sum(map(len, self._facts.values()))
+        """Bytes that this entry keeps in memory, about: a frame of JSON is as long as its data, and may be made."""
+        return 600 + 2 * len(self.event.data) + sum(len(fact) for v, fact in self._facts.items() if v != JSON)
 
     def has(self, variant: Variant) -> bool:
-        return variant in self._facts
+        """Whether its frame costs next to nothing: it is made, or nothing has to be rendered for it."""
+        return variant == JSON or variant in self._facts
 
-    def prepare(self, variant: Variant) -> None:
-        """Makes the frame of this variant, once. Renders; belongs on the tail's thread."""
+    def prepare(self, variant: Variant) -> bytes:
+        """Makes the frame of this variant, but for its place, once. What is rendered belongs on the tail's thread."""
         facts, event = self._facts, self.event  # in this order: scrub() replaces them in the other
         if variant not in facts:
-            facts[variant] = self._fact(event, variant)
+            facts[variant] = _fact(event, variant)
+        return facts[variant]
 
     def scrub(self) -> None:
         """Forgets the text: its object was withdrawn. What is being rendered meanwhile goes nowhere."""
         self.event = self.event._replace(data=SCRUBBED)
-        self._facts = {JSON: self._fact(self.event, JSON)}
+        self._facts = {}
 
     def frame(self, variant: Variant, also_left: tuple[str, ...] = ()) -> bytes:
         """The frame; `also_left` are topics that skipped events said this object left."""
-        self.prepare(variant)
-        event = self.event
+        event, fact = self.event, self.prepare(variant)
         position = str(Position(self.epoch, event.offset))
         place = _Place(position, event.topics + also_left, event.left + also_left).encoded()
-        return place[:-1] + b"," + self._facts[variant][1:]
-
-    @staticmethod
-    def _fact(event: Event, variant: Variant) -> bytes:
-        html = _fragments(event, variant.language) if variant.format == "html" else msgspec.UNSET
-        return _encode(_Fact(event.kind, event.key, stamp(event.time), msgspec.Raw(event.data), html))
+        return place[:-1] + b"," + fact[1:]
 
 
-def _family_and_data(event: Event) -> tuple[str, bytes]:
-    """The kind's family, and the data with its members in the order of the kind's dataclass.
+def _fact(event: Event, variant: Variant) -> bytes:
+    """What happened. The data come with their members in the order of the kind's dataclass: jsonb has its own.
 
-    jsonb sorts members its own way. What this process cannot decode (a newer one wrote it, or it was
-    scrubbed) goes out as it is: one odd event must not stop the line.
+    What this process cannot decode (a newer one wrote it, or it was scrubbed) goes out as it is: one odd
+    event must not stop the line.
     """
+    kind, value, data = None, None, event.data
     try:
         kind = kinds.get(event.kind)
+        if _is_scrubbed(data):
+            data = SCRUBBED
+        else:
+            value = kinds.decode(kind, data)
+            data = kinds.encode(value)
     except NotRegistered:
         logger.warning("An event of the unknown kind %s goes out undecoded.", event.kind)
-        return event.kind, event.data
-    if _is_scrubbed(event.data):
-        return kind.family, SCRUBBED
-    try:
-        return kind.family, kinds.encode(kinds.decode(kind, event.data))
     except msgspec.DecodeError as error:
         logger.error("The data of %s (%s) at %s cannot be decoded: %s", event.key, event.kind, event.offset, error)
-        return kind.family, event.data
+    html: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
+    if variant.format == "html":
+        html = {} if kind is None or value is None else _fragments(kind, value, variant.language)
+    return _encode(_Fact(event.kind, event.key, stamp(event.time), msgspec.Raw(data), html))
 
 
 def _is_scrubbed(data: bytes) -> bool:
     return len(data) < 24 and bool(msgspec.json.decode(data) == {"scrubbed": True})
 
 
-def _fragments(event: Event, language: str) -> dict[str, str]:
+def _fragments(kind: kinds.Kind, value: Any, language: str) -> dict[str, str]:
     """The fragments of the event's object by name; none where the text is gone or the kind has none."""
-    if event.data == SCRUBBED:
-        return {}
-    try:
-        kind = kinds.get(event.kind)
-        context = kind.context(kinds.decode(kind, event.data))
-    except (NotRegistered, msgspec.DecodeError):  # said when the event came in
-        return {}
+    context = kind.context(value)
     with translation.override(language):
         return {name: text for name, template in kind.fragments.items() if (text := _render(template, context))}
 
