@@ -53,6 +53,18 @@ def test_a_transaction_left_open_delays_nobody():
         other.close()
 
 
+def test_tidying_up_waits_for_nobody():
+    with transaction.atomic():
+        Author.objects.create(name="Ada")
+        with connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE realtime_pending IN ROW EXCLUSIVE MODE")
+            sequencing = LogConnection()
+            sequencing.tidy()  # in 2 s it would have given up waiting
+            cursor.execute("LOCK TABLE realtime_pending IN SHARE UPDATE EXCLUSIVE MODE")  # as another who tidies up
+            sequencing.tidy()
+            sequencing.close()
+
+
 def test_another_cluster_is_another_epoch():
     epoch = log.position().epoch
     with connection.cursor() as cursor:
