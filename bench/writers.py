@@ -1,12 +1,14 @@
 """Writers: transactions a second that announce one object each, against the same without announcing.
 
-    python -m bench.writers [--seconds 2] [--rounds 3]
+    python -m bench.writers [--seconds 1.5] [--rounds 3]
 
 On the same cores: PostgreSQL with a disk that is waited for, Valkey, and an edge, whose hub numbers what
 is committed. Each writer is a process with a connection of its own. All cells of a round are measured in
 turn; the table has the medians, and the ratios of one round's cells.
 
-    insert   one row, the same for both, by psycopg2: into `pending`, and the bell; into a table without a hub
+    insert   one row, the same for both, by psycopg2: into `pending`, to be numbered and heard of; into a table
+             with the same columns and key, without a hub
+    update   an UPDATE of a row of one's own before either, as a transaction has that changes something
     save     Post.save() of a post of one's own: announced as ever; with nobody who marks the change
 """
 
@@ -59,8 +61,8 @@ class Cell(NamedTuple):
         return self.plain.cpu / self.announced.cpu
 
 
-def insert(number: int, announced: bool) -> Write:
-    """A transaction of one INSERT; `plain` has the columns and the key of `pending`."""
+def insert(number: int, announced: bool, first: str = "") -> Write:
+    """A transaction of one INSERT, behind `first`. Who announces does what realtime.publish does beside it."""
     from django.db import connection
 
     from realtime.bell import bell
@@ -78,6 +80,8 @@ def insert(number: int, announced: bool) -> Write:
     promise = Promise()
 
     def announce() -> None:
+        if first:
+            cursor.execute(first)
         if promise.is_in_question:
             asked = time.monotonic()
             cursor.execute(f"{statement} RETURNING {LEFT}", row)
@@ -89,10 +93,17 @@ def insert(number: int, announced: bool) -> Write:
             bell.ring()
 
     def write() -> None:
+        if first:
+            cursor.execute(first)
         cursor.execute(statement, row)
         raw.commit()
 
     return announce if announced else write
+
+
+def update(number: int, announced: bool) -> Write:
+    """A transaction of an UPDATE and an INSERT."""
+    return insert(number, announced, f"UPDATE plain_row SET n = n + 1 WHERE id = {number}")
 
 
 def save(number: int, announced: bool) -> Write:
@@ -112,7 +123,7 @@ def save(number: int, announced: bool) -> Write:
     return write
 
 
-MEASURES: dict[str, Callable[[int, bool], Write]] = {"insert": insert, "save": save}
+MEASURES: dict[str, Callable[[int, bool], Write]] = {"insert": insert, "update": update, "save": save}
 
 
 def rate(measure: str, announced: bool, writers: int, seconds: float, servers: Sequence[int]) -> Rate:
@@ -169,6 +180,8 @@ def newsroom() -> Iterator[Sequence[int]]:
 
         with connection.cursor() as cursor:
             cursor.execute("CREATE TABLE plain (LIKE realtime_pending INCLUDING ALL)")
+            cursor.execute("CREATE TABLE plain_row (id int PRIMARY KEY, n int NOT NULL)")
+            cursor.execute("INSERT INTO plain_row SELECT number, 0 FROM generate_series(0, %s) number", [max(CROWDS)])
         author = User.objects.create(username="ada")
         for number in range(max(CROWDS)):
             Post.objects.create(author=author, title=f"{number}", text="It held all night. " * 20, state="published")
@@ -201,7 +214,7 @@ def measure(servers: Sequence[int], seconds: float, rounds: int) -> dict[tuple[s
 
 
 def table(cells: dict[tuple[str, int], list[Cell]]) -> Iterator[str]:
-    yield "| what | writers | announced/s | plain/s | ratio | announced, CPU us | plain, us | ratio | of each round |"
+    yield "| what | writers | announced/s | plain/s | of rates | its CPU, us | plain, us | ratio | of each round |"
     yield "|---|---|---|---|---|---|---|---|---|"
     for (name, writers), rounds in cells.items():
         rates = [median(cell[which].rate for cell in rounds) for which in (0, 1)]
@@ -216,7 +229,7 @@ def table(cells: dict[tuple[str, int], list[Cell]]) -> Iterator[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.writers")
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each cell")
+    parser.add_argument("--seconds", type=float, default=1.5, help="of each cell")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     with newsroom() as servers:
