@@ -4,7 +4,7 @@ import os
 import re
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,10 @@ from tests.rfc6455.wire import Wire, head
 
 PROTOCOLS = ["autobahn", "lean"]  # who may speak WebSocket here: LIVE_PROTOCOL
 TROUBLE = re.compile(r"Traceback| ERROR | CRITICAL |Unhandled|Exception|never retrieved|never awaited")
+HEAD_SECONDS = 5  # that a head may take; those of the suite that take so long are begun with it
+HALF_HEADS = {"nothing": 0, "half a line": 10, "half a head": 100, "all but the end": len(head()) - 1}  # bytes
+
+Lingering = dict[tuple[str, str], Wire]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -35,14 +39,16 @@ class ObservedEdge(Edge):
 
 @pytest.fixture(scope="package")
 def edges(start_edge: Callable[..., Edge]) -> dict[str, Edge]:  # noqa: F811
-    return {name: start_edge(kind=ObservedEdge, LIVE_PROTOCOL=name) for name in PROTOCOLS}
+    return {
+        name: start_edge(kind=ObservedEdge, LIVE_PROTOCOL=name, LIVE_HANDSHAKE_SECONDS=str(HEAD_SECONDS))
+        for name in PROTOCOLS
+    }
 
 
 class Opener:
     """Connections to one edge, which are closed when the test is over."""
 
-    def __init__(self, protocol: str, edge: Edge, stack: ExitStack) -> None:
-        self.protocol = protocol
+    def __init__(self, edge: Edge, stack: ExitStack) -> None:
         self.edge = edge
         self._stack = stack
 
@@ -82,20 +88,42 @@ def protocol(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(scope="package", autouse=True)
+def lingering(edges: dict[str, Edge]) -> Iterator[Lingering]:
+    """By protocol and what they do: connections that are begun before all tests and looked at in the last."""
+    wires: Lingering = {}
+    for name, edge in edges.items():
+        for half, size in HALF_HEADS.items():
+            wires[name, half] = Wire(edge.port)
+            wires[name, half].send(head()[:size])
+        wires[name, "close"] = Wire(edge.port)
+        wires[name, "close"].send(head(("Origin", "https://evil.example")))
+        assert wires[name, "close"].hear_answer().status == 101
+    yield wires
+    for wire in wires.values():
+        wire.close()
+
+
+@contextmanager
+def quiet(*edges: Edge) -> Iterator[None]:
+    """Whatever a client sends meanwhile, the edges serve others afterwards, and their logs tell of no trouble."""
+    before = [os.path.getsize(edge.said) for edge in edges]
+    yield
+    for edge, size in zip(edges, before, strict=True):
+        with ExitStack() as stack:
+            assert Opener(edge, stack)().still_answers()
+        with edge.said.open() as said:
+            said.seek(size)
+            assert not TROUBLE.search(told := said.read()), told
+
+
 @pytest.fixture
 def edge(protocol: str, edges: dict[str, Edge]) -> Iterator[Edge]:
-    """Whatever a client sends, the edge serves others afterwards, and its log tells of no trouble."""
-    edge = edges[protocol]
-    before = os.path.getsize(edge.said)
-    yield edge
-    with ExitStack() as stack:
-        assert Opener(protocol, edge, stack)().still_answers()
-    with edge.said.open() as said:
-        said.seek(before)
-        assert not TROUBLE.search(told := said.read()), told
+    with quiet(edges[protocol]):
+        yield edges[protocol]
 
 
 @pytest.fixture
-def connect(protocol: str, edge: Edge) -> Iterator[Opener]:
+def connect(edge: Edge) -> Iterator[Opener]:
     with ExitStack() as stack:
-        yield Opener(protocol, edge, stack)
+        yield Opener(edge, stack)

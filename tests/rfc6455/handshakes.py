@@ -2,7 +2,8 @@
 
 import base64
 
-from tests.rfc6455.wire import KEY, head
+from tests.rfc6455.frames import CLOSE, closing
+from tests.rfc6455.wire import KEY, Wire, head
 
 _RIGHT = head()
 
@@ -175,3 +176,34 @@ EITHER = {
     "a header that Daphne knows": head(("Daphne-Root-Path", "/x%ff")),
     "continue?": head(("Expect", "100-continue")),
 }
+
+
+def outcome(wire: Wire) -> str:
+    """What became of a handshake: `open`, `origin`, `page`, `refused` or `cut` (without an answer)."""
+    try:
+        answer = wire.hear_answer()
+        while answer.status == 100:
+            answer = wire.hear_answer()
+    except AssertionError:
+        return "cut"
+    if answer.status != 101:
+        assert answer.status < 500 or answer.status in (501, 505), answer.status
+        if answer.one("connection") != "close" and (answer.one("content-length") or answer.one("transfer-encoding")):
+            return "page"
+        while wire.more():
+            pass
+        return "refused"
+    assert [value.lower() for value in answer.all("upgrade")] == ["websocket"]
+    assert [value.lower() for value in answer.all("connection")] == ["upgrade"]
+    assert answer.all("sec-websocket-protocol") == []
+    assert answer.one("content-length") is None
+    first = wire.next()
+    assert first is not None
+    if first.opcode == CLOSE:
+        assert first.code == 4503
+        wire.send(closing(4503))
+        assert wire.is_over()
+        return "origin"
+    assert first.payload.startswith(b'{"type":"welcome"')
+    assert wire.still_answers()
+    return "open"

@@ -6,42 +6,11 @@ import random
 import pytest
 
 from tests.rfc6455.conftest import Opener
-from tests.rfc6455.frames import CLOSE, PING, TEXT, closing, frame, masked
-from tests.rfc6455.handshakes import EITHER, ODD_ORIGIN, OPEN, ORIGIN, PAGES, REFUSED
+from tests.rfc6455.frames import PING, TEXT, frame, masked
+from tests.rfc6455.handshakes import EITHER, ODD_ORIGIN, OPEN, ORIGIN, PAGES, REFUSED, outcome
 from tests.rfc6455.wire import KEY, Wire, accept_of, head
 
 CASES = {name: bytes_ for cases in (OPEN, ORIGIN, ODD_ORIGIN, REFUSED, PAGES, EITHER) for name, bytes_ in cases.items()}
-
-
-def outcome(wire: Wire) -> str:
-    """What became of a handshake: `open`, `origin`, `page`, `refused` or `cut` (without an answer)."""
-    try:
-        answer = wire.hear_answer()
-        while answer.status == 100:
-            answer = wire.hear_answer()
-    except AssertionError:
-        return "cut"
-    if answer.status != 101:
-        assert answer.status in {400, 403, 404, 405, 413, 414, 417, 426, 431, 501, 505}, answer.status
-        if answer.one("connection") == "close" or answer.one("content-length") is None:
-            while wire.more():
-                pass
-            return "refused"
-        return "page"
-    assert [value.lower() for value in answer.all("upgrade")] == ["websocket"]
-    assert [value.lower() for value in answer.all("connection")] == ["upgrade"]
-    assert answer.all("sec-websocket-protocol") == answer.all("sec-websocket-extensions") == []
-    assert answer.one("content-length") is None
-    first = wire.next()
-    assert first is not None
-    if first.opcode == CLOSE:
-        assert first.code == 4503
-        wire.send(closing(4503))
-        assert wire.is_over()
-        return "origin"
-    assert first.payload.startswith(b'{"type":"welcome"')
-    assert wire.still_answers()
-    return "open"
 
 
 def check(connect: Opener, name: str, *right: str) -> None:

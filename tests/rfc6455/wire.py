@@ -17,6 +17,8 @@ KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # the example of 1.3, and the answer to it
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 DEFLATE = "permessage-deflate; client_max_window_bits"  # as browsers offer it
 
+HEARTBEAT = '{"type":"heartbeat"'
+
 Headers = list[tuple[str, str]]
 
 
@@ -122,14 +124,20 @@ class Wire:
         return self.answer
 
     def next(self) -> Heard | None:
-        """The next frame; None at the end."""
+        """The next frame; None at the end. What a server may say at any time, heartbeats and pings, is left out."""
+        while (heard := self._next()) is not None:
+            if heard.opcode != PING and not (heard.opcode == TEXT and heard.text.startswith(HEARTBEAT)):
+                self.count[heard.opcode] += 1
+                return heard
+        return None
+
+    def _next(self) -> Heard | None:
         while (found := parse(self._heard)) is None:
             if not self.more():
                 return None
         heard, length = found
         assert not heard.first & RSV1 or self.answer.all("sec-websocket-extensions"), heard
         self._heard = self._heard[length:]
-        self.count[heard.opcode] += 1
         return heard
 
     def hear(self) -> dict[str, Any]:
