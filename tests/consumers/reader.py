@@ -16,7 +16,7 @@ class Reader:
 
     def __init__(self, url: str, **options: Any) -> None:
         # without a limit of its own, so that it closes at once whatever it has not read
-        self._socket = connect(url, **{"max_size": None, "max_queue": None, **options})
+        self._socket = connect(url, **{"max_size": None, "max_queue": None, "open_timeout": PATIENCE, **options})
         self.heard = 0
 
     def say(self, type: str, **members: Any) -> None:

@@ -4,42 +4,24 @@ import contextlib
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from http.client import HTTPConnection
-from pathlib import Path
 
 import pytest
 from django.db import connection, transaction
 
-from realtime.embedded import account, programs
-from realtime.embedded.valkey import Valkey
 from tests.consumers.conftest import Edge, numbers
+from tests.consumers.own_redis import Redis, a_redis
 from tests.consumers.reader import Reader
 from tests.consumers.test_hostile import open_files
 from tests.consumers.written import write
 from tests.waiting import PATIENCE, promptly, until
 
 SOON = 1.5  # seconds from commit to reader, whatever happens to the bell or the connection
-
-
-@pytest.fixture
-def valkey() -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
-    """A Valkey of its own, to be killed."""
-    with tempfile.TemporaryDirectory(prefix="stop-press-", dir="/tmp") as directory:
-        who, place = account.current(), Path(directory)
-        who.own(place)
-        server = Valkey(programs.find(who), who, place, place, place.parent / f"{place.name}.log", durable=False)
-        server.create()
-        process = server.child().spawn()
-        until(server.ready)
-        yield server.url, process
-        process.kill()
-        process.wait()
 
 
 def way_of(reader: Reader, ring: bool) -> float:
@@ -51,15 +33,17 @@ def way_of(reader: Reader, ring: bool) -> float:
     return time.monotonic() - started
 
 
-def test_valkey_killed(start_edge: Callable[..., Edge], valkey):
-    url, process = valkey
-    edge = start_edge(REDIS_URL=url)
+def test_valkey_killed(start_edge: Callable[..., Edge]):
+    with a_redis() as redis:
+        is_hardly_noticed(start_edge(REDIS_URL=redis.url), redis)
+
+
+def is_hardly_noticed(edge: Edge, redis: Redis) -> None:
     with closing(edge.connect()) as cleo:
         cleo.subscribe("site")
         write(("tag.before", ["site"], []))
         assert cleo.hear()["key"] == "tag.before"
-        process.kill()
-        process.wait()
+        redis.kill()
         promptly(SOON, lambda: way_of(cleo, ring=True))
         promptly(0.8, lambda: way_of(cleo, ring=True), tries=5)  # in doubt it looks more often than every second
     assert edge.said_nothing_of("ERROR")

@@ -99,6 +99,6 @@ def test_what_happened_while_the_network_was_cut_shows_when_it_is_back(chromium,
         # no trouble is shown for a blip; this one lasts
         page.wait_for_selector("live-status[state=reconnecting]")
         wire.mend()
-        expect(heading(page, "Written while you were away")).to_be_visible()
+        expect(heading(page, "Written while you were away")).to_be_visible(timeout=90_000)  # it waits up to 30 s
         page.wait_for_selector("live-status[state=live]")
         assert page.evaluate("window.sameDocument")
