@@ -9,9 +9,9 @@ from realtime.log import Look
 from realtime.promise import LENGTH
 
 PACE = 0.02  # seconds between the beginnings of two looks
-MANY = 4  # events in each of two looks, which are at most LATELY seconds apart, begin a watch
-LATELY = 0.05
-ENOUGH = 400  # events a second prolong it
+ENOUGH = 400  # events a second begin a watch, and prolong it
+MANY = 4  # events that each look finds before one begins
+LOOKS = 2  # so many in a row
 
 
 class Watch:
@@ -21,7 +21,8 @@ class Watch:
         self._until = 0.0  # a look that begins no earlier ends the watch
         self._since = 0.0  # when it was begun or prolonged
         self._came = 0  # events since then
-        self._much = -LATELY  # when a look last found much
+        self._looked = 0.0  # when the last look began
+        self._much = 0  # looks in a row that found much
 
     @property
     def is_on(self) -> bool:
@@ -32,9 +33,9 @@ class Watch:
 
         What one transaction brings begins no watch, however much: the next would come later for it.
         """
-        now = monotonic()
         if not self.is_on:
-            return LENGTH if now - self._much < LATELY else 0.0
+            return LENGTH if self._much >= LOOKS else 0.0
+        now = monotonic()
         is_enough = self._came >= ENOUGH * (now - self._since)
         return LENGTH if is_enough and now > self._until - LENGTH / 2 else 0.0
 
@@ -42,8 +43,9 @@ class Watch:
         """Takes what a look found. Returns whether a promise was made of which the other hubs have to hear."""
         now = monotonic()
         self._came += len(look.events)
-        if len(look.events) >= MANY:
-            self._much = now
+        is_much = len(look.events) >= max(MANY, ENOUGH * (began - self._looked))
+        self._much = self._much + 1 if is_much else 0
+        self._looked = began
         was_made = offered > 0 and look.promised > LENGTH / 2
         if look.promised > 0:
             if was_made or not self.is_on:

@@ -71,7 +71,8 @@ def clean(database: None) -> Iterator[None]:
 def eager(clean: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A watch begins with the second event, and without bell or watch nothing is found in time."""
     monkeypatch.setattr(watch, "MANY", 1)
-    monkeypatch.setattr(watch, "LATELY", 600.0)
+    monkeypatch.setattr(watch, "ENOUGH", 0)
+    monkeypatch.setattr(watch, "LOOKS", 1)
     monkeypatch.setattr(tails, "IDLE", 600.0)
     monkeypatch.setattr(tails, "DOUBT", 600.0)
 
@@ -119,17 +120,28 @@ async def test_where_the_promiser_was_killed_a_poll_finds_it(clean: None):
 
 def test_one_transaction_with_many_events_promises_nothing():
     one = Watch()
+    one.note(look(events=1000), 100.0, 0.0)
     assert one.offer() == 0
-    assert not one.note(look(events=1000), monotonic(), 0.0)
+    one.note(look(events=1), 100.01, 0.0)
+    assert one.offer() == 0
     assert not one.is_on
 
 
-def test_two_looks_that_find_much_begin_a_watch():
+def test_looks_in_a_row_that_find_much_begin_a_watch():
     one = Watch()
-    one.note(look(events=watch.MANY), monotonic(), 0.0)
+    for number in range(watch.LOOKS + 1):
+        assert one.offer() == 0
+        one.note(look(events=watch.MANY), 100.0 + number / 1000, 0.0)
     assert one.offer() == LENGTH
-    assert one.note(look(events=watch.MANY, promised=LENGTH), monotonic(), LENGTH)  # the others are rung for
+    assert one.note(look(events=watch.MANY, promised=LENGTH), 100.1, LENGTH)  # the others are rung for
     assert one.is_on
+
+
+def test_a_hundred_events_a_second_begin_no_watch():
+    one = Watch()
+    for number in range(1000):
+        one.note(look(events=1 + number % 4), 100.0 + number / 40, 0.0)
+        assert one.offer() == 0
 
 
 def test_a_hub_keeps_what_another_has_promised_and_rings_for_nobody():
