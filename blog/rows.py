@@ -1,15 +1,19 @@
 """What states are made of: rows as PostgreSQL gives them, without a model's instance for each.
 
+A row is of its object alone and names others by id; how those are shown is asked by their ids. So when a
+change is announced, the row can be read as soon as its object is locked, and what it shows once that is
+locked too. And there are no joins, which cost PostgreSQL more to plan than all of it to read.
+
 A page reads the rows of its own querysets. Announcing reads the same rows by their ids, with every save, so
 there the same querysets are compiled once (realtime.compiled).
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.contrib.postgres.fields import ArrayField
-from django.db.models import CharField, Count, Func, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from blog.models import Author, Authorship, Book, Edition, Like, Post, Tag, Tagging
@@ -17,7 +21,7 @@ from realtime.compiled import Compiled
 
 
 class PostRow(NamedTuple):
-    """A post with what it shows of others. `tags`: slug and name of each."""
+    """`tags`: their slugs."""
 
     id: int
     title: str
@@ -33,21 +37,10 @@ class PostRow(NamedTuple):
     withdrawn: datetime | None
     reason: str
     byline: int | None
-    byline_name: str
     book: int | None
-    book_title: str
-    book_state: str
-    tags: list[tuple[str, str]]
+    tags: Sequence[str]
     likes: int
     announced: int = 0
-
-
-class ShownRow(NamedTuple):
-    """What a post shows of others. `tags`: the slugs."""
-
-    byline: int | None
-    book: int | None
-    tags: list[str]
 
 
 class DeskRow(NamedTuple):
@@ -57,7 +50,6 @@ class DeskRow(NamedTuple):
     title: str
     state: str
     byline: int | None
-    byline_name: str
     published_date: datetime | None
     announced: int = 0
 
@@ -75,7 +67,6 @@ class BookRow(NamedTuple):
 class AuthorshipRow(NamedTuple):
     book: int
     author: int
-    name: str
     contribution: str
     date_joined: date
     order: int
@@ -96,28 +87,34 @@ class NameRow(NamedTuple):
     announced: int = 0
 
 
+class Bound(NamedTuple):
+    """A book with what hangs on it: who wrote it, in the order in which they are named, and the newest edition."""
+
+    book: BookRow
+    authorships: Sequence[AuthorshipRow]
+    edition: EditionRow | None
+
+
 def posts(queryset: "QuerySet[Post]", *version: Any) -> "QuerySet[Any, Any]":
     """Each as a PostRow's values."""
     like = Like.objects.filter(post=OuterRef("pk")).order_by().values("post")
     likes = Subquery(like.annotate(count=Count("pk")).values("count"), output_field=IntegerField())
-    pair = Func("tag__slug", "tag__name", template="ARRAY[%(expressions)s]", output_field=ArrayField(CharField()))
-    tags = Tagging.objects.filter(post=OuterRef("pk")).order_by("tag__name", "tag_id").values_list(pair)
+    slugs = Tagging.objects.filter(post=OuterRef("pk")).order_by().values("tag__slug")
     return queryset.values_list(
         *("pk", "title", "text", "published_date", "created", "updated", "chapter", "pinned", "key_event", "urgent"),
-        *("state", "withdrawn", "reason", "byline_id", "byline__name", "book_id", "book__title", "book__state"),
-        *(ArraySubquery(tags), Coalesce(likes, 0), *version),
+        *("state", "withdrawn", "reason", "byline_id", "book_id", ArraySubquery(slugs), Coalesce(likes, 0), *version),
     )
 
 
 def desk(queryset: "QuerySet[Post]", *version: Any) -> "QuerySet[Any, Any]":
-    return queryset.values_list("pk", "title", "state", "byline_id", "byline__name", "published_date", *version)
+    return queryset.values_list("pk", "title", "state", "byline_id", "published_date", *version)
 
 
 def books(queryset: "QuerySet[Book]", *version: Any) -> "QuerySet[Any, Any]":
     return queryset.values_list("pk", "slug", "title", "state", "withdrawn", "reason", *version)
 
 
-def authors(queryset: "QuerySet[Author]", *version: Any) -> "QuerySet[Any, Any]":
+def names(queryset: "QuerySet[Author]", *version: Any) -> "QuerySet[Any, Any]":
     return queryset.values_list("pk", "name", *version)
 
 
@@ -125,21 +122,26 @@ def tags(queryset: "QuerySet[Tag]", *version: Any) -> "QuerySet[Any, Any]":
     return queryset.values_list("slug", "name", *version)
 
 
-def _shown(queryset: "QuerySet[Post]") -> "QuerySet[Any, Any]":
-    slugs = Tagging.objects.filter(post=OuterRef("pk")).order_by().values("tag__slug")
-    return queryset.values_list("byline_id", "book_id", ArraySubquery(slugs))
+def bound(found: Sequence[BookRow]) -> list[Bound]:
+    """Two queries."""
+    ids = [book.id for book in found]
+    authorships: dict[int, list[AuthorshipRow]] = {}
+    for authorship in AUTHORSHIPS.rows(ids):
+        authorships.setdefault(authorship.book, []).append(authorship)
+    editions = {edition.book: edition for edition in NEWEST_EDITIONS.rows(ids)}
+    return [Bound(book, authorships.get(book.id, ()), editions.get(book.id)) for book in found]
 
 
 POSTS = Compiled(PostRow, lambda these: posts(Post.objects.filter(these).order_by()))
 BOOKS = Compiled(BookRow, lambda these: books(Book.objects.filter(these).order_by()))
-AUTHORS = Compiled(NameRow, lambda these: authors(Author.objects.filter(these).order_by()))
-TAGS = Compiled(NameRow, lambda these: tags(Tag.objects.filter(these).order_by()), of="slug")
+AUTHORS = Compiled(NameRow, lambda these: names(Author.objects.filter(these).order_by()))
+TAGS = Compiled(NameRow, lambda these: tags(Tag.objects.filter(these).order_by("name", "pk")), of="slug")
 AUTHORSHIPS = Compiled(
     AuthorshipRow,
     lambda these: (
         Authorship.objects.filter(these)
         .order_by("order", "pk")
-        .values_list("book_id", "author_id", "author__name", "contribution", "date_joined", "order")
+        .values_list("book_id", "author_id", "contribution", "date_joined", "order")
     ),
     of="book_id",
 )
@@ -152,9 +154,4 @@ NEWEST_EDITIONS = Compiled(
         .values_list("book_id", "number", "file", "built")
     ),
     of="book_id",
-)
-# what posts and books show of others, to be locked before they are read
-SHOWN_BY_POSTS = Compiled(ShownRow, lambda these: _shown(Post.objects.filter(these).order_by()))
-AUTHORS_OF_BOOKS = Compiled(
-    int, lambda these: Authorship.objects.filter(these).order_by().values_list("author_id"), of="book_id"
 )

@@ -4,7 +4,7 @@ Frozen dataclasses, encoded to JSON as they stand. Read from querysets in a cons
 queries, whatever is on the page.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -18,6 +18,8 @@ from blog import rows
 from blog.markdown import render
 from blog.models import Author, Authorship, Book, Post, Publication, Tag
 from realtime import log
+
+Shown = Mapping[str, Any]  # by key: how what an object shows of others is shown
 
 
 @dataclass(frozen=True)
@@ -173,23 +175,25 @@ class AuthorsChanged:
 
 
 def post_states(posts: "QuerySet[Post]") -> list[PostState]:
-    """The states of posts, in the queryset's order: one query."""
-    found = (rows.PostRow(*row) for row in rows.posts(posts, log.version_of("post")))
-    return [post_state(row, row.announced) for row in found]
+    """The states of posts, in the queryset's order: a query, and one for each family of what they show."""
+    found = [rows.PostRow(*row) for row in rows.posts(posts, log.version_of("post"))]
+    shown = _shown(key for row in found for key in shown_by_post(row))
+    return [post_state(row, row.announced, shown) for row in found]
 
 
-def post_state(post: rows.PostRow, version: int) -> PostState:
+def post_state(post: rows.PostRow, version: int, shown: Shown) -> PostState:
+    tags = sorted(shown[key] for slug in post.tags if (key := f"tag.{slug}") in shown)
     return PostState(
         id=post.id,
         url=_url("post_detail", post.id),
         title=post.title,
         body=render(post.text),
-        author=byline(post),
+        author=shown.get(f"author.{post.byline}"),
         published_date=post.published_date or post.created,
         updated=post.updated,
-        tags=tuple(TagRef(slug, name, _url("tag_detail", slug)) for slug, name in post.tags),
+        tags=tuple(tag for _, tag in tags),
         likes=post.likes,
-        book=_book_ref(post),
+        book=shown.get(f"book.{post.book}"),
         chapter=post.chapter,
         pinned=post.pinned,
         key_event=post.key_event,
@@ -199,44 +203,45 @@ def post_state(post: rows.PostRow, version: int) -> PostState:
     )
 
 
+def shown_by_post(post: rows.PostRow) -> Iterator[str]:
+    """The keys of what a post shows of others."""
+    if post.byline is not None:
+        yield f"author.{post.byline}"
+    if post.book is not None:
+        yield f"book.{post.book}"
+    yield from (f"tag.{slug}" for slug in post.tags)
+
+
 def book_states(books: "QuerySet[Book]") -> list[BookState]:
-    """The states of books, in the queryset's order: three queries."""
-    found = [rows.BookRow(*row) for row in rows.books(books, log.version_of("book"))]
-    return books_of(found, {row.id: row.announced for row in found})
+    """The states of books, in the queryset's order: four queries."""
+    found = rows.bound([rows.BookRow(*row) for row in rows.books(books, log.version_of("book"))])
+    shown = _shown(key for each in found for key in shown_by_book(each))
+    return [book_state(each, each.book.announced, shown) for each in found]
 
 
-def books_of(books: Sequence[rows.BookRow], versions: Mapping[int, int]) -> list[BookState]:
-    """The states of books whose rows are known: two queries."""
-    ids = [book.id for book in books]
-    authors: dict[int, list[BookAuthor]] = {}
-    for authorship in rows.AUTHORSHIPS.rows(ids):
-        authors.setdefault(authorship.book, []).append(
-            BookAuthor(
-                authorship.author,
-                authorship.name,
-                _url("author_detail", authorship.author),
-                authorship.contribution,
-                authorship.date_joined,
-                authorship.order,
-            )
-        )
-    editions = {edition.book: edition for edition in rows.NEWEST_EDITIONS.rows(ids)}
-    return [
-        BookState(
-            id=book.id,
-            url=_url("book_detail", book.id),
-            slug=book.slug,
-            title=book.title,
-            authors=tuple(authors.get(book.id, ())),
-            edition=_edition_ref(editions.get(book.id)),
-            version=versions[book.id],
-        )
-        for book in books
-    ]
+def book_state(bound: rows.Bound, version: int, shown: Shown) -> BookState:
+    book, authorships, edition = bound
+    return BookState(
+        id=book.id,
+        url=_url("book_detail", book.id),
+        slug=book.slug,
+        title=book.title,
+        authors=tuple(
+            BookAuthor(author.id, author.name, author.url, row.contribution, row.date_joined, row.order)
+            for row in authorships
+            if (author := shown.get(f"author.{row.author}"))
+        ),
+        edition=EditionRef(edition.number, default_storage.url(edition.file), edition.built) if edition else None,
+        version=version,
+    )
+
+
+def shown_by_book(bound: rows.Bound) -> Iterator[str]:
+    return (f"author.{row.author}" for row in bound.authorships)
 
 
 def author_states(authors: "QuerySet[Author]") -> list[AuthorState]:
-    found = (rows.NameRow(*row) for row in rows.authors(authors, log.version_of("author")))
+    found = (rows.NameRow(*row) for row in rows.names(authors, log.version_of("author")))
     return [author_state(row, row.announced) for row in found]
 
 
@@ -262,13 +267,14 @@ def publication_state(version: int | None = None) -> PublicationState:
 
 
 def desk_posts(posts: "QuerySet[Post]") -> list[DeskPost]:
-    """How far unpublished posts got: one query."""
-    found = (rows.DeskRow(*row) for row in rows.desk(posts, log.version_of("post")))
-    return [desk_post(row, row.announced) for row in found]
+    """How far unpublished posts got: two queries."""
+    found = [rows.DeskRow(*row) for row in rows.desk(posts, log.version_of("post"))]
+    shown = _shown(f"author.{row.byline}" for row in found if row.byline is not None)
+    return [desk_post(row, row.announced, shown) for row in found]
 
 
-def desk_post(post: rows.DeskRow | rows.PostRow, version: int) -> DeskPost:
-    return DeskPost(post.id, post.title, post.state, byline(post), post.published_date, version)
+def desk_post(post: rows.DeskRow | rows.PostRow, version: int, shown: Shown) -> DeskPost:
+    return DeskPost(post.id, post.title, post.state, shown.get(f"author.{post.byline}"), post.published_date, version)
 
 
 def withdrawn_state(row: Post | Book | rows.PostRow | rows.BookRow, version: int) -> Withdrawn:
@@ -276,10 +282,41 @@ def withdrawn_state(row: Post | Book | rows.PostRow | rows.BookRow, version: int
     return Withdrawn(row.id, row.withdrawn or timezone.now(), row.reason, False, version)
 
 
-def byline(post: rows.DeskRow | rows.PostRow) -> AuthorRef | None:
-    if post.byline is None:
-        return None
-    return AuthorRef(post.byline, post.byline_name, _url("author_detail", post.byline))
+def authors_shown(ids: Iterable[str]) -> dict[str, AuthorRef]:
+    """How authors are shown inside others: one query."""
+    found = rows.AUTHORS.rows(map(int, ids))
+    return {str(row.id): AuthorRef(row.id, row.name, _url("author_detail", row.id)) for row in found}
+
+
+def tags_shown(slugs: Iterable[str]) -> dict[str, tuple[int, TagRef]]:
+    """How tags are shown inside others, each with its place among them: one query."""
+    found = enumerate(rows.TAGS.rows(slugs))
+    return {row.id: (place, TagRef(row.id, row.name, _url("tag_detail", row.id))) for place, row in found}
+
+
+def books_shown(ids: Iterable[str]) -> dict[str, BookRef]:
+    """How books are shown inside their chapters, where everyone may see that there is one: one query."""
+    return {
+        str(row.id): BookRef(row.id, row.title, _url("book_detail", row.id))
+        for row in rows.BOOKS.rows(map(int, ids))
+        if row.state == Book.State.PUBLISHED
+    }
+
+
+SHOWN: Mapping[str, Callable[[Iterable[str]], Mapping[str, Any]]] = {
+    "author": authors_shown,
+    "tag": tags_shown,
+    "book": books_shown,
+}
+
+
+def _shown(keys: Iterable[str]) -> Shown:
+    """How the objects behind the keys are shown inside others: one query for each family."""
+    families: dict[str, set[str]] = {}
+    for key in keys:
+        family, _, id = key.partition(".")
+        families.setdefault(family, set()).add(id)
+    return {f"{family}.{id}": how for family, ids in families.items() for id, how in SHOWN[family](ids).items()}
 
 
 def tag_ref(tag: Tag) -> TagRef:
@@ -296,19 +333,6 @@ def book_author(authorship: Authorship) -> BookAuthor:
         authorship.date_joined,
         authorship.order,
     )
-
-
-def _book_ref(post: rows.PostRow) -> BookRef | None:
-    """The book of a chapter, where everyone may see that there is one."""
-    if post.book is None or post.book_state != Book.State.PUBLISHED:
-        return None
-    return BookRef(post.book, post.book_title, _url("book_detail", post.book))
-
-
-def _edition_ref(edition: rows.EditionRow | None) -> EditionRef | None:
-    if edition is None:
-        return None
-    return EditionRef(edition.number, default_storage.url(edition.file), edition.built)
 
 
 def _url(view: str, id: Any) -> str:

@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 
 from realtime import kinds, log
 from realtime.models import Task
-from realtime.publish import Change, Draft, register
+from realtime.publish import Alone, Change, Draft, register
 
 STATE = Task.State
 KINDS = {
@@ -50,13 +50,10 @@ class _Seen:
     by: int | None
 
 
-class TaskSource:
+class TaskSource(Alone):
     """The family of keys `task.<id>`: nothing is shown inside a job, so it stands last in the order of locks."""
 
     rank = 90
-
-    def parts(self, ids: Sequence[str]) -> Iterable[str]:
-        return ()
 
     def read(self, changes: Sequence[Change]) -> Mapping[str, _Seen]:
         versions = {change.id: change.version for change in changes}

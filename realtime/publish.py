@@ -3,10 +3,10 @@
 A call only leaves a mark in `on_commit`, where Django already forgets what a savepoint rolls back.
 Just before COMMIT the database wrapper hands all marks to `write()`, in the same transaction:
 
-    lock the marked keys, and what they show of others; read their state; insert pending rows
+    lock the marked keys; read what they are; lock what they show of others; read that; insert pending rows
 
-in one global order, so that announcing never deadlocks, and in statements of their own, so that the
-state read is the one under the lock. The same mark, called after COMMIT, rings the bell, unless the
+in one global order, so that announcing never deadlocks, and in statements of their own, so that what is
+read is what there is under the lock. The same mark, called after COMMIT, rings the bell, unless the
 hubs have promised to look.
 """
 
@@ -45,7 +45,8 @@ class Change:
     """All marks of one key in one transaction, and what is true now.
 
     `kinds`: the marked kinds, in order. `before`: by kind and part what was there before the
-    transaction; the first surviving mark of a part tells. `state`: None where nothing is public.
+    transaction; the first surviving mark of a part tells. `state`: what its source read, None where
+    there is nothing. `shown`: by key, how others are shown inside it.
     """
 
     key: str
@@ -55,6 +56,7 @@ class Change:
     before: dict[str, dict[Hashable, Any]] = field(default_factory=dict)
     known: Known = field(init=False)
     state: Any = None
+    shown: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def version(self) -> int:
@@ -89,22 +91,36 @@ class Draft:
 class Source(Protocol):
     """How the objects behind one family of keys are read and told. The domain registers one per family."""
 
-    rank: int  # place in the global lock order: a source's parts have higher ranks than itself
-
-    def parts(self, ids: Sequence[str]) -> Iterable[str]:
-        """The keys whose objects these show inside. Asked when the ids are locked; locked next."""
-        ...
+    rank: int  # place in the global lock order: what a source's objects show has a higher rank than itself
 
     def read(self, changes: Sequence[Change]) -> Mapping[str, Any]:
-        """By id, the public state of each changed object that has one, carrying the change's version.
+        """By id, what each changed object has of its own, if it is there. Asked when the changes are locked.
 
-        In as many queries for ten thousand as for one, like `parts`.
+        Until the COMMIT nobody else can change that. In as many queries for ten thousand as for one.
         """
+        ...
+
+    def shows(self, state: Any) -> Iterable[str]:
+        """The keys of others that an object shows inside. Locked next; may be read then."""
+        ...
+
+    def shown(self, ids: Sequence[str]) -> Mapping[str, Any]:
+        """By id, how these are shown inside others. Asked when they are locked, at most once a transaction."""
         ...
 
     def tell(self, change: Change) -> Iterable[Draft]:
         """The events that a change makes; none where it has no net effect. Asks the database nothing."""
         ...
+
+
+class Alone:
+    """A source, to begin with, whose objects show nothing of others, and are shown inside none."""
+
+    def shows(self, state: Any) -> Iterable[str]:
+        return ()
+
+    def shown(self, ids: Sequence[str]) -> Mapping[str, Any]:
+        return {}
 
 
 _sources: dict[str, Source] = {}
@@ -170,12 +186,9 @@ def write(connection: Any, marks: Iterable[Mark]) -> None:
                 changes[key] = Change(key, key.partition(".")[2])
             changes[key].add(mark.kind, before)
     with connection.cursor() as cursor:
-        families = _by_family(changes)
-        _lock(cursor, families)
-        for family, own in families.items():
-            states = _sources[family].read(own)
-            for change in own:
-                change.state = states.get(change.id)
+        shown = _shown(_read(cursor, _by_family(changes)))
+        for change in changes.values():
+            change.shown = shown
         told = ((change, list(_sources[_family(key)].tell(change))) for key, change in changes.items())
         insert(cursor, [_told(change, drafts) for change, drafts in told if drafts], connection.promise)
         if any(change.loaded for change in changes.values()):
@@ -193,8 +206,8 @@ def _by_family(changes: Mapping[str, Change]) -> dict[str, list[Change]]:
     return families
 
 
-def _lock(cursor: Any, families: Mapping[str, Sequence[Change]]) -> None:
-    """Locks what changed, and the parts it shows; notes what is known of each change.
+def _read(cursor: Any, families: Mapping[str, Sequence[Change]]) -> dict[str, set[str]]:
+    """Locks and reads what changed, locks what that shows of others; returns the keys of these, by family.
 
     In one order for everybody: by the rank of the family, then by key. What is only shown is locked
     shared and in one go with others, or for itself where keys of its family changed: two kinds of
@@ -202,19 +215,38 @@ def _lock(cursor: Any, families: Mapping[str, Sequence[Change]]) -> None:
     """
     shown: dict[str, set[str]] = {}
     waiting: list[str] = []  # to be locked shared, with or before the next
-    for family in sorted(_sources, key=lambda name: _sources[name].rank):
-        keys = shown.pop(family, set())
+    for family in _by_rank():
+        keys = shown.get(family, set())
         if own := families.get(family):
             if waiting:
                 lock(cursor, waiting, "SHARE")
                 waiting = []
             _know(own, lock(cursor, sorted(keys.union(change.key for change in own)), "UPDATE"))
-            for key in _sources[family].parts([change.id for change in own]):
-                shown.setdefault(_family(key), set()).add(key)
+            source = _sources[family]
+            states = source.read(own)
+            for change in own:
+                change.state = states.get(change.id)
+                if change.state is not None:
+                    for key in source.shows(change.state):
+                        shown.setdefault(_family(key), set()).add(key)
         else:
             waiting += sorted(keys)
     if waiting:
         lock(cursor, waiting, "SHARE")
+    return shown
+
+
+def _by_rank() -> list[str]:
+    return sorted(_sources, key=lambda name: _sources[name].rank)
+
+
+def _shown(families: Mapping[str, Iterable[str]]) -> dict[str, Any]:
+    """By key, how the objects behind the keys are shown inside others."""
+    shown: dict[str, Any] = {}
+    for family, keys in families.items():
+        found = _sources[family].shown([key.partition(".")[2] for key in keys])
+        shown.update((f"{family}.{id}", how) for id, how in found.items())
+    return shown
 
 
 def _know(changes: Iterable[Change], known: Mapping[str, Known]) -> None:

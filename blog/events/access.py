@@ -8,7 +8,7 @@ from blog import permissions
 from blog.access import ACCOUNT, FIELDS, RIGHTS
 from blog.models import User
 from realtime.access import KIND, Access
-from realtime.publish import Change, Draft
+from realtime.publish import Alone, Change, Draft
 
 PASSWORD = FIELDS.index("password")
 ACTIVE = FIELDS.index("is_active")
@@ -23,11 +23,8 @@ class Seen:
     rights: tuple[str, ...]
 
 
-class AccessSource:
+class AccessSource(Alone):
     rank = 60
-
-    def parts(self, ids: Sequence[str]) -> Iterable[str]:
-        return ()
 
     def read(self, changes: Sequence[Change]) -> Mapping[str, Seen]:
         """Each account with what its next ticket would say."""

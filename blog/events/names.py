@@ -6,17 +6,25 @@ What many pages show is told once, on `site`, and patched in every place that sh
 from collections.abc import Iterable, Mapping, Sequence
 
 from blog.rows import AUTHORS, TAGS
-from blog.state import AuthorState, PublicationState, TagState, author_state, publication_state, tag_state
-from realtime.publish import Change, Draft
+from blog.state import (
+    AuthorRef,
+    AuthorState,
+    PublicationState,
+    TagRef,
+    TagState,
+    author_state,
+    authors_shown,
+    publication_state,
+    tag_state,
+    tags_shown,
+)
+from realtime.publish import Alone, Change, Draft
 
 
-class NameSource:
+class NameSource(Alone):
     """Something that is shown by its name inside others, and shows none itself."""
 
     kind: str
-
-    def parts(self, ids: Sequence[str]) -> Iterable[str]:
-        return ()
 
     def tell(self, change: Change) -> Iterable[Draft]:
         # its deletion is told by the objects that showed it
@@ -32,6 +40,9 @@ class AuthorSource(NameSource):
         versions = {int(change.id): change.version for change in changes}
         return {str(row.id): author_state(row, versions[row.id]) for row in AUTHORS.rows(versions)}
 
+    def shown(self, ids: Sequence[str]) -> Mapping[str, AuthorRef]:
+        return authors_shown(ids)
+
 
 class TagSource(NameSource):
     rank = 40
@@ -40,6 +51,9 @@ class TagSource(NameSource):
     def read(self, changes: Sequence[Change]) -> Mapping[str, TagState]:
         versions = {change.id: change.version for change in changes}
         return {row.id: tag_state(row, versions[row.id]) for row in TAGS.rows(versions)}
+
+    def shown(self, ids: Sequence[str]) -> Mapping[str, tuple[int, TagRef]]:
+        return tags_shown(ids)
 
 
 class PublicationSource(NameSource):

@@ -8,9 +8,19 @@ from django.utils import timezone
 
 from blog.events.net import net
 from blog.models import Like, Post
-from blog.rows import POSTS, SHOWN_BY_POSTS, PostRow
-from blog.state import DeskPost, Likes, PostState, TagsChanged, Withdrawn, desk_post, post_state, withdrawn_state
-from realtime.publish import Change, Draft
+from blog.rows import POSTS, PostRow
+from blog.state import (
+    DeskPost,
+    Likes,
+    PostState,
+    TagsChanged,
+    Withdrawn,
+    desk_post,
+    post_state,
+    shown_by_post,
+    withdrawn_state,
+)
+from realtime.publish import Alone, Change, Draft
 
 RELATION = "post.tags"
 LIKES = "post.likes.changed"
@@ -18,43 +28,34 @@ LIKES = "post.likes.changed"
 
 @dataclass(frozen=True)
 class Seen:
-    """A post under its lock: its row, what everyone sees, if anything, and who of those that were touched likes it."""
+    """A post under its lock: its row, and who of those that were touched likes it."""
 
     row: PostRow
-    public: PostState | None
     likers: Collection[int]
 
 
-class PostSource:
+class PostSource(Alone):
     rank = 10
 
-    def parts(self, ids: Sequence[str]) -> Iterable[str]:
-        """The byline, the tags and the book that the posts show."""
-        for post in SHOWN_BY_POSTS.rows(map(int, ids)):
-            if post.byline is not None:
-                yield f"author.{post.byline}"
-            if post.book is not None:
-                yield f"book.{post.book}"
-            yield from (f"tag.{slug}" for slug in post.tags)
-
     def read(self, changes: Sequence[Change]) -> Mapping[str, Seen]:
-        versions = {int(change.id): change.version for change in changes}
         likers = _likers(changes)
-        seen = {}
-        for row in POSTS.rows(versions):
-            public = post_state(row, versions[row.id]) if row.state == Post.State.PUBLISHED else None
-            seen[str(row.id)] = Seen(row, public, likers.get(row.id, ()))
-        return seen
+        rows = POSTS.rows(int(change.id) for change in changes)
+        return {str(row.id): Seen(row, likers.get(row.id, ())) for row in rows}
+
+    def shows(self, state: Seen) -> Iterable[str]:
+        """The byline, the tags and the book."""
+        return shown_by_post(state.row)
 
     def tell(self, change: Change) -> Iterable[Draft]:
         seen: Seen | None = change.state
         was_public = change.known.kind not in ("", "post.withdrawn")
-        if seen is not None and seen.public is not None:
-            yield from _public(change, seen, seen.public, was_public)
+        is_public = seen is not None and seen.row.state == Post.State.PUBLISHED
+        if seen is not None and is_public:
+            yield from _public(change, seen, was_public)
         elif was_public:
             # scrub: no cursor, however old, brings the text back
             yield Draft("post.withdrawn", [change.key], _gone(change), scrub=True)
-        yield from _desk(change, seen, was_public)
+        yield from _desk(change, seen, was_public, is_public)
 
 
 def _gone(change: Change) -> Withdrawn:
@@ -74,8 +75,9 @@ def _likers(changes: Sequence[Change]) -> dict[int, set[int]]:
     return likers
 
 
-def _public(change: Change, seen: Seen, post: PostState, was_public: bool) -> Iterable[Draft]:
+def _public(change: Change, seen: Seen, was_public: bool) -> Iterable[Draft]:
     """What the whole transaction did to a public post; what was set while publishing folds into that."""
+    post = post_state(seen.row, change.version, change.shown)
     topics = topics_of(post)
     if not was_public:
         kind = "post.restored" if change.known.kind == "post.withdrawn" else "post.published"
@@ -90,17 +92,17 @@ def _public(change: Change, seen: Seen, post: PostState, was_public: bool) -> It
         yield Draft(LIKES, topics, Likes(post.id, post.likes, post.version))
 
 
-def _desk(change: Change, seen: Seen | None, was_public: bool) -> Iterable[Draft]:
+def _desk(change: Change, seen: Seen | None, was_public: bool, is_public: bool) -> Iterable[Draft]:
     """What the desk is told: it lists what is not public yet."""
     if seen is None:
         if not was_public:
             gone = DeskPost(int(change.id), "", "deleted", None, None, change.version)
             yield Draft("desk.changed", ["desk"], gone, lives=False, left=["desk"])
         return
-    now = desk_post(seen.row, change.version)
-    if seen.public is not None or now.state == Post.State.WITHDRAWN:
+    now = desk_post(seen.row, change.version, change.shown)
+    if is_public or now.state == Post.State.WITHDRAWN:
         # what is public from the beginning was never listed
-        if change.known.version and (not was_public or seen.public is None):
+        if change.known.version and (not was_public or not is_public):
             yield Draft("desk.changed", ["desk"], now, lives=False, left=["desk"])
     elif set(change.kinds) != {LIKES}:
         yield Draft("desk.changed", ["desk"], now, lives=False)

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 from django.db import connection, transaction
 
-from blog.models import Author, Book
+from blog.models import Author, Book, Tag
+from tests import cast
 from tests.tail import told
 from tests.waiting import PATIENCE, until
 
@@ -85,6 +86,53 @@ def test_books_changed_in_opposite_order_do_not_deadlock_by_being_announced():
         until(lambda: waiting(cursor) == 2)
     both.join(2 * PATIENCE)
     assert {book.authors.count() for book in books} == {2}
+
+
+# what is changed, behind which key, and what the post then shows
+MEANWHILE: dict[str, tuple[str, str, Callable[[Any], object], object]] = {
+    "a like": (
+        "INSERT INTO blog_like (post_id, user_id) SELECT id, author_id FROM blog_post",
+        "post.{post.pk}",
+        lambda post: post["likes"],
+        1,
+    ),
+    "the byline's name": (
+        "UPDATE blog_author SET name = 'New'",
+        "author.{post.byline_id}",
+        lambda post: post["author"]["name"],
+        "New",
+    ),
+    "a tag's name": (
+        "UPDATE blog_tag SET name = 'New'",
+        "tag.sea",
+        lambda post: [tag["name"] for tag in post["tags"]],
+        ["New"],
+    ),
+    "the book's title": (
+        "UPDATE blog_book SET title = 'New'",
+        "book.{post.book_id}",
+        lambda post: post["book"]["title"],
+        "New",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", MEANWHILE)
+def test_who_waits_for_a_lock_tells_what_is_there_when_it_has_it(what: str) -> None:
+    """One has the lock of a key, and has changed what is behind it; the other saves a post that shows this."""
+    change, key, shown, new = MEANWHILE[what]
+    post = cast.a_post(cast.ada(), book=Book.objects.create(title="Harbour"))
+    post.tags.add(Tag.objects.create(name="Sea", slug="sea"))
+    saving = threading.Thread(target=at_once, args=(post.save,))
+    with told() as events:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(change)
+            cursor.execute("SELECT FROM realtime_key WHERE key = %s FOR UPDATE", [key.format(post=post)])
+            saving.start()
+            until(lambda: waiting(cursor) == 1)
+        saving.join(20)
+    assert events.kinds() == ["post.updated"]
+    assert shown(events.data("post.updated")) == new
 
 
 def waiting(cursor: Any) -> int:
