@@ -7,11 +7,12 @@ queries, whatever is on the page.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from django.core.files.storage import default_storage
 from django.db.models import QuerySet
-from django.urls import reverse
+from django.urls import get_script_prefix, get_urlconf, reverse
 from django.utils import timezone
 
 from blog import rows
@@ -337,4 +338,9 @@ def book_author(authorship: Authorship) -> BookAuthor:
 
 def _url(view: str, id: Any) -> str:
     """As get_absolute_url of the model says it."""
+    return _address(view, id, get_script_prefix(), get_urlconf())
+
+
+@lru_cache(maxsize=4096)  # pages show the same again and again, and Django takes longer than for all else of a state
+def _address(view: str, id: Any, prefix: str, urls: str | None) -> str:
     return reverse(view, args=[id])
