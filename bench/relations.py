@@ -7,10 +7,7 @@ Every way begins with rows of its own, and an edge has to keep up with what they
 """
 
 import argparse
-import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,13 +15,10 @@ from itertools import count
 from statistics import median
 from typing import Any, NamedTuple
 
-from bench import Failed
 from bench.newsroom import Services, idle_edge
-from bench.processes import ROOT, until
-from bench.results import Results
+from bench.processes import until
 
 MANY, MOST = 2_000, 10_000
-LONGEST = 170  # seconds
 Act = Callable[[], object]
 
 numbers = count(1)
@@ -80,21 +74,6 @@ WAYS: Mapping[str, Callable[[], Act]] = {
     f"Post.objects.bulk_create({MOST:,} posts)": posts_are_made,
 }
 ADD, SINGLE, *_ = WAYS
-
-
-def run(results: Results) -> None:
-    """By a process of its own: the seconds of each way as figures of "ours" by its name, and the table as a section."""
-    words = [sys.executable, "-m", "bench.relations", "--json"]
-    try:
-        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST, check=False)
-    except subprocess.TimeoutExpired:
-        raise Failed(f"bench.relations did not end within {LONGEST} s.") from None
-    if done.returncode:
-        raise Failed(f"bench.relations failed: {(done.stderr.strip().splitlines() or ['it said nothing'])[-1]}")
-    said = json.loads(done.stdout)
-    for way, seconds in said["seconds"].items():
-        results.add("ours", way, *seconds)
-    results.sections["relations"] = said["table"]
 
 
 def _books(many: int) -> list[Any]:
@@ -182,7 +161,6 @@ def table(costs: Mapping[str, Sequence[tuple[Cost, Cost]]]) -> Iterator[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.relations")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", action="store_true", help="the seconds of each round, too, as `run` reads them")
     options = parser.parse_args()
     with Services() as services:
         os.environ.update(services.environment)
@@ -191,11 +169,7 @@ def main() -> None:
         django.setup()
         with idle_edge(services):
             costs = measure(options.rounds)
-    shown = "\n".join(table(costs))
-    if options.json:
-        seconds = {way: [announced.seconds for announced, _ in rounds] for way, rounds in costs.items()}
-        shown = json.dumps({"seconds": seconds, "table": shown})
-    print(shown)
+    print("\n".join(table(costs)))
 
 
 if __name__ == "__main__":
