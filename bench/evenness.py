@@ -51,7 +51,7 @@ class Publisher:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        server.publisher.ask(1, 40, 0.0, "warm")  # what is slow the first time
+        server.publisher.ask(1, 40, 0.0)  # what is slow the first time
 
     def commits(self, readers: int, turns: Turns) -> Commit:
         """With so many readers, who come and go again."""
@@ -68,12 +68,13 @@ class Publisher:
     def _commit(self, crowd: Crowd) -> Commit:
         publisher = self._server.publisher
         crowd.expect(1)
-        said = publisher.ask(1, 1, 0.0, "warm")
+        publisher.say(1, 1, 0.0, "warm")
         came = crowd.wait(LONGEST, LONGEST)
-        after = publisher.ask(1, 0, 0.0)["clock"]  # all have heard, so the thread that rings the bell has done so, too
+        said = publisher.ask("heard")
         if not came.is_exact:
             raise Failed(f"{came.missing} of {came.readers} readers did not hear of a commit.")
-        return Commit((said["ends"][0] - said["starts"][0]) / 1e6, 1000 * (after - said["used"][0]))
+        before, after = said["used"]
+        return Commit((said["ends"][0] - said["starts"][0]) / 1e6, 1000 * (after - before))
 
 
 def measure(
