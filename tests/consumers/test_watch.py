@@ -18,6 +18,7 @@ from realtime.bell import listen
 from realtime.log import LogConnection, Look
 from realtime.position import LARGEST
 from realtime.promise import LENGTH, Promise
+from tests.waiting import PATIENCE
 
 numbers = count(1)
 
@@ -42,7 +43,7 @@ class Hub:
             self.heard += "".join(entry.event.data.decode() for entry in news.entries)
 
     async def until(self, name: str) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while name not in self.heard:
                 await asyncio.sleep(0.01)
 
