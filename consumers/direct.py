@@ -17,6 +17,7 @@ from twisted.internet import tcp
 from consumers.burst import Burst, Wire
 from consumers.closes import Close
 from consumers.metrics import counters
+from consumers.outlet import changes
 
 AHEAD = 128 * 1024  # bytes that the kernel takes of what a reader's window has no room for; else up to 4 MB
 MORE = getattr(socket, "MSG_MORE", 0)  # more follows: the kernel sends it together, or by itself after 0.2 s
@@ -96,11 +97,11 @@ class Flow:
 class DirectOutlet(Flow):
     """Of a WebSocket."""
 
-    __slots__ = ("_protocol", "_transport", "send", "wire")
+    __slots__ = ("_protocol", "_send", "_transport", "wire")
 
     def __init__(self, protocol: Any, transport: Any, wire: Wire = Wire.FRAMES) -> None:
         self.wire: Wire | None = wire
-        self.send: Callable[[bytes], int] | None = None  # until the answer to the handshake has left
+        self._send: Callable[[bytes], int] | None = None  # until the answer to the handshake has left
         self._protocol = protocol
         self._transport = transport
         super().__init__()
@@ -112,6 +113,16 @@ class DirectOutlet(Flow):
     def _register(self) -> None:
         self._transport.unregisterProducer()  # Twisted's HTTP channel, which has nothing more to say here
         self._transport.registerProducer(self, True)
+
+    @property
+    def send(self) -> Callable[[bytes], int] | None:
+        return self._send
+
+    @send.setter
+    def send(self, way: Callable[[bytes], int] | None) -> None:
+        if way is not self._send:
+            self._send = way
+            changes.count += 1
 
     @property
     def _open(self) -> bool:

@@ -17,6 +17,15 @@ AHEAD = 128 * 1024  # bytes of these that a server keeps before its `send` waits
 PATIENCE = 30.0  # seconds for a reader to take a piece of what it missed
 
 
+class Changes:
+    """How often any reader's way straight to the connection opened or closed: who knows the ways asks by that."""
+
+    count = 0
+
+
+changes = Changes()
+
+
 class Outlet(Protocol):
     """What a subscription writes to. None of it raises when the reader is gone."""
 
@@ -24,7 +33,8 @@ class Outlet(Protocol):
     """Where there is a way straight to the connection: how it carries frames. Else only `write` is used."""
 
     send: Callable[[bytes], int] | None
-    """That way, while nothing is held back for this reader and everything is open: `socket.send`."""
+    """That way, while nothing is held back for this reader and everything is open: `socket.send`.
+    Whatever changes it counts that in `changes`."""
 
     def keep(self, data: bytes) -> None:
         """Takes bytes that could not be sent that way, or not all; cuts a reader who takes nothing."""
