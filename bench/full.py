@@ -188,8 +188,8 @@ def growth(services: Services, system: System, readers: int, results: Results) -
         cost = measures.burst(server, system, crowd, readers)
         results.add(system.name, f"burst at {readers}", cost.cpu)
         if joined.live < readers:
-            results.note(f"{system.name} let in {joined.live} of {readers} readers.")
-        _note_missed(system.name, f"a burst at {readers} readers", cost.missed, results)
+            results.note(f"{system.name}: {joined.live:,} of {readers:,} readers got in.")
+        _note_missed(system.name, f"a burst to {readers:,} readers", cost.missed, results)
 
 
 def storm(services: Services, system: System, readers: int, results: Results) -> None:
@@ -214,4 +214,4 @@ def storm(services: Services, system: System, readers: int, results: Results) ->
 
 def _note_missed(name: str, what: str, missed: int, results: Results) -> None:
     if missed:
-        results.note(f"{name} lost {missed} deliveries of {what}.")
+        results.note(f"{name}: {missed:,} deliveries of {what} were lost.")
