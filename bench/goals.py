@@ -96,8 +96,7 @@ def _said(program: str, heading: str, *names: str) -> Value:
 
 def _writers(shape: str) -> Value:
     """Transactions a second, of the same without announcing."""
-    by_rate, first = (_said("writers", heading, shape, "32") for heading in ("of rates", "ratio"))
-    return lambda results: by_rate(results) or first(results)
+    return _said("writers", "of rates", shape, "32")
 
 
 def _held(measure: str) -> Value:
