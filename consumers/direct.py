@@ -6,6 +6,7 @@ back for the same connection and the connection is not about to end. A `Line` sa
 """
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +20,8 @@ from consumers.closes import Close
 from consumers.metrics import counters
 from consumers.outlet import changes
 
+logger = logging.getLogger(__name__)
+
 AHEAD = 128 * 1024  # bytes that the kernel takes of what a reader's window has no room for; else up to 4 MB
 MORE = getattr(socket, "MSG_MORE", 0)  # more follows: the kernel sends it together, or by itself after 0.2 s
 
@@ -27,6 +30,27 @@ class Line(tcp.Server):
     """A TCP connection whose outlet knows when bytes are held back for it."""
 
     outlet: "DirectOutlet | None" = None
+
+    def startReading(self) -> None:
+        """Straight from the event loop. By way of Twisted's reactor each read costs three contexts for its log."""
+        asyncio.get_running_loop().add_reader(self.fileno(), self._read)
+
+    def stopReading(self) -> None:
+        asyncio.get_running_loop().remove_reader(self.fileno())
+
+    def _read(self) -> None:
+        why: Any
+        try:
+            why = self.doRead()
+        except Exception as error:
+            logger.exception("A connection ends because of a mistake.")
+            why = error
+        if why:
+            self.reactor._disconnectSelectable(self, why, True)
+
+    def _getLogPrefix(self, applicationObject: object) -> str:
+        """Nobody reads Twisted's log."""
+        return ""
 
     def startWriting(self) -> None:
         """Something was written through Twisted, or the end was asked for: what is sent now would overtake it."""
@@ -70,24 +94,24 @@ class Line(tcp.Server):
 class Flow:
     """Knows whether a reader is behind: the producer, as Twisted calls it, of its connection."""
 
-    __slots__ = ("_behind", "_caught_up")
+    __slots__ = ("_caught_up", "behind")
 
     def __init__(self) -> None:
-        self._behind = False  # more than 64 KiB wait in Twisted, and not all of it has left since
+        self.behind = False  # more than 64 KiB wait in Twisted, and not all of it has left since
         self._caught_up: asyncio.Future[None] | None = None
 
     async def drained(self) -> None:
-        while self._behind:
+        while self.behind:
             self._caught_up = asyncio.get_running_loop().create_future()
             await self._caught_up
 
     # Twisted's IPushProducer
 
     def pauseProducing(self) -> None:
-        self._behind = True
+        self.behind = True
 
     def resumeProducing(self) -> None:
-        self._behind = False
+        self.behind = False
         if self._caught_up is not None and not self._caught_up.done():
             self._caught_up.set_result(None)
 

@@ -8,11 +8,12 @@ reader has no coroutine, no task and no queue.
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from math import ceil
 from typing import Any, Protocol
 
 from django.conf import settings
 
-from consumers import handshake, rfc6455
+from consumers import eager, handshake, rfc6455
 from consumers.burst import Wire, framed
 from consumers.closes import GOODBYE, Close, sentence
 from consumers.direct import DirectOutlet
@@ -24,10 +25,8 @@ from consumers.rfc6455 import Reader, Said, Violation
 
 logger = logging.getLogger(__name__)
 
-SWEEP = 10.0  # seconds between two looks at all sockets
-SILENT = 2  # sweeps without a word from the client, after which it is asked whether it is there
-DEAD = 5  # ... after which it is not: 30 s to answer, as with Daphne
-SLICE = 500  # sockets looked at in one turn of the loop
+ROUND = 75.0  # seconds in which each socket is looked at once: who is silent for one is asked, who for two is gone
+TURN = 1.0  # seconds between two looks at some of them
 TOO_LATE = 10.0  # seconds for an application to end when its client is gone, as with Daphne
 
 CONNECTING, OPEN, CLOSING, CLOSED = range(4)
@@ -44,11 +43,15 @@ class Parked(Protocol):
 
 
 class Sockets:
-    """The lean sockets of this process."""
+    """The lean sockets of this process, and what they have in common: a setting costs 1 us to ask for."""
 
     def __init__(self, application: Application) -> None:
         self.application = application
+        self.limit: int = settings.LIVE_MAX_FRAME_BYTES
+        self.pace: tuple[int, int] = settings.LIVE_MAX_FRAMES, settings.LIVE_MAX_BURST
         self._all: set[LeanSocket] = set()
+        self._round: list[LeanSocket] = []  # who has not been looked at yet
+        self._portion = 0
         self._gone: asyncio.Future[None] | None = None
 
     def begin(self, line: Any, asked: Asked) -> None:
@@ -63,17 +66,15 @@ class Sockets:
         if not self._all and self._gone is not None and not self._gone.done():
             self._gone.set_result(None)
 
-    def sweep(self) -> None:
-        """Asks the silent ones whether they are there, lets the dead go. And again."""
-        self._look(list(self._all))
-        asyncio.get_running_loop().call_later(SWEEP, self.sweep)
-
-    def _look(self, left: list["LeanSocket"]) -> None:
-        for each in left[-SLICE:]:
+    def look(self) -> None:
+        """At some, so that each has its turn in a round. And again."""
+        if not self._round:
+            self._round = list(self._all)
+            self._portion = ceil(len(self._round) * TURN / ROUND)
+        some, self._round = self._round[: self._portion], self._round[self._portion :]
+        for each in some:
             each.look()
-        del left[-SLICE:]
-        if left:
-            asyncio.get_running_loop().call_soon(self._look, left)
+        asyncio.get_running_loop().call_later(TURN, self.look)
 
     async def end(self, seconds: float) -> None:
         """Lets all go who are still here, and waits for that."""
@@ -100,11 +101,11 @@ class LeanSocket:
         extension = handshake.compression(asked.offers)
         if extension:
             self.flow.wire = Wire.DEFLATED
-        self._reader = Reader(settings.LIVE_MAX_FRAME_BYTES, inflates=bool(extension))
-        self._pace = Pace(settings.LIVE_MAX_FRAMES, settings.LIVE_MAX_BURST)
+        self._reader = Reader(sockets.limit, inflates=bool(extension))
+        self._pace = Pace(*sockets.pace)
         self._state = CONNECTING
         self._deaf = False  # nothing more of this client is read
-        self._quiet = 0  # sweeps since it said something
+        self._quiet = 0  # rounds since it said something
         self._inbox: Inbox | None = Inbox()  # of an application that does not park
         self._parked: Parked | None = None
         self._heard: list[Said] | None = None  # what a parked consumer could not take at once
@@ -137,19 +138,33 @@ class LeanSocket:
         }
 
     def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        self._task = asyncio.get_running_loop().create_task(coroutine)
-        self._task.add_done_callback(self._has_run)
+        try:
+            self._task = eager.run(coroutine)
+        except Exception as error:
+            self._has_failed(error)
+        else:
+            if self._task is not None:
+                self._task.add_done_callback(self._has_run)
+            elif self._parked is None:
+                self.serverClose(rfc6455.NORMAL)  # it is not served any more
 
     def _has_run(self, task: "asyncio.Task[None]") -> None:
         self._task = None
         if not task.cancelled() and (error := task.exception()):
-            logger.error("Exception inside application: %s", error, exc_info=error)
-            self.serverClose(rfc6455.MISTAKE)
+            self._has_failed(error)
         elif self._parked is None:
-            self.serverClose(rfc6455.NORMAL)  # it is not served any more
-        if self._state != CLOSED:
+            self.serverClose(rfc6455.NORMAL)
+        if self._state == CLOSED:
+            self._forget()
+        else:
             self._go_on()
-        elif self._parked is not None:
+
+    def _has_failed(self, error: BaseException) -> None:
+        logger.error("Exception inside application: %s", error, exc_info=error)
+        self.serverClose(rfc6455.MISTAKE)
+
+    def _forget(self) -> None:
+        if self._parked is not None:
             self._parked.forget()
             self._parked = None
 
@@ -247,11 +262,13 @@ class LeanSocket:
         return len(self._heard) if self._heard else 0
 
     def look(self) -> None:
-        """Once in a SWEEP."""
+        """Once in a round. Only a sign of life finds who vanished behind a proxy."""
         self._quiet += 1
-        if self._quiet >= DEAD:
+        if self._state == CLOSED or self._quiet == 1:
+            return
+        if self._quiet > 2:
             self.transport.abortConnection()
-        elif self._quiet == SILENT and self._state == OPEN:
+        elif self._state == OPEN:
             self.flow.tell(framed(b"", 0x80 | rfc6455.PING))
 
     # --- its end
@@ -306,6 +323,5 @@ class LeanSocket:
                 asyncio.get_running_loop().call_later(TOO_LATE, self._task.cancel)
         elif self._task is not None:
             self._task.cancel()
-        elif self._parked is not None:
-            self._parked.forget()
-            self._parked = None
+        else:
+            self._forget()

@@ -1,5 +1,6 @@
 """Which pages may open a socket: those of the site itself and those that the operator listed."""
 
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,6 +30,7 @@ def _asked(scope: dict[str, Any], host: bytes) -> Origin | None:
     return parse(f"{'https' if secure else 'http'}://{host.decode('latin-1')}")
 
 
+@lru_cache(maxsize=256)  # nearly all who come, come from the same
 def parse(text: str) -> Origin | None:
     """The origin that the text names; None for `null` and whatever is none."""
     try:

@@ -42,6 +42,10 @@ class Outlet(Protocol):
     def write(self, burst: Burst) -> None:
         """Sends the burst, or keeps it until the reader takes it; cuts a reader who takes nothing."""
 
+    @property
+    def behind(self) -> bool:
+        """Whether more than a little of what was written is still here."""
+
     async def drained(self) -> None:
         """Waits until little of what was written is still here. For the one who asked for much."""
 
@@ -68,6 +72,10 @@ class Indirect:
     wire: Wire | None = None
     send: Callable[[bytes], int] | None = None
 
+    @property
+    def behind(self) -> bool:
+        return False
+
     def keep(self, data: bytes) -> None:
         raise TypeError("Without a wire there are no bytes, only bursts.")
 
@@ -91,6 +99,10 @@ class SendOutlet(Indirect):
         self._texts.extend(burst.texts)
         self._unsent += sum(map(len, burst.texts))
         self._run()
+
+    @property
+    def behind(self) -> bool:
+        return self._task is not None and not self._task.done()
 
     async def drained(self) -> None:
         while self._task is not None and not self._task.done():

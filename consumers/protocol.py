@@ -14,9 +14,9 @@ from consumers.closes import GOODBYE, Close, sentence
 from consumers.direct import DirectOutlet
 from consumers.limits import MORSEL, Pace
 from consumers.metrics import counters
+from consumers.rfc6455 import AFTERWORDS
 
 MATCH = 258  # bytes: zlib, stopped at a limit, keeps up to as many to itself, and autobahn would lose them
-AFTERWORDS = (b"", b"\0\0\xff\xff", b"\0\0\0\xff\xff")  # what may follow a last block of deflate (RFC 7692, 7.2.3.4)
 # what autobahn and Daphne keep of the handshake
 HANDSHAKES = (
     *("http_headers", "http_request_data", "http_request_host", "http_request_params", "http_request_path"),

@@ -17,6 +17,7 @@ FINAL, COMPRESSED, RESERVED, MASKED = 0x80, 0x40, 0x70, 0x80
 NORMAL, PROTOCOL_ERROR, BAD_DATA, MISTAKE = 1000, 1002, 1007, 1011
 SENDABLE = frozenset({*range(1000, 1004), *range(1007, 1014)})  # codes of the RFC that may be in a close frame
 TAIL = b"\x00\x00\xff\xff"  # what permessage-deflate leaves out (RFC 7692, 7.2.2)
+AFTERWORDS = (b"", TAIL, b"\0" + TAIL)  # what may follow a last block of deflate (RFC 7692, 7.2.3.4)
 
 _decoder = getincrementaldecoder("utf-8")
 
@@ -156,6 +157,8 @@ class Reader:
             inflated = inflate.decompress(payload + TAIL, self._limit + 1)
         except zlib.error as error:
             raise Violation(BAD_DATA, "This cannot be inflated.") from error
+        if inflate.unused_data not in AFTERWORDS:
+            raise Violation(BAD_DATA, "There is more behind the last block.")
         if len(inflated) > self._limit:
             raise Violation(Close.TOO_LARGE, Close.TOO_LARGE.sentence)
         return inflated

@@ -133,7 +133,7 @@ class EdgeServer(Rounds):
         self.ws_factory.setProtocolOptions(versions=[13], closeHandshakeTimeout=GOODBYE, allowNullOrigin=True)
         Socket.configure(self.ws_factory)
         self._stalled.look()
-        self._sockets.sweep()
+        self._sockets.look()
         for number in (signal.SIGTERM, signal.SIGINT):
             twisted_loop.add_signal_handler(number, self._asked_to_end, number)
         self._beginning = asyncio.ensure_future(self._begin())

@@ -152,12 +152,15 @@ class Subscription:
         """At the pace of the reader, who asked for this and is not slow because it is much."""
         for piece in _pieces(past):
             self._write(Burst([each.entry.frame(self.variant, each.left) for each in piece]))
-            try:
-                async with asyncio.timeout(PATIENCE):
-                    await self.outlet.drained()
-            except TimeoutError:
+            if self.outlet.behind and not await self._is_taken():
                 self.outlet.cut()
                 return
+
+    async def _is_taken(self) -> bool:
+        taken = asyncio.ensure_future(self.outlet.drained())
+        _, late = await asyncio.wait([taken], timeout=PATIENCE)
+        taken.cancel()
+        return not late
 
     def _write_held(self) -> None:
         held, self._held = self._held, None

@@ -36,6 +36,12 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     subscription: Subscription
     outlet: Outlet
     visitor: Visitor
+    groups: tuple[str, ...] = ()
+    _theirs: frozenset[str] = frozenset()  # topics that the log, not the ticket, says are this reader's
+    _bad = 0
+    _closed = False
+    _expiry: asyncio.TimerHandle | None = None
+    _ending: asyncio.Task[None] | None = None  # of the ticket's life, or of the socket's
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """One coroutine for the life of the socket: its frames are answered in order.
@@ -46,13 +52,8 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         """
         self.scope, self.base_send, self.channel_layer = scope, send, None
         self.reader = ANONYMOUS
-        self._theirs: set[str] = set()  # topics that the log, not the ticket, says are this reader's
         self._seat = Seat()
-        self._bad = 0
-        self._closed = False
         self._turn = asyncio.Lock()  # frames in order, and the end of a ticket between two of them
-        self._expiry: asyncio.TimerHandle | None = None
-        self._ending: asyncio.Task[None] | None = None  # of the ticket's life, or of the socket's
         park, parked = scope.get("extensions", {}).get("stop_press.park"), False
         try:
             while not parked and (message := await receive())["type"] != "websocket.disconnect":
@@ -70,8 +71,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if not origins.allowed(self.scope):
             await self._close(Close.ORIGIN)
             return
-        address = addresses.subject(addresses.client(self.scope))
-        if not await self._seat.take("address", address, settings.LIVE_MAX_PER_ADDRESS):
+        if not await self._may_come():
             await self._close(Close.TRY_LATER)
             return
         if not hub.is_ready and not await self._hub_gets_ready():
@@ -83,13 +83,18 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.subscription.open()
         self.subscription.say(frames.Welcome(frames.PROTOCOL, hub.epoch, frames.HEARTBEAT))
 
+    async def _may_come(self) -> bool:
+        """Whether there is room for one more from that address."""
+        limit = settings.LIVE_MAX_PER_ADDRESS
+        if not limit:
+            return True
+        return await self._seat.take("address", addresses.subject(addresses.client(self.scope)), limit)
+
     async def _hub_gets_ready(self) -> bool:
-        try:
-            async with asyncio.timeout(READY):
-                await hub.ready()
-        except TimeoutError:
-            return False
-        return True
+        ready = asyncio.ensure_future(hub.ready())
+        _, late = await asyncio.wait([ready], timeout=READY)
+        ready.cancel()
+        return not late
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if self._closed:
@@ -190,7 +195,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if reader.id is None:
             self._seat.give_back("user")
         if reader.id != self.reader.id:
-            self._theirs.clear()
+            self._theirs = frozenset()
         self.reader = reader
         if not self._closed:
             hub.doorman.enter(self)
