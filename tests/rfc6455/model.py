@@ -35,9 +35,10 @@ class Fault(Exception):
 
 
 class Undecided(Exception):
-    """What comes back is not known. The stream of a compressed message is broken, but the tail makes a text of it.
+    """What comes back is not known.
 
-    Autobahn loses what the tail becomes; nobody sends such a thing.
+    The head of a frame is wrong, but its mask has not come yet: a server may wait for it. Or the stream of a
+    compressed message is broken, but the tail makes a text of it: autobahn loses that, and nobody sends such a thing.
     """
 
 
@@ -80,10 +81,10 @@ class Server:
                 return 0
             size = int.from_bytes(data[2:start], "big")
             if size < (126 if start == 4 else 65536) or size >> 63:
-                raise Fault(1002)
+                raise Fault(1002) if len(data) >= start + 4 else Undecided
         self._count(opcode, size)
         if opcode < CLOSE and len(self._payload) + size > LIMIT:
-            raise Fault(4509)
+            raise Fault(4509) if len(data) >= start + 4 else Undecided
         end = start + 4 + size
         if len(data) < end:
             if opcode < CLOSE:
