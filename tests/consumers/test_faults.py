@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from tests.consumers.conftest import Edge, numbers
 from tests.consumers.own_redis import Redis, a_redis
 from tests.consumers.reader import Reader
-from tests.consumers.test_hostile import open_files
+from tests.consumers.test_patience import count
 from tests.consumers.written import write
 from tests.waiting import PATIENCE, promptly, until
 
@@ -87,11 +87,11 @@ def test_a_reader_who_does_not_read_is_let_go_and_delays_nobody(edge: Edge, cleo
     with closing(edge.connect(max_queue=1, compression=None)) as stuck:
         for reader in (cleo, stuck):
             reader.subscribe("site")
-        descriptors = open_files(edge)
+        before = count(edge, "cut")
         for number in range(30):
             write((f"tag.{number}", ["site"], []), text="high tide " * 50_000)
             assert cleo.hear()["key"] == f"tag.{number}"
-        until(lambda: open_files(edge) < descriptors, seconds=15)  # before it is cut for taking nothing
+        until(lambda: count(edge, "cut") > before)
 
 
 class SlowToLeave(Edge):
