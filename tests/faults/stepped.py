@@ -53,6 +53,7 @@ class Captured:
     """An outlet into a list."""
 
     wire = None
+    behind = True  # so that whoever writes much waits a turn
 
     def __init__(self) -> None:
         self.frames: list[dict[str, Any]] = []
