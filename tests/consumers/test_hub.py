@@ -22,6 +22,7 @@ class Page:
     """An outlet that remembers."""
 
     wire = None
+    behind = True  # so that whoever writes much asks whether it was taken
 
     def __init__(self) -> None:
         self.frames: list[dict] = []
