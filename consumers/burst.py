@@ -15,6 +15,8 @@ LEVEL = 1  # the fastest: it is made on the loop
 class Wire(Enum):
     """How a connection carries frames."""
 
+    __hash__ = object.__hash__  # Enum's hashes the name, in Python, ten times for each who connects
+
     FRAMES = "WebSocket frames"
     DEFLATED = "WebSocket frames, the longer ones compressed"
     CHUNKS = "blocks in chunks of HTTP/1.1"

@@ -58,6 +58,7 @@ class Sockets:
         """The connection is one of them from now on."""
         made = LeanSocket(self, line, asked)
         line.protocol = made
+        line.setTcpNoDelay(True)  # else a second answer waits 40 ms for the client's delayed ACK
         self._all.add(made)
         made.begin(self.application, asked)
 
