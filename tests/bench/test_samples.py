@@ -10,7 +10,7 @@ AUDIENCE = Path(__file__).resolve().parents[2] / "consumers" / "audience.py"
 
 
 def line_that_sends() -> int:
-    return next(n for n, text in enumerate(AUDIENCE.read_text().splitlines(), 1) if re.search(r":= send\(data\)", text))
+    return next(n for n, text in enumerate(AUDIENCE.read_text().splitlines(), 1) if re.search(r":= socket\.send\(data\)", text))
 
 
 def test_a_stack_is_of_the_kind_of_its_innermost_frame_that_has_one():
