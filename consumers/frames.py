@@ -158,7 +158,10 @@ class Entry:
     @property
     def size(self) -> int:
         """Bytes that this entry keeps in memory, about: a frame of JSON is as long as its data, and may be made."""
-        return 600 + 2 * len(self.event.data) + sum(len(fact) for v, fact in self._facts.items() if v != JSON)
+        size = 600 + 2 * len(self.event.data)
+        if self._facts:
+            size += sum(len(fact) for variant, fact in self._facts.items() if variant != JSON)
+        return size
 
     def has(self, variant: Variant) -> bool:
         """Whether its frame costs next to nothing: it is made, or nothing has to be rendered for it."""

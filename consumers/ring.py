@@ -49,8 +49,9 @@ class Ring:
                 self._account(entry)
 
     def _account(self, entry: Entry) -> None:
-        self.bytes += entry.size - entry.counted
-        entry.counted = entry.size
+        size = entry.size
+        self.bytes += size - entry.counted
+        entry.counted = size
 
     def _trim(self) -> None:
         while len(self._entries) > self._rows or (self.bytes > self._size and self._entries):
