@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import NamedTuple
 
 from consumers.burst import WINDOW
-from consumers.strictness import EXTENSIONS
+from consumers.strictness import are_extensions
 
 LONGEST = 8192  # bytes of a head; cookies may make it longer, and then Daphne reads it
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -77,7 +77,7 @@ def _asks_for_a_socket(named: dict[bytes, bytes]) -> bool:
         and named[b"sec-websocket-version"] == b"13"
         and _HOST.fullmatch(named[b"host"]) is not None
         and _KEY.fullmatch(named[b"sec-websocket-key"]) is not None
-        and EXTENSIONS.fullmatch(named.get(b"sec-websocket-extensions", b"")) is not None
+        and are_extensions(named.get(b"sec-websocket-extensions", b""))
     )
 
 
