@@ -17,6 +17,8 @@ def run(coroutine: Coroutine[Any, Any, None]) -> "asyncio.Task[None] | None":
         awaited = coroutine.send(None)
     except StopIteration:
         return None
+    if awaited is not None:
+        awaited._asyncio_future_blocking = False  # until it is awaited below; others may await it before
     return asyncio.get_running_loop().create_task(_finish(coroutine, awaited))
 
 
@@ -28,7 +30,7 @@ async def _finish(coroutine: Coroutine[Any, Any, None], awaited: Any) -> None:
 def _rest(coroutine: Coroutine[Any, Any, None], awaited: Any) -> Generator[Any, Any, None]:
     """Stands between the coroutine and its task, which did not hear what was awaited first."""
     if awaited is not None:
-        awaited._asyncio_future_blocking = True  # as a future says when it is awaited; others may have awaited it since
+        awaited._asyncio_future_blocking = True  # as a future says when it is awaited
     while True:
         try:
             value = yield awaited

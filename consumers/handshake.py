@@ -15,7 +15,7 @@ LONGEST = 8192  # bytes of a head; cookies may make it longer, and then Daphne r
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 END = b"\r\n\r\n"
 
-_TARGET = re.compile(rb"GET (/[\w\-./~]*)(?:\?([\x21\x23-\x7e]*))? HTTP/1\.1\r\n", re.ASCII)
+_TARGET = re.compile(rb"GET (/[\w\-./~]*)(?:\?([\x21\x24-\x7e]*))? HTTP/1\.1\r\n", re.ASCII)
 _NAME = bytes(set(b"!#$%&'*+-.^`|~") | set((string.digits + string.ascii_letters).encode()))
 _VALUE = bytes({0x09, *range(0x20, 0x7F), *range(0x80, 0x100)})
 _HOST = re.compile(rb"(?:[\w\-.]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)

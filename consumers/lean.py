@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 ROUND = 75.0  # seconds in which each socket is looked at once: who is silent for one is asked, who for two is gone
 TURN = 1.0  # seconds between two looks at some of them
+TURNS = int(ROUND / TURN)
 TOO_LATE = 10.0  # seconds for an application to end when its client is gone, as with Daphne
 
 CONNECTING, OPEN, CLOSING, CLOSED = range(4)
@@ -49,10 +50,11 @@ class Sockets:
         self.application = application
         self.limit: int = settings.LIVE_MAX_FRAME_BYTES
         self.pace: tuple[int, int] = settings.LIVE_MAX_FRAMES, settings.LIVE_MAX_BURST
+        self.patience: float = settings.LIVE_HANDSHAKE_SECONDS
         self._all: set[LeanSocket] = set()
         self._round: list[LeanSocket] = []  # who has not been looked at yet
-        self._portion = 0
-        self._gone: asyncio.Future[None] | None = None
+        self._turns = 0  # until the next round
+        self._gone: asyncio.Future[None] | None = None  # from when this process ends
 
     def begin(self, line: Any, asked: Asked) -> None:
         """The connection is one of them from now on."""
@@ -61,6 +63,8 @@ class Sockets:
         line.setTcpNoDelay(True)  # else a second answer waits 40 ms for the client's delayed ACK
         self._all.add(made)
         made.begin(self.application, asked)
+        if self._gone is not None:  # it was connected before, and asks only now
+            made.serverClose(int(Close.RESTARTING))
 
     def discard(self, ended: "LeanSocket") -> None:
         self._all.discard(ended)
@@ -68,21 +72,22 @@ class Sockets:
             self._gone.set_result(None)
 
     def look(self) -> None:
-        """At some, so that each has its turn in a round. And again."""
-        if not self._round:
-            self._round = list(self._all)
-            self._portion = ceil(len(self._round) * TURN / ROUND)
-        some, self._round = self._round[: self._portion], self._round[self._portion :]
+        """At some, so that each has its turn in a round, however few they are. And again."""
+        if not self._turns:
+            self._round, self._turns = list(self._all), TURNS
+        portion = ceil(len(self._round) / self._turns)
+        some, self._round = self._round[:portion], self._round[portion:]
+        self._turns -= 1
         for each in some:
             each.look()
         asyncio.get_running_loop().call_later(TURN, self.look)
 
     async def end(self, seconds: float) -> None:
         """Lets all go who are still here, and waits for that."""
+        self._gone = asyncio.get_running_loop().create_future()
         for each in list(self._all):
             each.serverClose(int(Close.RESTARTING))
         if self._all:
-            self._gone = asyncio.get_running_loop().create_future()
             await asyncio.wait([self._gone], timeout=seconds)
 
 
@@ -122,6 +127,13 @@ class LeanSocket:
         assert self._inbox is not None
         self._inbox.put_nowait({"type": "websocket.connect"})
         self._run(application(self._scope(asked), self._inbox.get, self._reply))
+        if self._state == CONNECTING:
+            asyncio.get_running_loop().call_later(self._sockets.patience, self._is_late)
+
+    def _is_late(self) -> None:
+        """The application has not answered the handshake, and its client does not wait any longer."""
+        if self._state == CONNECTING:
+            self._refuse(503)
 
     def _scope(self, asked: Asked) -> dict[str, Any]:
         return {
@@ -235,10 +247,10 @@ class LeanSocket:
         if said.opcode == rfc6455.CLOSE:
             rfc6455.check_close(said.payload)
             self._answer_close()
+        elif said.counts and not self._pace.allows():  # also while the connection ends
+            self._fail(Close.TOO_FAST, Close.TOO_FAST.sentence)
         elif self._state not in (CONNECTING, OPEN):
             return
-        elif said.counts and not self._pace.allows():
-            self._fail(Close.TOO_FAST, Close.TOO_FAST.sentence)
         elif said.opcode == rfc6455.PING:
             self.flow.tell(framed(said.payload, 0x80 | rfc6455.PONG))
         elif said.opcode in (rfc6455.TEXT, rfc6455.BINARY):
@@ -251,7 +263,9 @@ class LeanSocket:
             content = {"text": said.text} if said.opcode == rfc6455.TEXT else {"bytes": said.payload}
             self._inbox.put_nowait({"type": "websocket.receive", "said": said, **content})
         elif self._task is not None:
-            self._heard = [*(self._heard or ()), said]
+            if self._heard is None:
+                self._heard = []
+            self._heard.append(said)
         else:
             self._tell(said)
 
@@ -265,11 +279,9 @@ class LeanSocket:
     def look(self) -> None:
         """Once in a round. Only a sign of life finds who vanished behind a proxy."""
         self._quiet += 1
-        if self._state == CLOSED or self._quiet == 1:
-            return
         if self._quiet > 2:
             self.transport.abortConnection()
-        elif self._state == OPEN:
+        elif self._quiet == 2 and self._state == OPEN:
             self.flow.tell(framed(b"", 0x80 | rfc6455.PING))
 
     # --- its end
@@ -278,11 +290,15 @@ class LeanSocket:
         if code == Close.SLOW:  # who reads nothing reads no close frame either
             self.transport.abortConnection()
         elif self._state == CONNECTING:
-            self._state = CLOSED
-            self.transport.write(handshake.refused(500 if code == rfc6455.MISTAKE else 403))
-            self._hang_up()
+            self._refuse(500 if code == rfc6455.MISTAKE else 403)
         elif self._state == OPEN:
             self._say_goodbye(code, sentence(code))
+
+    def _refuse(self, status: int) -> None:
+        """In place of the answer to the handshake that the client would like."""
+        self._state = CLOSED
+        self.transport.write(handshake.refused(status))
+        self._hang_up()
 
     def _say_goodbye(self, code: int, reason: str) -> None:
         counters.closed[str(code)] += 1
@@ -309,6 +325,9 @@ class LeanSocket:
     def _fail(self, code: int, reason: str) -> None:
         """RFC 6455, 7.1.7. Ends our half of the connection behind the close frame; the other half ends soon."""
         self._deaf = True
+        if self._state == CONNECTING:
+            self._refuse(400)
+            return
         if self._state == OPEN:
             self._say_goodbye(code, reason)
         self.transport.unregisterProducer()

@@ -67,19 +67,24 @@ class _Message:
 class Reader:
     """What one client says. While nothing is half said, it keeps nothing of it."""
 
-    __slots__ = ("_inflates", "_limit", "_message", "_rest")
+    __slots__ = ("_inflates", "_limit", "_message", "_rest", "_wanted")
 
     def __init__(self, limit: int, inflates: bool) -> None:
         """`limit`: bytes of a message, also inflated, also of all its pieces."""
         self._limit = limit
         self._inflates = inflates
-        self._rest = b""  # the begin of a frame that is not whole yet
+        self._rest: bytearray | None = None  # the begin of a frame that is not whole yet
+        self._wanted = 0  # bytes of it until it is; 0 while it does not say
         self._message: _Message | None = None
 
     def feed(self, data: bytes) -> Iterator[Said]:
         """What is said with these bytes. Raises Violation; it is not to be fed after that."""
-        data = self._rest + data
-        at, size = 0, len(data)
+        if self._rest is not None:
+            self._rest += data  # in place: joined anew for each packet, a frame in tiny ones would cost their square
+            if len(self._rest) < self._wanted:
+                return
+            data, self._rest = bytes(self._rest), None
+        at, size, self._wanted = 0, len(data), 0
         while size - at >= 2:
             first, second = data[at], data[at + 1]
             self._check(first, second)
@@ -89,10 +94,12 @@ class Reader:
             self._measure(first, length)
             end = start + length
             if size < end:
+                self._wanted = end - at
                 break
             at, payload = end, unmasked(data[start - 4 : start], data[start:end])
             yield self._take(first, payload)
-        self._rest = data[at:]
+        if at < size:
+            self._rest = bytearray(data[at:])
 
     def _check(self, first: int, second: int) -> None:
         """What is wrong with a frame shows in its first two bytes."""
@@ -192,7 +199,7 @@ def check_close(payload: bytes) -> None:
     if not payload:
         return
     code = int.from_bytes(payload[:2], "big")
-    if len(payload) == 1 or (code not in SENDABLE and not 3000 <= code < 5000):
+    if code not in SENDABLE and not 3000 <= code < 5000:  # nor is one byte a code
         raise Violation(PROTOCOL_ERROR, "No close frame may have this code.")
     try:
         payload[2:].decode()
