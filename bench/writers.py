@@ -3,8 +3,9 @@
     python -m bench.writers [--seconds 1.5] [--rounds 3]
 
 On the same cores: PostgreSQL with a disk that is waited for, Valkey, and an edge, whose hub numbers what
-is committed. Each writer is a process with a connection of its own. All cells of a round are measured in
-turn; the table has the medians, and the ratios of one round's cells.
+is committed. Each writer is a process with a connection of its own, and writes for a moment before it is
+counted. All cells of a round are measured in turn; the table has the medians, and the ratios of one
+round's cells. A machine's own unrest is larger than what is looked for, so what is judged has many rounds.
 
     insert   one row, the same for both, by psycopg2: into `pending`, to be numbered and heard of; into a table
              with the same columns and key, without a hub
@@ -28,8 +29,9 @@ from bench.newsroom import Services, idle_edge
 from bench.processes import until
 
 CROWDS = (1, 8, 32)
-JUDGED = (("insert", 32), ("update", 32))  # what has a gate: twice as long, and in so many rounds more
-MORE = 4
+JUDGED = (("insert", 32), ("update", 32))  # what has a gate: in so many rounds more
+MORE = 12
+WARMING = 0.2  # seconds that are not counted: connections are opened, and the hubs' first promise is made
 COLUMNS = "kind, key, topics, left_topics, data, scrub"
 ROW: tuple[Any, ...] = (
     "author.updated",
@@ -138,6 +140,10 @@ def rate(measure: str, announced: bool, writers: int, seconds: float, servers: S
         write, count = MEASURES[measure](number, announced), 0
         write()
         ready.wait()
+        begin = time.monotonic() + WARMING
+        while time.monotonic() < begin:
+            write()
+        ready.wait()
         used, end = time.process_time(), time.monotonic() + seconds
         while time.monotonic() < end:
             write()
@@ -147,6 +153,7 @@ def rate(measure: str, announced: bool, writers: int, seconds: float, servers: S
     crowd = [forked.Process(target=run, args=(number,)) for number in range(writers)]
     for writer in crowd:
         writer.start()
+    ready.wait()
     ready.wait()
     before = _cpu(servers)
     done = [counts.get() for _ in crowd]
@@ -211,11 +218,9 @@ def measure(servers: Sequence[int], seconds: float, rounds: int) -> dict[tuple[s
     cells: dict[tuple[str, int], list[Cell]] = {}
     for turn in range(rounds + MORE):
         for name, writers in product(MEASURES, CROWDS):
-            judged = (name, writers) in JUDGED
-            if turn < rounds or judged:
-                length = 2 * seconds if judged else seconds
+            if turn < rounds or (name, writers) in JUDGED:
                 order = (True, False) if turn % 2 == 0 else (False, True)
-                found = {announced: rate(name, announced, writers, length, servers) for announced in order}
+                found = {announced: rate(name, announced, writers, seconds, servers) for announced in order}
                 cells.setdefault((name, writers), []).append(Cell(found[True], found[False]))
     return cells
 

@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Any, NamedTuple, TypeVar
 
 from consumers.access import MEMORY
-from consumers.frames import Entry, Variant
+from consumers.frames import JSON, Entry, Variant
 from consumers.metrics import counters
 from consumers.watch import PACE, Watch
 from realtime import log
@@ -190,9 +190,11 @@ class Tail:
 
     def _hand_over(self, look: log.Look) -> None:
         """In portions, so that the first of many is not kept back by the rendering of the last."""
-        for first in range(0, len(look.events) or 1, PORTION):
-            entries = [Entry(event, look.epoch) for event in look.events[first : first + PORTION]]
-            for variant in self._variants():
+        variants = tuple(self._variants())
+        portion = BATCH if all(variant == JSON for variant in variants) else PORTION
+        for first in range(0, len(look.events) or 1, portion):
+            entries = [Entry(event, look.epoch) for event in look.events[first : first + portion]]
+            for variant in variants:
                 prepare(entries, variant)
             self._on_loop(self._tell, News(entries, look.trimmed))
             if entries:

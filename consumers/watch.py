@@ -8,7 +8,7 @@ from time import monotonic
 from realtime.log import Look
 from realtime.promise import LENGTH
 
-PACE = 0.02  # seconds between the beginnings of two looks
+PACE = 0.04  # seconds between the beginnings of two looks
 ENOUGH = 400  # events a second begin a watch, and prolong it
 MANY = 4  # events that each look finds before one begins
 LOOKS = 2  # so many in a row

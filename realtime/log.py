@@ -10,6 +10,7 @@ import secrets
 import string
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from sys import intern
 from typing import Any, NamedTuple, Self
 
 import psycopg2
@@ -17,6 +18,7 @@ from django.db import connection as django_connection
 from django.db import connections
 from django.db.models import BigIntegerField, Func, TextField, Value
 from django.db.models.functions import Cast, Concat
+from psycopg2.extensions import STRINGARRAY, new_type, register_type
 
 from realtime.errors import LogAway
 from realtime.position import Position
@@ -25,16 +27,18 @@ from realtime.position import Position
 # psycopg2 sends all of them as one simple query: one round trip, one transaction.
 _LOOK = "EXECUTE log_lock; EXECUTE log_sequence(%(promise)s); EXECUTE log_after(%(since)s, %(limit)s)"
 _LOCK = "SELECT 1 FROM realtime_log WHERE id = 1 FOR UPDATE"
-_SEQUENCE = """
+SEQUENCE = """
 WITH gone AS (DELETE FROM realtime_pending RETURNING *),
      last AS (SELECT key, max(id) AS id FROM gone WHERE scrub GROUP BY key),
      moved AS (
        INSERT INTO realtime_event ("offset", kind, key, topics, left_topics, time, data)
-       SELECT l.head + row_number() OVER (ORDER BY g.id), g.kind, g.key, g.topics, g.left_topics, g.time,
+       SELECT (SELECT head FROM realtime_log) + row_number() OVER (ORDER BY g.id),
+              g.kind, g.key, g.topics, g.left_topics, g.time,
               CASE WHEN g.id < last.id THEN '{"scrubbed": true}' ELSE g.data END
-       FROM realtime_log l, gone g LEFT JOIN last USING (key) RETURNING 1),
+       FROM gone g LEFT JOIN last USING (key) RETURNING 1),
      scrubbed AS (
-       UPDATE realtime_event e SET data = '{"scrubbed": true}' FROM last WHERE e.key = last.key RETURNING 1)
+       UPDATE realtime_event e SET data = '{"scrubbed": true}' FROM last
+        WHERE ARRAY[e.key] @> ARRAY[last.key] RETURNING 1)
 UPDATE realtime_log
    SET head = head + n.moved, scrubbed = scrubbed + (SELECT count(*) FROM scrubbed),
        promised = CASE WHEN $1 > 0 THEN greatest(promised, clock_timestamp() + $1 * interval '1 second')
@@ -49,13 +53,14 @@ SELECT {_COLUMNS} FROM realtime_event e
 """
 # An object's own topic is also for whom its events are addressed to.
 _ADDRESSED = "SELECT key FROM realtime_key WHERE key = ANY(%(keys)s) AND %(topic)s = ANY(topics)"
+# The log's own row comes first and once: beside each event it would cost as much as the event's data.
 _AFTER = f"""
-SELECT l.*, {_COLUMNS}
-  FROM (SELECT epoch, head, trimmed, greatest(0, date_part('epoch', promised - clock_timestamp())) FROM realtime_log) l
-  LEFT JOIN LATERAL (
-    SELECT * FROM realtime_event WHERE "offset" > $1 ORDER BY "offset" LIMIT $2
-  ) e ON true
- ORDER BY e."offset"
+SELECT epoch, head, trimmed, greatest(0, date_part('epoch', promised - clock_timestamp())),
+       NULL::bigint AS "offset", NULL, NULL, NULL::text[], NULL::text[], NULL::timestamptz, NULL
+  FROM realtime_log
+ UNION ALL
+(SELECT NULL, NULL, NULL, NULL, {_COLUMNS} FROM realtime_event e WHERE e."offset" > $1 ORDER BY e."offset" LIMIT $2)
+ ORDER BY "offset" NULLS FIRST
 """
 _SINCE = f"""
 SELECT {_COLUMNS} FROM realtime_event e
@@ -66,7 +71,7 @@ SELECT {_COLUMNS} FROM realtime_event e
 _PREPARE = f"""
 DEALLOCATE ALL;
 PREPARE log_lock AS {_LOCK};
-PREPARE log_sequence (double precision) AS {_SEQUENCE};
+PREPARE log_sequence (double precision) AS {SEQUENCE};
 PREPARE log_after (bigint, bigint) AS {_AFTER};
 """
 # A restore into another cluster, a recovery to a point in time and a failover each change one of the two.
@@ -89,6 +94,31 @@ _KEEPALIVE = {
 _EPOCH_ALPHABET = string.ascii_lowercase + string.digits
 
 
+class TopicsReader:
+    """Reads arrays of topics for psycopg2, each once: what happens to one object happens on the same topics.
+
+    So a process that remembers ten thousand events does not remember their topics ten thousand times.
+    """
+
+    MOST = 10_000
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[str, ...]] = {}
+
+    def __call__(self, text: str | None, cursor: Any) -> tuple[str, ...] | None:
+        if text is None:
+            return None
+        topics = self._known.get(text)
+        if topics is None:
+            if len(self._known) >= self.MOST:
+                self._known.clear()
+            topics = self._known[text] = tuple(STRINGARRAY(text, cursor))
+        return topics
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+
 class Event(NamedTuple):
     """A row of the log. `left`: the topics its object belongs to no longer. `data`: JSON text."""
 
@@ -103,7 +133,7 @@ class Event(NamedTuple):
     @classmethod
     def of(cls, row: tuple[Any, ...]) -> Self:
         offset, kind, key, topics, left, time, data = row
-        return cls(offset, kind, key, tuple(topics), tuple(left), time, data.encode())
+        return cls(offset, intern(kind), key, topics, left, time, data.encode())
 
 
 class Look(NamedTuple):
@@ -136,13 +166,13 @@ class LogConnection:
         """
         sql = _LOOK if self._planned else _PREPARE + _LOOK
         rows = self._run(sql, {"since": since, "limit": limit, "promise": promise})
-        if not rows:
+        if not rows or rows[0][0] is None:
             raise LogAway("The log has not been made; run `manage.py migrate`.")
         epoch, head, trimmed, promised = rows[0][:4]
         self._planned = self._planned or head + 1000
         if head > 2 * self._planned:
             self._planned = 0
-        return Look(epoch, head, trimmed, [Event.of(row[4:]) for row in rows if row[4] is not None], promised)
+        return Look(epoch, head, trimmed, [Event.of(row[4:]) for row in rows[1:]], promised)
 
     def tidy(self) -> None:
         """Frees the places of what looks have moved: every look reads all pages of `pending`.
@@ -187,6 +217,7 @@ class LogConnection:
             parameters.pop(name, None)
         connection = psycopg2.connect(connect_timeout=5, **parameters)
         connection.autocommit = True
+        register_type(new_type(STRINGARRAY.values, "TOPICS", TopicsReader()), connection)
         with connection.cursor() as cursor:
             begin(cursor)
         return connection

@@ -7,11 +7,12 @@ from itertools import count
 from time import monotonic
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from blog.models import Author
 from consumers import tail as tails
 from consumers import watch
+from consumers.frames import JSON, Variant
 from consumers.tail import Anew, News, Tail
 from consumers.watch import Watch
 from realtime.bell import listen
@@ -117,6 +118,31 @@ async def test_where_the_promiser_was_killed_a_poll_finds_it(clean: None):
         await hub.until(await asyncio.to_thread(promise_and_die))
     finally:
         hub.stop()
+
+
+@pytest.mark.parametrize(("variants", "portions"), [((JSON,), [3]), ((JSON, Variant("html", "en")), [2, 1])])
+async def test_what_needs_no_rendering_is_handed_over_at_once(
+    clean: None, monkeypatch: pytest.MonkeyPatch, variants: tuple[Variant, ...], portions: list[int]
+):
+    monkeypatch.setattr(tails, "PORTION", 2)
+    told: list[int] = []
+    tail = Tail(lambda news: told.append(len(news.entries)) if isinstance(news, News) else None, lambda: variants)
+    tail._loop = asyncio.get_running_loop()
+    with closing(tail.connection):
+        await asyncio.to_thread(tail.look)
+        await asyncio.sleep(0)
+        told.clear()  # what earlier tests left
+        await asyncio.to_thread(save_three)
+        await asyncio.to_thread(tail.look)
+    await asyncio.sleep(0)
+    assert told == portions
+
+
+def save_three() -> None:
+    with transaction.atomic():
+        for _ in range(3):
+            Author.objects.create(name=f"Watch {next(numbers)};")
+    connection.close()
 
 
 def test_one_transaction_with_many_events_promises_nothing():

@@ -3,6 +3,7 @@
 import random
 import threading
 from collections import Counter, defaultdict
+from contextlib import closing
 
 import msgspec
 import psycopg2
@@ -201,3 +202,42 @@ def test_a_withdrawn_text_leaves_the_log():
 
 
 LIBPQ = {"host", "port", "user", "password", "dbname"}
+
+
+ODD = ["site", "tag.긴급", 'a,"b"', "{}", "NULL", "back\\slash", ""]
+
+
+def test_topics_are_read_as_they_were_written_and_kept_once():
+    with closing(LogConnection()) as look:
+        since = look.look(LARGEST).head
+        with connection.cursor() as cursor:
+            for topics in (ODD, ["site"], ODD):
+                cursor.execute(
+                    "INSERT INTO realtime_pending (kind, key, topics, data)"
+                    " VALUES ('author.updated', 'author.0', %s, '{}')",
+                    [topics],
+                )
+        first, other, again = look.look(since).events
+    assert first.topics == tuple(ODD)
+    assert (other.topics, other.left) == (("site",), ())
+    assert again.topics is first.topics
+
+
+def test_no_more_topics_are_kept_than_events(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(log.TopicsReader, "MOST", 2)
+    read = log.TopicsReader()
+    texts = ["{a}", "{b}", "{c}", "{a}"]
+    connection.ensure_connection()
+    with connection.connection.cursor() as cursor:
+        assert [read(text, cursor) for text in texts] == [("a",), ("b",), ("c",), ("a",)]
+    assert len(read) <= 2
+
+
+def test_a_withdrawal_finds_what_came_before_it_by_an_index():
+    with connection.cursor() as cursor:
+        cursor.execute("SET enable_seqscan = off")
+        try:
+            cursor.execute(f"EXPLAIN {log.SEQUENCE.replace('$1', '0')}")
+            assert "event_by_key" in str(cursor.fetchall())
+        finally:
+            cursor.execute("RESET enable_seqscan")

@@ -1,0 +1,16 @@
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndexConcurrently
+from django.db import migrations
+
+from realtime.models import Alone
+
+
+class Migration(migrations.Migration):
+    """Beside writers who go on, and with one of the two there at any time."""
+
+    atomic = False
+    dependencies = [("realtime", "0004_promised")]
+    operations = [
+        AddIndexConcurrently("event", GinIndex(Alone("key"), name="event_by_key")),
+        RemoveIndexConcurrently("event", "event_key"),
+    ]
