@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from bench.newsroom import Services, idle_edge
 from bench.processes import until
+from realtime import memory
 
 MANY, MOST = 2_000, 10_000
 Act = Callable[[], object]
@@ -167,6 +168,7 @@ def main() -> None:
         import django
 
         django.setup()
+        memory.settle()  # as edges and workers do
         with idle_edge(services):
             costs = measure(options.rounds)
     print("\n".join(table(costs)))

@@ -5,7 +5,6 @@ readers come back from. Daphne's Server is subclassed; nothing of it is copied.
 """
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -33,6 +32,7 @@ from consumers.patience import Channel, Stalled
 from consumers.presence import census
 from consumers.protocol import Socket
 from consumers.rounds import Rounds, outlive_nobody
+from realtime import memory
 
 _reactor: Any = reactor  # its module pretends to be its class
 logger = logging.getLogger(__name__)
@@ -137,10 +137,7 @@ class EdgeServer(Rounds):
         for number in (signal.SIGTERM, signal.SIGINT):
             twisted_loop.add_signal_handler(number, self._asked_to_end, number)
         self._beginning = asyncio.ensure_future(self._begin())
-        # What is loaded by now stays: half of what connecting costs would go into looking at it again.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
+        memory.settle()
 
     async def _begin(self) -> None:
         if self._live:

@@ -1,8 +1,12 @@
 """The Celery application, configured from Django's settings (names begin with CELERY_)."""
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import worker_init
+
+from realtime import memory
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "realtime.settings")
 
@@ -12,3 +16,9 @@ app.autodiscover_tasks()
 for module in ("sweep", "retention"):
     app.autodiscover_tasks(["realtime"], related_name=module)
 app.steps["worker"].add("realtime.heartbeat:Heartbeat")
+
+
+@worker_init.connect  # type: ignore[untyped-decorator]
+def _settle(**_: Any) -> None:
+    """Before the pool forks; the jobs have been imported."""
+    memory.settle()

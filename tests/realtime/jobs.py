@@ -1,5 +1,6 @@
-"""Jobs that go wrong on purpose, loaded by the workers of these tests: `celery worker --include`."""
+"""Jobs for the workers of these tests, most of which go wrong on purpose: `celery worker --include`."""
 
+import gc
 import os
 import signal
 import threading
@@ -53,3 +54,9 @@ def whisper() -> None:
     """Reports where nobody would hear it."""
     with transaction.atomic():
         progress(50, "half")
+
+
+@shared_task(base=Job)
+def frozen() -> int:
+    """How many objects of its process the garbage collector leaves alone."""
+    return gc.get_freeze_count()

@@ -43,6 +43,11 @@ def percents(events: Told) -> list[tuple[str, int]]:
     return [(event.kind, msgspec.json.decode(event.data)["percent"]) for event in events]
 
 
+def test_what_a_worker_has_loaded_is_left_alone(worker):
+    row = until_done(enqueue(jobs.frozen))
+    assert row.result > 100_000
+
+
 def test_a_job_that_refuses_says_why(worker):
     row = until_done(enqueue(jobs.refuse))
     assert (row.state, row.error) == (State.FAILURE, "There is no ink left.")
