@@ -1,4 +1,4 @@
-"""A WebSocket with as little as it takes: our own in place of autobahn's, behind LIVE_PROTOCOL=lean.
+"""A WebSocket with as little as it takes: our own, in place of autobahn's (LIVE_PROTOCOL).
 
 It speaks ASGI to the application like any server. One thing more: a consumer that knows of it *parks* when
 it has said its welcome. Its coroutine ends, and from then on the socket calls the consumer itself: an idle

@@ -110,8 +110,8 @@ LIVE_STALL_SECONDS = env.float("LIVE_STALL_SECONDS", 30.0, validate=validate.Ran
 
 # --- how bytes leave (docs/edge.md)
 LIVE_DIRECT = env.bool("LIVE_DIRECT", True)  # straight to the sockets; False: through ASGI's send, as on other servers
-# who speaks WebSocket here: autobahn, as Daphne has it, or consumers/lean.py, which needs LIVE_DIRECT
-LIVE_PROTOCOL = env.str("LIVE_PROTOCOL", "autobahn", validate=validate.OneOf(["autobahn", "lean"]))
+# who speaks WebSocket here: consumers/lean.py, which needs LIVE_DIRECT, or autobahn, as Daphne has it
+LIVE_PROTOCOL = env.str("LIVE_PROTOCOL", "lean", validate=validate.OneOf(["lean", "autobahn"]))
 
 # --- rooms
 INSTALLED_APPS = [
