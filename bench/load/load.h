@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum { MOST_READERS = 60000, MOST_EVENTS = 200000, CURSOR = 48 };
 
@@ -55,7 +56,10 @@ extern int live_count;   /* of them LIVE */
 extern int under_way;    /* of them between AWAY and LIVE */
 extern struct spread handshakes;
 
+/* hearing.c: what came, and when */
 uint64_t now(void);
+void hearing_begin(int fd);
+ssize_t hearing_take(int fd, void *into, size_t room, uint64_t *at);
 
 /* readers.c: the life of a connection */
 void readers_start(int epoll);

@@ -24,7 +24,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "load.h"
@@ -38,13 +37,6 @@ static struct {
     uint64_t due; /* the next look for those who are gone: not at each turn, of which there are thousands a second */
     int look; /* where the search for those who are gone goes on */
 } churn;
-
-uint64_t now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000000ull + (uint64_t)time.tv_nsec;
-}
 
 static uint64_t after(double seconds)
 {

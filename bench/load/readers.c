@@ -59,6 +59,7 @@ void reader_connect(struct reader *reader)
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     choose_source(fd, (int)(reader - readers));
+    hearing_begin(fd);
     reader->fd = fd;
     reader->state = CONNECTING;
     reader->wants = true;
@@ -186,7 +187,8 @@ static void readable(struct reader *reader)
     size_t before = reader->rest_size, used = 0;
     if (before)
         memcpy(taken, reader->rest, before);
-    ssize_t came = recv(reader->fd, taken + before, TAKE - before, 0);
+    uint64_t at;
+    ssize_t came = hearing_take(reader->fd, taken + before, TAKE - before, &at);
     if (came < 0 && errno == EAGAIN)
         return;
     if (came <= 0) {
@@ -195,7 +197,6 @@ static void readable(struct reader *reader)
         return;
     }
     tally_read();
-    uint64_t at = now();
     size_t size = before + (size_t)came;
     if (reader->state == LIVE)
         tally_silence(reader, at);

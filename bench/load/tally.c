@@ -90,11 +90,12 @@ static void delivered(struct reader *reader, uint32_t number, uint64_t stamp, ui
         whole++;
     tally.deliveries++;
     spread_add(&tally.delays, at > stamp ? at - stamp : 0);
-    if (!tally.first_came)
+    if (!tally.first_came || at < tally.first_came)
         tally.first_came = at;
     if (!tally.first_stamp || stamp < tally.first_stamp)
         tally.first_stamp = stamp;
-    tally.last_came = lasts[number] = at;
+    lasts[number] = at > lasts[number] ? at : lasts[number];
+    tally.last_came = at > tally.last_came ? at : tally.last_came;
     stamps[number] = stamp;
 }
 

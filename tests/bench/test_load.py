@@ -1,7 +1,9 @@
 """The load generator has to see what is wrong: otherwise nothing it says about us is worth anything."""
 
 import asyncio
+import os
 import shutil
+import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -77,6 +79,27 @@ async def test_it_sees_what_came_out_of_order():
 async def test_it_sees_what_nobody_sent():
     came = await heard(2, 1, 7, 2)
     assert (came.is_exact, came.strange) == (False, 2)
+
+
+async def test_what_came_is_dated_by_its_coming_and_not_by_its_being_read():
+    go, told = asyncio.Event(), asyncio.Event()
+
+    async def tell(socket: ServerConnection) -> None:
+        await go.wait()
+        await socket.send(event(1))
+        told.set()
+
+    async with crowd(tell) as readers:
+        await asyncio.to_thread(readers.open, 1)
+        await asyncio.to_thread(readers.expect, 1)
+        os.kill(readers.pid, signal.SIGSTOP)
+        go.set()
+        await told.wait()
+        going_on = time.monotonic_ns()
+        os.kill(readers.pid, signal.SIGCONT)
+        await asyncio.to_thread(readers.wait, 30, 5)
+        (came,) = await asyncio.to_thread(readers.lasts)
+    assert 0 < came < going_on
 
 
 async def test_who_comes_back_says_where_it_stood():
