@@ -8,7 +8,9 @@ import pytest
 from django.db import connection
 from django.test import TransactionTestCase
 from playwright.sync_api import Browser, sync_playwright
+from pytest_django import DjangoDbBlocker
 
+from blog.models import User
 from realtime import log
 
 NEEDED = ("POSTGRES_URL", "REDIS_URL", "DATA_DIR")
@@ -48,6 +50,16 @@ def flush(case: TransactionTestCase) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"TRUNCATE {names}")
         log.begin(cursor)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Users have numbers from a million on, so nobody has one that a test writes into a ticket of its own.
+
+    What was taken back from one would be refused to the other.
+    """
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {User._meta.db_table} ALTER id RESTART WITH 1000000")
 
 
 @pytest.fixture(scope="session")
