@@ -5,6 +5,7 @@ started for this DATA_DIR is used; DATA_DIR/run.json says where it listens.
 """
 
 import json
+import logging
 import secrets
 from ipaddress import ip_network
 from pathlib import Path
@@ -283,6 +284,12 @@ PIPELINE: dict[str, Any] = {
     },
 }
 
+
+def _brief(record: logging.LogRecord) -> bool:
+    record.exc_info = None
+    return True
+
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -292,10 +299,15 @@ LOGGING = {
         "asked": {
             "()": "django.utils.log.CallbackFilter",
             "callback": lambda record: getattr(getattr(record, "request", None), "path", "") != "/healthz",
-        }
+        },
+        "brief": {"()": "django.utils.log.CallbackFilter", "callback": _brief},
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["asked"]}},
     # while Redis is away the layer logs a traceback for every try; the bell says it in one line, once
-    "loggers": {"channels_redis.pubsub": {"level": "CRITICAL"}},
+    "loggers": {
+        "channels_redis.pubsub": {"level": "CRITICAL"},
+        # a line for each Host that is not ours, and not 30: anybody can send them
+        "django.security.DisallowedHost": {"filters": ["brief"]},
+    },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "WARNING")},
 }

@@ -14,7 +14,7 @@ from tests.consumers.conftest import Edge
 from tests.consumers.raw import Raw, frame
 from tests.consumers.reader import Reader
 from tests.consumers.test_socket import ticket
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 DEEP = 100_000 // 4
 
@@ -193,6 +193,14 @@ def test_pings_that_nobody_reads_the_answers_to_cost_nothing(edge: Edge, cleo: R
 def test_a_path_that_is_no_socket_is_refused(edge: Edge, path: str):
     with closing(Raw(edge, path, expected=None)) as raw:
         assert raw.status in (400, 403, 404)
+
+
+@pytest.mark.parametrize("host", [b"127.\t.0.1", b"elsewhere.example", b"a b", b"[::1"])
+def test_a_host_that_is_not_ours_is_a_line_in_the_log(edge: Edge, host: bytes):
+    with socket.create_connection(("127.0.0.1", edge.port), timeout=PATIENCE) as plain:
+        plain.sendall(b"GET / HTTP/1.1\r\nConnection: close\r\nHost: " + host + b"\r\n\r\n")
+        assert plain.recv(4096).split(b" ")[1] == b"400"
+    assert edge.said_nothing_of("Traceback")
 
 
 def test_nothing_is_left_behind(edge: Edge):
