@@ -26,6 +26,16 @@ AHEAD = 128 * 1024  # bytes that the kernel takes of what a reader's window has 
 MORE = getattr(socket, "MSG_MORE", 0)  # more follows: the kernel sends it together, or by itself after 0.2 s
 
 
+def tune(listening: socket.socket) -> None:
+    """What is accepted has it from the socket that listens, without a call for each connection.
+
+    The kernel refuses early what a slow reader does not take, so that it is counted here.
+    """
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a second answer waits for no delayed ACK
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, AHEAD)
+
+
 class Line(tcp.Server):
     """A TCP connection whose outlet knows when bytes are held back for it."""
 
@@ -80,11 +90,6 @@ class Line(tcp.Server):
     def is_over(self) -> bool:
         return bool(self.disconnecting or self._aborting or not self.connected)
 
-    def keep_little(self) -> None:
-        """Has the kernel refuse early what a slow reader does not take, so that it is counted here."""
-        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, AHEAD)
-
     @property
     def unsent(self) -> int:
         """Bytes that Twisted holds back."""
@@ -132,7 +137,6 @@ class DirectOutlet(Flow):
         self._register()
         if isinstance(transport, Line):  # TLS has to see every byte; so has whatever else is not a plain socket
             transport.outlet = self
-            transport.keep_little()
 
     def _register(self) -> None:
         self._transport.unregisterProducer()  # Twisted's HTTP channel, which has nothing more to say here

@@ -60,7 +60,6 @@ class Sockets:
         """The connection is one of them from now on."""
         made = LeanSocket(self, line, asked)
         line.protocol = made
-        line.setTcpNoDelay(True)  # else a second answer waits 40 ms for the client's delayed ACK
         self._all.add(made)
         made.begin(self.application, asked)
         if self._gone is not None:  # it was connected before, and asks only now

@@ -17,7 +17,7 @@ def allowed(scope: dict[str, Any]) -> bool:
         return True
     origin = parse(headers[b"origin"].decode("latin-1"))
     own = parse(settings.PUBLIC_URL) if settings.PUBLIC_URL else _asked(scope, headers.get(b"host", b""))
-    return origin is not None and origin in {own, *map(parse, settings.ORIGINS)}
+    return origin is not None and (origin == own or origin in map(parse, settings.ORIGINS))
 
 
 def listed(origin: str) -> bool:

@@ -21,7 +21,7 @@ from twisted.internet import defer, reactor, tcp
 
 from consumers import drain
 from consumers.closes import GOODBYE, Close
-from consumers.direct import DirectOutlet, DirectStreamOutlet, Flow, Line
+from consumers.direct import DirectOutlet, DirectStreamOutlet, Flow, Line, tune
 from consumers.door import House
 from consumers.hub import hub
 from consumers.inbox import Inbox
@@ -112,6 +112,7 @@ class EdgeServer(Rounds):
         if port.transport is tcp.Server:
             port.transport = Line
             outlive_nobody(port.socket)
+            tune(port.socket)
             if settings.LIVE_DIRECT and settings.LIVE_PROTOCOL == "lean":
                 port.factory = House(self.http_factory, self._sockets)
         self._ports.append(port)
