@@ -58,7 +58,7 @@ class Channel(_HTTPChannel):  # type: ignore[misc]
         self.setTimeout(IDLE)  # for after the answer
         request = self.requests[-1]
         if strictness.is_handshake(request.requestHeaders):
-            if strictness.objects(self._version, request.requestHeaders, request.content.tell()):
+            if strictness.objects(self._path, self._version, request.requestHeaders, request.content.tell()):
                 self._respondToBadRequestAndDisconnect()
                 return
             request.requestHeaders.setRawHeaders(b"Upgrade", [b"websocket"])

@@ -8,6 +8,8 @@ _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _SPACE = rb"[ \t]*"
 _PARAMETER = rb"%b;%b%b(?:%b=%b(?:%b|\"%b\"))?" % (_SPACE, _SPACE, _TOKEN, _SPACE, _SPACE, _TOKEN, _TOKEN)
 _EXTENSION = re.compile(rb"%b(?:%b)*" % (_TOKEN, _PARAMETER))
+# RFC 9112, 3.2; Daphne takes a path without its slash, and autobahn loses what stands behind a semicolon
+_TARGET = re.compile(rb"(?:/|https?://[^/])[^;?]*(?:\?.*)?", re.IGNORECASE | re.DOTALL)
 _VERSION = re.compile(rb"0|[1-9][0-9]{0,2}")  # RFC 6455, 4.1; autobahn takes 013 for 13
 
 
@@ -17,10 +19,11 @@ def is_handshake(headers: Any) -> bool:
     return b"websocket" in map(bytes.strip, asked.split(b","))
 
 
-def objects(version: bytes, headers: Any, body: int) -> bool:
-    """Whether this is no handshake: of another HTTP, with a body, for two hosts, or with headers that do not parse."""
+def objects(target: bytes, version: bytes, headers: Any, body: int) -> bool:
+    """Whether this is no handshake: of another HTTP, with a body, for two hosts, or with words that do not parse."""
     return (
-        version != b"HTTP/1.1"
+        not _TARGET.fullmatch(target)
+        or version != b"HTTP/1.1"
         or body > 0
         or len(headers.getRawHeaders(b"Host", ())) != 1
         or not all(map(_VERSION.fullmatch, headers.getRawHeaders(b"Sec-WebSocket-Version", ())))

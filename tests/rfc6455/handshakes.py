@@ -77,6 +77,8 @@ ORIGIN = {
 }
 
 REFUSED = {
+    "a path with parameters": _line(f"GET {TARGET};a HTTP/1.1"),
+    "a target without its slash": _line(f"GET {TARGET[1:]} HTTP/1.1"),
     "version 8": head(Sec_WebSocket_Version="8"),
     "version 0": head(Sec_WebSocket_Version="0"),
     "version 14": head(Sec_WebSocket_Version="14"),
