@@ -18,7 +18,7 @@ from consumers.outlet import Outlet, changes
 
 logger = logging.getLogger(__name__)
 
-TOGETHER = 64 * 1024  # bytes of one write: what arrives while others are told joins what waits, up to here
+TOGETHER = 64 * 1024  # bytes of one write: what arrives while others are told goes along, up to here
 
 
 class Kind(NamedTuple):
@@ -56,62 +56,103 @@ class Members(list[Outlet]):
 
 
 class Told:
-    """What an audience is told in one write, and who has not been yet."""
+    """A burst that members are told, and how many of them have not been yet."""
 
-    __slots__ = ("_members", "_next", "_without", "bursts", "events", "grows", "size")
+    __slots__ = ("burst", "events", "left", "size", "without")
 
-    def __init__(self, burst: Burst, members: Members, events: int) -> None:
-        self.bursts = [burst]
+    def __init__(self, burst: Burst, events: int, left: int) -> None:
+        self.burst = burst
         self.events = events
+        self.left = left
         self.size = sum(map(len, burst.texts))
-        self.grows = events > 0  # until somebody is told, or who would be is not the same any more
+        self.without: set[Outlet] = set()  # those among them who have been told already, or have left
+
+
+class Tour:
+    """The way round the members, on which they are told something.
+
+    What arrives meanwhile goes along from where the tour stands, round to there again. So each is told in one
+    write all that it has not been told, and nothing waits for another's end.
+    """
+
+    __slots__ = ("_members", "_place", "_told")
+
+    def __init__(self, members: Members) -> None:
         self._members = members
-        self._next = 0  # the place of the first who has not been told
-        self._without: set[Outlet] = set()  # those behind it who have been told already, or have left
+        self._place = 0  # of the next: so many from there on as `left` says wait for a burst
+        self._told: list[Told] = []  # the oldest first; it has the fewest left
 
     @property
-    def waits(self) -> bool:
-        return self._next < len(self._members)
+    def goes_on(self) -> bool:
+        return bool(self._told)
 
-    def takes(self, burst: Burst, events: int) -> bool:
-        """Joins what arrived later to this, if that is the same to everybody."""
-        size = sum(map(len, burst.texts))
-        if not self.grows or self.size + size > TOGETHER:
-            return False
-        self.bursts.append(burst)
-        self.events += events
-        self.size += size
-        return True
+    def takes(self, members: Members, told: Told) -> bool:
+        """Whether this may go along: the same members, and not too much for a write."""
+        return members is self._members and sum(each.size for each in self._told) + told.size <= TOGETHER
 
-    def on(self, wire: Wire) -> bytes:
-        return b"".join([burst.on(wire) for burst in self.bursts])
-
-    def take(self, most: int) -> tuple[Members, int, int]:
-        """The next of them, who count as told from now on: from one place to another in these."""
-        self.grows = False
-        first, self._next = self._next, min(self._next + most, len(self._members))
-        if not self._without:
-            return self._members, first, self._next
-        some = Members(outlet for outlet in self._members[first : self._next] if outlet not in self._without)
-        return some, 0, len(some)
+    def add(self, told: Told) -> None:
+        self._told.append(told)
 
     def give(self, outlet: Outlet) -> None:
         """To one reader, before the others."""
-        self.grows = False
-        if self._members.places.get(outlet, -1) >= self._next and outlet not in self._without:
-            self._without.add(outlet)
-            for burst in self.bursts:
-                outlet.write(burst)
-            counters.delivered += self.events
+        for told in self._lacked(outlet):
+            told.without.add(outlet)
+            outlet.write(told.burst)
+            counters.delivered += told.events
+
+    def _lacked(self, outlet: Outlet) -> list[Told]:
+        place = self._members.places.get(outlet)
+        if place is None:
+            return []
+        ahead = (place - self._place) % len(self._members)
+        return [told for told in self._told if ahead < told.left and outlet not in told.without]
 
     def leave(self, outlet: Outlet) -> None:
-        self._without.add(outlet)
+        for told in self._lacked(outlet):
+            told.without.add(outlet)
+
+    def tell(self, most: int, wire: Wire | None) -> tuple[int, list[Outlet]]:
+        """The next so many. Returns how many, and those who could not be served."""
+        first, members = self._place, self._members
+        last = min(first + most, first + self._told[0].left, len(members))
+        odd = set[Outlet]().union(*[told.without for told in self._told])
+        if odd:
+            some = members[first:last]
+            others = Members(outlet for outlet in some if outlet not in odd)
+            failed = self._tell_all(others, 0, len(others), wire)
+            failed += self._tell_apart(outlet for outlet in some if outlet in odd)
+        else:
+            failed = self._tell_all(members, first, last, wire)
+        self._go(last - first)
+        return last - first, failed
+
+    def _tell_all(self, members: Members, first: int, last: int, wire: Wire | None) -> list[Outlet]:
+        if wire is None:
+            return _hand([told.burst for told in self._told], members[first:last])
+        data = b"".join([told.burst.on(wire) for told in self._told])
+        return _send(data, members.sockets(first, last), members, first)
+
+    def _tell_apart(self, outlets: Iterable[Outlet]) -> list[Outlet]:
+        """Those who do not lack all of it."""
+        failed = []
+        for outlet in outlets:
+            failed += _hand([told.burst for told in self._told if outlet not in told.without], [outlet])
+        return failed
+
+    def _go(self, number: int) -> None:
+        self._place = (self._place + number) % len(self._members)
+        for told in self._told:
+            told.left -= number
+            counters.delivered += told.events * number
+        while self._told and not self._told[0].left:
+            gone = self._told.pop(0)
+            counters.delivered -= gone.events * len(gone.without)
 
 
 class Audience:
     """Those of one kind, and what they are to be told."""
 
-    __slots__ = ("_held", "_live", "_members", "_queue", "kind", "spoke")
+    __slots__ = ("_held", "_live", "_members", "_tours", "kind", "spoke")
 
     def __init__(self, kind: Kind, now: float) -> None:
         self.kind = kind
@@ -119,7 +160,7 @@ class Audience:
         self._live: dict[Outlet, Follower] = {}
         self._members: Members | None = None  # the live ones, while they are the same
         self._held: dict[Follower, None] = {}
-        self._queue: list[Told] = []
+        self._tours: list[Tour] = []  # the next begins when the one before it has ended
 
     def __len__(self) -> int:
         return len(self._live) + len(self._held)
@@ -127,7 +168,7 @@ class Audience:
     @property
     def waits(self) -> bool:
         """Whether somebody has not been told everything."""
-        return bool(self._queue)
+        return bool(self._tours)
 
     @property
     def members(self) -> list[Follower]:
@@ -139,21 +180,19 @@ class Audience:
             return
         self._live[reader.outlet] = reader
         self._members = None
-        if self._queue:
-            self._queue[-1].grows = False
 
     def leave(self, reader: Follower) -> None:
         """It is told nothing any more, not even what waits for it."""
         self._held.pop(reader, None)
         if self._live.pop(reader.outlet, None) is not None:
             self._members = None
-        for told in self._queue:
-            told.leave(reader.outlet)
+        for tour in self._tours:
+            tour.leave(reader.outlet)
 
     def flush(self, reader: Follower) -> None:
         """Tells this one at once what waits for it."""
-        for told in self._queue:
-            told.give(reader.outlet)
+        for tour in self._tours:
+            tour.give(reader.outlet)
 
     # --- what they are told
 
@@ -166,34 +205,29 @@ class Audience:
         if not self._live:
             return False
         self.spoke = now
-        burst, events = batch.burst(mask, self.kind.variant), mask.bit_count()
-        if self._queue and self._queue[-1].takes(burst, events):
-            return False
-        return self._add(burst, events)
+        return self._add(batch.burst(mask, self.kind.variant), mask.bit_count())
 
     def beat(self, heartbeat: Burst, now: float) -> bool:
         """Nothing happened for a while, and all is well. Returns whether `tell` is due from now on."""
         self.spoke = now
-        return bool(self._live) and not self._queue and self._add(heartbeat, 0)
+        return bool(self._live) and not self._tours and self._add(heartbeat, 0)
 
     def _add(self, burst: Burst, events: int) -> bool:
         if self._members is None:
             self._members = Members(self._live)
-        self._queue.append(Told(burst, self._members, events))
-        return len(self._queue) == 1
+        told, was_waited_for = Told(burst, events, len(self._members)), self.waits
+        if not (self._tours and self._tours[-1].takes(self._members, told)):
+            self._tours.append(Tour(self._members))
+        self._tours[-1].add(told)
+        return not was_waited_for
 
     def tell(self, most: int) -> tuple[int, list[Follower]]:
-        """Tells so many of them what waits first. Returns how many, and those who could not be served."""
-        told, wire = self._queue[0], self.kind.wire
-        members, first, last = told.take(most)
-        if wire is None:
-            failed = _hand(told.bursts, members[first:last])
-        else:
-            failed = _send(told.on(wire), members.sockets(first, last), members, first)
-        counters.delivered += told.events * (last - first)
-        if not told.waits:
-            self._queue.pop(0)
-        return last - first, [self._live[outlet] for outlet in failed]
+        """Tells so many of them what waits. Returns how many, and those who could not be served."""
+        tour = self._tours[0]
+        number, failed = tour.tell(most, self.kind.wire)
+        if not tour.goes_on:
+            self._tours.pop(0)
+        return number, [self._live[outlet] for outlet in failed]
 
 
 class Held:

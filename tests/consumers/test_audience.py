@@ -6,11 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from consumers.audience import Audience, Kind
+from consumers.audience import TOGETHER, Audience, Kind
 from consumers.burst import Burst, Wire, framed
 from consumers.direct import DirectOutlet
 from consumers.frames import JSON
 from consumers.hub import SLICE
+from consumers.metrics import counters
 
 
 class Connection:
@@ -58,6 +59,11 @@ def audience(connections: list[Connection]) -> Audience:
     for each in connections:
         audience.enter(SimpleNamespace(outlet=each.outlet, held=False))
     return audience
+
+
+def hear(audience: Audience, word: bytes) -> None:
+    """An event arrives for all."""
+    audience._add(Burst([word]), 1)
 
 
 def say(audience: Audience, word: bytes, slice_: int = SLICE) -> bytes:
@@ -115,3 +121,42 @@ def test_who_leaves_or_was_told_first_is_passed_over(audience: Audience, connect
     assert [each.heard() for each in connections] == [framed(b"1"), b"", framed(b"1")]
     audience.leave(first)
     assert audience.members == [third]
+
+
+def test_what_arrives_meanwhile_goes_along_and_round(audience: Audience, connections: list[Connection]):
+    hear(audience, b"1")
+    audience.tell(1)
+    hear(audience, b"2")
+    assert audience.tell(2)[0] == 2
+    assert [each.heard() for each in connections] == [framed(b"1"), *[framed(b"1") + framed(b"2")] * 2]
+    assert audience.waits
+    hear(audience, b"3")
+    audience.tell(SLICE)
+    audience.tell(SLICE)
+    assert [each.heard() for each in connections] == [framed(b"2") + framed(b"3"), framed(b"3"), framed(b"3")]
+    assert not audience.waits
+
+
+def test_each_delivery_is_counted_once(audience: Audience, connections: list[Connection]):
+    first, _, third = (audience._live[each.outlet] for each in connections)
+    before = counters.delivered
+    hear(audience, b"1")
+    audience.tell(1)
+    hear(audience, b"2")
+    audience.flush(first)
+    audience.leave(third)
+    while audience.waits:
+        audience.tell(SLICE)
+    assert [each.heard() for each in connections] == [framed(b"1") + framed(b"2")] * 2 + [b""]
+    assert counters.delivered - before == 4
+
+
+def test_too_much_for_one_write_goes_after_the_rest(audience: Audience, connections: list[Connection]):
+    words = [letter * (TOGETHER // 2 + 1) for letter in (b"1", b"2")]
+    for word in words:
+        hear(audience, word)
+    for word in words:
+        assert audience.waits
+        audience.tell(SLICE)
+        assert [each.heard() for each in connections] == [framed(word)] * 3
+    assert not audience.waits
