@@ -41,11 +41,13 @@ def test_a_post_goes_from_adas_form_to_cleos_page_and_away_again(open_page, cleo
     adas.get_by_role("link", name="Sign in").click()
     adas.locator("[name=username]").fill("ada")
     adas.locator("[name=password]").fill("harbour-lights")
-    adas.get_by_role("main").get_by_role("button").click()
+    with adas.expect_navigation():
+        adas.get_by_role("main").get_by_role("button").click()
     adas.goto("/post/new/")
     adas.locator("[name=title]").fill("The fog lifts")
     adas.locator("[name=text]").fill("One can see the **pier**.")
-    adas.get_by_role("button", name="Publish").first.click()
+    with adas.expect_navigation():
+        adas.get_by_role("button", name="Publish").first.click()
     expect(heading(cleos, "The fog lifts")).to_be_visible()
     expect(cleos.get_by_role("feed").locator("strong", has_text="pier")).to_be_visible()
 
@@ -53,12 +55,14 @@ def test_a_post_goes_from_adas_form_to_cleos_page_and_away_again(open_page, cleo
     assert adas.url.endswith(post.get_absolute_url())
     adas.goto(f"/post/{post.pk}/edit/")
     adas.locator("[name=title]").fill("The fog has lifted")
-    adas.locator("button[value=publish], button[type=submit]").first.click()
+    with adas.expect_navigation():
+        adas.locator("button[value=publish], button[type=submit]").first.click()
     expect(heading(cleos, "The fog has lifted")).to_be_visible()
     expect(heading(cleos, "The fog lifts")).to_have_count(0)
 
     adas.goto(f"/post/{post.pk}/")
-    adas.locator(f"form[action='/post/{post.pk}/withdraw/']").evaluate("form => form.requestSubmit()")
+    with adas.expect_navigation():
+        adas.locator(f"form[action='/post/{post.pk}/withdraw/']").evaluate("form => form.requestSubmit()")
     expect(heading(cleos, "The fog has lifted")).to_have_count(0)
     assert cleos.evaluate("window.sameDocument")
     adas.context.clear_cookies()
@@ -83,7 +87,8 @@ def test_an_author_added_to_a_book_in_the_admin_shows(open_page, ben):
     admin.locator(".select2-search__field").fill("Solveig")
     admin.get_by_role("option", name="Solveig Ask").click()
     admin.fill("[name=authorship_set-0-contribution]", "tables")
-    admin.locator("[name=_save]").click()
+    with admin.expect_navigation():
+        admin.locator("[name=_save]").click()
     expect(page.get_by_role("main").get_by_text("Solveig Ask")).to_be_visible()
 
 
