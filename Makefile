@@ -12,7 +12,7 @@ endef
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 20
 
-bench: ## Everything against everybody, 20 minutes; writes docs/performance.md and the table in README.md
+bench: ## Everything against everybody, 22 minutes; writes docs/performance.md and the table in README.md
 	$(call bench,full)
 
 bench-quick: ## Ours against the Channels tutorial and a C loop, two minutes; fails when it has become slower

@@ -14,7 +14,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("quick", help="ours against the tutorial and the floor, in two minutes")
-    whole = commands.add_parser("full", help="everything, in twenty minutes")
+    whole = commands.add_parser("full", help="everything, in 22 minutes")
     whole.add_argument("--rounds", type=int, default=3)
     whole.add_argument("--readers", type=int, default=1000)
     whole.add_argument("--scale", type=float, default=1.0, help="of the other numbers of readers, to try it out")

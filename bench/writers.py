@@ -30,7 +30,7 @@ from bench.processes import until
 
 CROWDS = (1, 8, 32)
 JUDGED = (("insert", 32), ("update", 32))  # what has a gate: in so many rounds more
-MORE = 12
+MORE = 9
 WARMING = 0.2  # seconds that are not counted: connections are opened, and the hubs' first promise is made
 COLUMNS = "kind, key, topics, left_topics, data, scrub"
 ROW: tuple[Any, ...] = (
