@@ -10,7 +10,7 @@ import asyncio
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from time import monotonic
 from typing import Any, NamedTuple, TypeVar
 
@@ -32,6 +32,7 @@ DOUBT = 0.1  # seconds while the bell may not be heard
 BACKOFF = (0.1, 1.0)  # seconds to the next try while the database is away: first, longest
 BATCH = 1000  # rows of one look
 PORTION = 50  # events whose frames are made before they are handed over: about 50 ms of rendering
+TOGETHER = 64 * 1024  # bytes of data handed over at once: a reader gets it in one write, which may be kept for it
 UNTIDY = 5000  # events that a watch finds until it tidies up: 250 pages of 20 rows, a tenth of a millisecond to read
 PREFILL = 1000  # rows that a new process reads back, for those who lost the old one
 
@@ -191,9 +192,9 @@ class Tail:
     def _hand_over(self, look: log.Look) -> None:
         """In portions, so that the first of many is not kept back by the rendering of the last."""
         variants = tuple(self._variants())
-        portion = BATCH if all(variant == JSON for variant in variants) else PORTION
-        for first in range(0, len(look.events) or 1, portion):
-            entries = [Entry(event, look.epoch) for event in look.events[first : first + portion]]
+        most = BATCH if all(variant == JSON for variant in variants) else PORTION
+        for portion in portions(look.events, most):
+            entries = [Entry(event, look.epoch) for event in portion]
             for variant in variants:
                 prepare(entries, variant)
             self._on_loop(self._tell, News(entries, look.trimmed))
@@ -217,6 +218,22 @@ class Tail:
     def _on_loop(self, function: Callable[..., None], *values: Any) -> None:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(function, *values)
+
+
+def portions(events: Iterable[log.Event], most: int) -> Iterator[list[log.Event]]:
+    """The events in order, at most so many at a time, and no more than TOGETHER but for one that is larger.
+
+    There is a portion even of no events.
+    """
+    portion: list[log.Event] = []
+    size = 0
+    for event in events:
+        size += len(event.data)
+        if portion and (len(portion) == most or size > TOGETHER):
+            yield portion
+            portion, size = [], len(event.data)
+        portion.append(event)
+    yield portion
 
 
 def prepare(entries: Iterable[Entry], variant: Variant) -> None:

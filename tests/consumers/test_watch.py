@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from itertools import count
 from time import monotonic
 
@@ -16,7 +17,7 @@ from consumers.frames import JSON, Variant
 from consumers.tail import Anew, News, Tail
 from consumers.watch import Watch
 from realtime.bell import listen
-from realtime.log import LogConnection, Look
+from realtime.log import Event, LogConnection, Look
 from realtime.position import LARGEST
 from realtime.promise import LENGTH, Promise
 from tests.waiting import PATIENCE
@@ -125,6 +126,11 @@ async def test_what_needs_no_rendering_is_handed_over_at_once(
     clean: None, monkeypatch: pytest.MonkeyPatch, variants: tuple[Variant, ...], portions: list[int]
 ):
     monkeypatch.setattr(tails, "PORTION", 2)
+    assert await handed_over(variants) == portions
+
+
+async def handed_over(variants: tuple[Variant, ...]) -> list[int]:
+    """How many events come at once, where three are committed together."""
     told: list[int] = []
     tail = Tail(lambda news: told.append(len(news.entries)) if isinstance(news, News) else None, lambda: variants)
     tail._loop = asyncio.get_running_loop()
@@ -135,7 +141,30 @@ async def test_what_needs_no_rendering_is_handed_over_at_once(
         await asyncio.to_thread(save_three)
         await asyncio.to_thread(tail.look)
     await asyncio.sleep(0)
-    assert told == portions
+    return told
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ([], [[]]),
+        ([10, 20, 30], [[10, 20, 30]]),
+        ([60, 40, 1], [[60, 40], [1]]),
+        ([500, 1, 500, 500], [[500], [1], [500], [500]]),
+        ([1] * 9, [[1] * 4, [1] * 4, [1]]),
+    ],
+)
+def test_what_is_handed_over_at_once_is_bounded_in_number_and_bytes(
+    monkeypatch: pytest.MonkeyPatch, sizes: list[int], expected: list[list[int]]
+):
+    monkeypatch.setattr(tails, "TOGETHER", 100)
+    events = [Event(1, "author.updated", "author.1", (), (), datetime.now(UTC), b"x" * size) for size in sizes]
+    assert [[len(event.data) for event in portion] for portion in tails.portions(events, 4)] == expected
+
+
+async def test_large_events_are_written_apart_though_nobody_renders(clean: None, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(tails, "TOGETHER", 1)
+    assert await handed_over((JSON,)) == [1, 1, 1]
 
 
 def save_three() -> None:
