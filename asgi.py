@@ -9,8 +9,8 @@ from django.urls import path, re_path
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "realtime.settings")
 pages = get_asgi_application()  # before the import below: it fills the registries of the apps
 
-from consumers.pacing import paced  # noqa: E402
 from consumers.routing import http_urlpatterns, websocket_urlpatterns  # noqa: E402
+from consumers.throttle import paced  # noqa: E402
 
 application = ProtocolTypeRouter(
     {

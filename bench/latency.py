@@ -26,8 +26,8 @@ class Hub:
     """What stands behind the tail in an edge, and here only notes when an event came."""
 
     def __init__(self, form: str) -> None:
-        from consumers.frames import JSON, Variant
-        from consumers.tail import Tail
+        from consumers.delivery.log_tail import Tail
+        from consumers.wire.server_frames import JSON, Variant
 
         self.variant = JSON if form == "json" else Variant("html", "en")
         self.came: dict[int, int] = {}

@@ -67,7 +67,7 @@ def plain(request: Any) -> Any:
 
 def _shown(post: Any) -> SimpleNamespace:
     """What the template asks for by other names than the model has."""
-    from blog.markdown import render
+    from blog.text.markdown import render
 
     def named(row: Any, **names: Any) -> SimpleNamespace:
         return SimpleNamespace(id=row.pk, url=row.get_absolute_url(), **names)

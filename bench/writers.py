@@ -71,7 +71,7 @@ def insert(number: int, announced: bool, first: str = "") -> Write:
     from django.db import connection
 
     from realtime.bell import bell
-    from realtime.promise import LEFT, Promise
+    from realtime.polling_lease import LEFT, Promise
 
     connection.ensure_connection()
     raw: Any = connection.connection

@@ -7,13 +7,13 @@ class BlogConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from blog import access, events, signals
+        from blog import account_signals, events, signals
         from blog.checks import check_announced
         from blog.events.registry import rights_of
         from realtime import tickets
 
         events.register()
         signals.connect()
-        access.connect()
+        account_signals.connect()
         tickets.register_rights(rights_of)
         checks.register(check_announced)

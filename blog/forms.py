@@ -10,8 +10,9 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from blog import permissions, revisions, tagging
+from blog import permissions
 from blog.models import Author, Book, Post, Tag, User
+from blog.publishing import revisions, tagging
 
 
 class LineField(forms.CharField):

@@ -16,8 +16,8 @@ from django.urls import get_script_prefix, get_urlconf, reverse
 from django.utils import timezone
 
 from blog import rows
-from blog.markdown import render
 from blog.models import Author, Authorship, Book, Post, Publication, Tag
+from blog.text.markdown import render
 from realtime import log
 
 Shown = Mapping[str, Any]  # by key: how what an object shows of others is shown

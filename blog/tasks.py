@@ -6,9 +6,10 @@ from typing import Any
 from celery import shared_task
 from django.db import transaction
 
-from blog import editions, revisions
+from blog.books import editions
 from blog.models import Post
-from realtime.tasks import Job, progress
+from blog.publishing import revisions
+from realtime.jobs.state_machine import Job, progress
 
 
 @shared_task(base=Job)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from blog.feeds import PostFeed
+from blog.syndication.atom import PostFeed
 from blog.views import books, desk, media, people, posts, writing
 
 urlpatterns = [

@@ -13,15 +13,16 @@ import msgspec
 from channels.generic.http import AsyncHttpConsumer
 from django.conf import settings
 
-from consumers import addresses, origins, queries, readers
-from consumers.attendance import Attendance
-from consumers.crowd import Told
-from consumers.hub import hub
-from consumers.limits import Seat, paces
+from consumers.access import addresses, authentication, origins
+from consumers.access.connection_quota import Seat
+from consumers.access.rate_limits import paces
+from consumers.delivery.hub import READY_TIMEOUT, hub
+from consumers.delivery.writer import StreamOutlet
 from consumers.metrics import counters
-from consumers.outlet import StreamOutlet
-from consumers.queries import StreamQuery
-from consumers.websocket import READY
+from consumers.presence.request import Attendance
+from consumers.presence.topic import Told
+from consumers.wire import queries
+from consumers.wire.queries import StreamQuery
 from realtime import topics
 from realtime.errors import BadPosition, BadTicket, LogAway
 from realtime.position import Position
@@ -122,7 +123,7 @@ class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
         try:
             asked = queries.decode(self.scope["query_string"], self.shape)
             since = self._since(asked)
-            async with asyncio.timeout(READY):
+            async with asyncio.timeout(READY_TIMEOUT):
                 await hub.ready()
             await self._admit(asked)
         except queries.BadQuery as error:
@@ -144,10 +145,10 @@ class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
         """Finds out who asks, if it matters: what everyone may follow costs no query."""
         names = list(dict.fromkeys(asked.topic))
         await self._sit("address", self._address, settings.LIVE_MAX_PER_ADDRESS)
-        reader = readers.by_ticket(self.headers) or ANONYMOUS
+        reader = authentication.by_ticket(self.headers) or ANONYMOUS
         matters = asked.here or any(topics.check(ANONYMOUS, name) == "forbidden" for name in names)
         if reader is ANONYMOUS and matters:
-            reader = await readers.by_session(self.headers)
+            reader = await authentication.by_session(self.headers)
         if reader.id is not None:
             await self._sit("user", reader.id, settings.LIVE_MAX_PER_USER)
         self._theirs = await hub.doorman.personal(reader, names, hub.addressed)

@@ -5,15 +5,15 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from consumers import recovery
-from consumers.burst import Burst
-from consumers.frames import Entry, Frame, Variant
+from consumers.delivery import recovery
+from consumers.delivery.hub import hub
+from consumers.delivery.recovery import Unrecoverable
+from consumers.delivery.writer import Indirect, Outlet
 from consumers.http import JSON_TYPE, LiveRequest, away
-from consumers.hub import hub
 from consumers.metrics import counters
-from consumers.outlet import Indirect, Outlet
-from consumers.queries import LogQuery
-from consumers.recovery import Unrecoverable
+from consumers.wire.batch import Burst
+from consumers.wire.queries import LogQuery
+from consumers.wire.server_frames import Entry, Frame, Variant
 from realtime.position import Position
 
 PATIENCE = 5.0  # seconds for the log to be read; whoever polls comes back by itself

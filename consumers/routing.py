@@ -5,7 +5,7 @@ from typing import Any
 
 from django.urls import path, re_path
 
-from consumers.exposition import metrics
+from consumers.metrics_view import metrics
 from consumers.poll import LivePoll
 from consumers.sse import LiveStream
 from consumers.websocket import LiveConsumer

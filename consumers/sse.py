@@ -3,12 +3,12 @@
 import asyncio
 from datetime import UTC, datetime
 
-from consumers.frames import Heartbeat
+from consumers.delivery.hub import hub
+from consumers.delivery.subscription import Subscription
+from consumers.delivery.writer import PATIENCE, StreamOutlet, StreamSendOutlet
 from consumers.http import LiveRequest
-from consumers.hub import hub
-from consumers.outlet import PATIENCE, StreamOutlet, StreamSendOutlet
-from consumers.queries import StreamQuery
-from consumers.subscription import Subscription
+from consumers.wire.queries import StreamQuery
+from consumers.wire.server_frames import Heartbeat
 from realtime.position import Position
 from realtime.tickets import ANONYMOUS
 

@@ -8,23 +8,22 @@ from typing import Any
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
-from consumers import addresses, frames, origins, requests
-from consumers.closes import Close
-from consumers.crowd import Visitor
-from consumers.frames import JSON, Refused, Variant, stamp
-from consumers.hub import hub
-from consumers.limits import Seat
+from consumers.access import addresses, origins
+from consumers.access.connection_quota import Seat
+from consumers.delivery.hub import READY_TIMEOUT, hub
+from consumers.delivery.subscription import Subscription
+from consumers.delivery.writer import Outlet, SendOutlet
 from consumers.metrics import counters
-from consumers.outlet import Outlet, SendOutlet
-from consumers.presence import census
-from consumers.queries import language_of
-from consumers.subscription import Subscription
+from consumers.presence.topic import Visitor
+from consumers.presence.tracker import census
+from consumers.wire import client_frames, server_frames
+from consumers.wire.close_codes import Close
+from consumers.wire.queries import language_of
+from consumers.wire.server_frames import JSON, Refused, Variant, stamp
 from realtime import tickets, topics
 from realtime.errors import RealtimeError
 from realtime.position import Position
 from realtime.tickets import ANONYMOUS, Reader
-
-READY = 30  # seconds that a new socket waits for a server that does not know its log yet
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -81,7 +80,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.subscription = Subscription(hub, self.outlet)
         self.visitor = Visitor(self.subscription)
         self.subscription.open()
-        self.subscription.say(frames.Welcome(frames.PROTOCOL, hub.epoch, frames.HEARTBEAT))
+        self.subscription.say(server_frames.Welcome(server_frames.PROTOCOL, hub.epoch, server_frames.HEARTBEAT))
 
     async def _may_come(self) -> bool:
         """Whether there is room for one more from that address."""
@@ -92,7 +91,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _hub_gets_ready(self) -> bool:
         ready = asyncio.ensure_future(hub.ready())
-        _, late = await asyncio.wait([ready], timeout=READY)
+        _, late = await asyncio.wait([ready], timeout=READY_TIMEOUT)
         ready.cancel()
         return not late
 
@@ -102,34 +101,34 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         async with self._turn:
             try:
                 await self._answer(text_data)
-            except requests.BadMessage as error:
+            except client_frames.BadMessage as error:
                 await self._complain("bad-message", str(error))
             except RealtimeError as error:
                 await self._complain(error.code, str(error))
 
     async def _answer(self, text: str | None) -> None:
         if text is None:
-            raise requests.BadMessage("Frames are text: one JSON object each.")
+            raise client_frames.BadMessage("Frames are text: one JSON object each.")
         if (
             len(text) > settings.LIVE_MAX_FRAME_BYTES
         ):  # Daphne's limit comes first (server.py); other servers have their own
             await self._close(Close.TOO_LARGE)
             return
-        match requests.decode(text):
-            case requests.Hello() as hello:
+        match client_frames.decode(text):
+            case client_frames.Hello() as hello:
                 await self._hello(hello)
-            case requests.Subscribe(topics=names, since=since):
+            case client_frames.Subscribe(topics=names, since=since):
                 await self._subscribe(names, since)
-            case requests.Unsubscribe(topics=names):
+            case client_frames.Unsubscribe(topics=names):
                 self._unsubscribe([topics.normal(name) for name in dict.fromkeys(names)])
-            case requests.Ping():
-                self.subscription.say(frames.Pong(str(self.subscription.position)))
-            case requests.Here(topic=topic, state=state):
+            case client_frames.Ping():
+                self.subscription.say(server_frames.Pong(str(self.subscription.position)))
+            case client_frames.Here(topic=topic, state=state):
                 census.here(self.visitor, self._current_reader(), topic, state)
 
     # --- what a client asks
 
-    async def _hello(self, hello: requests.Hello) -> None:
+    async def _hello(self, hello: client_frames.Hello) -> None:
         """Who reads, and how. Complete each time: what it leaves out is anonymous, JSON, the site's language."""
         reader = tickets.read(hello.ticket) if hello.ticket else ANONYMOUS
         hub.doorman.admit(reader)
@@ -141,7 +140,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         hub.doorman.admit(reader)  # again: it may have been revoked while that was prepared
         self._become(reader)
         expires = stamp(reader.expires) if reader.expires else None
-        self.subscription.say(frames.Hello(reader.id, reader.name, form, language, expires))
+        self.subscription.say(server_frames.Hello(reader.id, reader.name, form, language, expires))
         self._drop_forbidden()
         self._watch_expiry()
 
@@ -235,7 +234,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     # --- its end
 
     async def _complain(self, code: str, detail: str) -> None:
-        self.subscription.say(frames.Error(code, detail))
+        self.subscription.say(server_frames.Error(code, detail))
         counters.errors[code] += 1
         self._bad += 1
         if self._bad >= settings.LIVE_MAX_BAD_FRAMES:  # a client that cannot speak the protocol will not learn it

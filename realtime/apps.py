@@ -21,13 +21,14 @@ class RealtimeConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from realtime import access, jobs
+        from realtime import revocations
         from realtime.checks import check_channel_layer, check_engine
+        from realtime.jobs import events
 
         post_migrate.connect(begin_log, sender=self, dispatch_uid="realtime.begin_log")
         # a killed worker takes its pool along: nobody would hear how their jobs end
         worker_process_init.connect(follow_parent, dispatch_uid="realtime.follow_parent")
         checks.register(check_channel_layer)
         checks.register(check_engine)
-        jobs.register_all()
-        access.register()
+        events.register_all()
+        revocations.register()

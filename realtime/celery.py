@@ -13,9 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "realtime.settings")
 app = Celery("realtime")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-for module in ("sweep", "retention"):
-    app.autodiscover_tasks(["realtime"], related_name=module)
-app.steps["worker"].add("realtime.heartbeat:Heartbeat")
+app.steps["worker"].add("realtime.jobs.worker_heartbeat:Heartbeat")
 
 
 @worker_init.connect  # type: ignore[untyped-decorator]

@@ -139,7 +139,7 @@ class Event(NamedTuple):
 class Look(NamedTuple):
     """What one look found: which log it is, how far it goes, how much of it was trimmed, what is new.
 
-    `promised`: for how many seconds from now on nobody rings (realtime.promise).
+    `promised`: for how many seconds from now on nobody rings (realtime.polling_lease).
     """
 
     epoch: str

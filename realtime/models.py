@@ -28,7 +28,7 @@ class Log(models.Model):
     head = models.BigIntegerField(default=0, db_default=0)
     trimmed = models.BigIntegerField(default=0, db_default=0)
     scrubbed = models.BigIntegerField(default=0, db_default=0)
-    promised = models.DateTimeField(null=True)  # until then nobody has to ring: realtime.promise
+    promised = models.DateTimeField(null=True)  # until then nobody has to ring: realtime.polling_lease
 
     class Meta:
         constraints = [models.CheckConstraint(condition=models.Q(id=1), name="log_is_one")]

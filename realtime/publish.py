@@ -19,8 +19,8 @@ from django.db import connections
 from realtime import log
 from realtime.bell import bell
 from realtime.errors import NotInTransaction, NotRegistered
-from realtime.pending import Known, Row, insert, lock
-from realtime.promise import Promise
+from realtime.outbox import Known, Row, insert, lock
+from realtime.polling_lease import Promise
 
 LOADED = "loaded"  # the kind of a mark that announces nothing: see loaded()
 

@@ -8,14 +8,13 @@ TASK_DAYS. The schedule trims every hour; `manage.py trim` does it now.
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from celery import shared_task
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 from django_celery_results.models import TaskResult
 
+from realtime.jobs.state_machine import FINAL
 from realtime.models import Key, Task
-from realtime.tasks import FINAL
 
 BATCH = 10_000  # rows of one transaction: some 10 ms, for which whoever looks at the log waits
 
@@ -26,12 +25,6 @@ class Trimmed(NamedTuple):
     events: int
     jobs: int
     results: int
-
-
-@shared_task(name="realtime.retention.trim", ignore_result=True)  # type: ignore[untyped-decorator]
-def trim_on_schedule() -> None:
-    """Every hour, by the schedule in settings."""
-    trim()
 
 
 def trim(days: int | None = None, rows: int | None = None, task_days: int | None = None) -> Trimmed:

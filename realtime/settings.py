@@ -51,7 +51,7 @@ _LASTING_KEY = env.str("SECRET_KEY", "") or _kept_secret()
 SECRET_KEY = _LASTING_KEY or secrets.token_urlsafe(40)
 SECRET_KEY_LASTS = bool(_LASTING_KEY)
 
-# seconds at most over which an edge that was told to end lets its readers go (consumers/drain.py)
+# seconds at most over which an edge that was told to end lets its readers go (consumers/server/drain.py)
 DRAIN_SECONDS = env.float("DRAIN_SECONDS", 8.0, validate=validate.Range(min=0.1, max=300))
 
 # --- who may ask
@@ -111,7 +111,7 @@ LIVE_STALL_SECONDS = env.float("LIVE_STALL_SECONDS", 30.0, validate=validate.Ran
 
 # --- how bytes leave (docs/edge.md)
 LIVE_DIRECT = env.bool("LIVE_DIRECT", True)  # straight to the sockets; False: through ASGI's send, as on other servers
-# who speaks WebSocket here: consumers/lean.py, which needs LIVE_DIRECT, or autobahn, as Daphne has it
+# who speaks WebSocket here: ours (consumers/server/websocket), which needs LIVE_DIRECT, or autobahn, as Daphne has it
 LIVE_PROTOCOL = env.str("LIVE_PROTOCOL", "lean", validate=validate.OneOf(["lean", "autobahn"]))
 
 # --- rooms
@@ -208,7 +208,7 @@ def _celery_url(url: str) -> str:
 
 
 CELERY_BROKER_URL = env.str("BROKER_URL", "") or _celery_url(REDIS_URL)
-CELERY_RESULT_BACKEND = env.str("CELERY_RESULT_BACKEND", "") or "realtime.results:AnnouncedBackend"
+CELERY_RESULT_BACKEND = env.str("CELERY_RESULT_BACKEND", "") or "realtime.jobs.result_backend:AnnouncedBackend"
 CELERY_RESULT_EXTENDED = True
 CELERY_TASK_TRACK_STARTED = True
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
@@ -232,8 +232,8 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 # `expires`: a round that no worker took in time is not owed; they would pile up behind a long job
 CELERY_BEAT_SCHEDULE = {
     "publish what is due": {"task": "blog.tasks.publish_due", "schedule": 5, "options": {"expires": 5}},
-    "end what was lost": {"task": "realtime.sweep.sweep", "schedule": 15, "options": {"expires": 15}},
-    "trim what is old": {"task": "realtime.retention.trim", "schedule": 3600, "options": {"expires": 3600}},
+    "end what was lost": {"task": "realtime.tasks.sweep", "schedule": 15, "options": {"expires": 15}},
+    "trim what is old": {"task": "realtime.tasks.trim", "schedule": 3600, "options": {"expires": 3600}},
 }
 
 # --- words and time

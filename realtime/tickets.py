@@ -2,7 +2,7 @@
 
 A ticket names a user, what that user may follow beyond the public, and the session it came from.
 It lives 15 minutes and is renewed over the socket. It also carries the version of that user's access
-(realtime.access) that it was made from, so that an edge can tell a ticket from before a revocation.
+(realtime.revocations) that it was made from, so that an edge can tell a ticket from before a revocation.
 """
 
 import hashlib

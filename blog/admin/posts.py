@@ -11,9 +11,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from blog import permissions, revisions, tagging
+from blog import permissions
 from blog.forms import LineField, ProseField, TagsField
 from blog.models import Post, Revision
+from blog.publishing import revisions, tagging
 
 
 class PostAdminForm(forms.ModelForm):

@@ -1,7 +1,7 @@
 """The demo newsroom: a small harbour town, two days of news, two books.
 
 Its words are the files beside this one; they come in by the doors that everybody uses (the models
-and blog.importing). Making it again makes only what is missing, and changes nothing that is there.
+and blog.importing.importer). Making it again makes only what is missing, and changes nothing that is there.
 """
 
 import re
@@ -16,8 +16,8 @@ from django.contrib.auth.models import Permission
 from django.db import transaction
 from django.utils import timezone
 
-from blog.documents import Document, find, read
-from blog.importing import Outcome, author_named, source_of, store
+from blog.importing.documents import Document, find, read
+from blog.importing.importer import Outcome, author_named, source_of, store
 from blog.models import Author, Authorship, Book, Post, Publication, Tag, User
 from blog.models.books import unicode_slug
 

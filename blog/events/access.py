@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from blog import permissions
-from blog.access import ACCOUNT, FIELDS, RIGHTS
+from blog.account_signals import ACCOUNT, FIELDS, RIGHTS
 from blog.models import User
-from realtime.access import KIND, Access
 from realtime.publish import Alone, Change, Draft
+from realtime.revocations import KIND, Access
 
 PASSWORD = FIELDS.index("password")
 ACTIVE = FIELDS.index("is_active")

@@ -12,6 +12,6 @@ class Accounts(UserManager.from_queryset(AnnouncedQuerySet)):  # type: ignore[mi
 
 
 class User(AbstractUser, Announced):
-    """An account. Whatever takes or gives it access is announced (blog/access.py)."""
+    """An account. Whatever takes or gives it access is announced (blog/account_signals.py)."""
 
     objects: ClassVar = Accounts()

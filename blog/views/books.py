@@ -18,7 +18,10 @@ from blog.state import author_states, book_states, post_states, tag_states
 from blog.tasks import build_epub
 from blog.views.attempts import say, writes
 from blog.views.errors import gone
-from realtime import log, tasks
+from realtime import log
+
+# By code point, as open pages sort what arrives, whatever the database would make of it.
+from realtime.jobs import state_machine
 
 # By code point, as open pages sort what arrives, whatever the database would make of it.
 BY_TITLE = (Collate("title", "C"), "pk")
@@ -45,7 +48,7 @@ def book_detail(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "book": book_states(Book.objects.filter(pk=row.pk))[0],
         "chapters": post_states(chapters),
-        "jobs": tasks.newest(JOBS, about=f"book.{pk}") if at_desk else [],
+        "jobs": state_machine.newest(JOBS, about=f"book.{pk}") if at_desk else [],
         "can_build": at_desk,
     }
     return render(request, "blog/book_detail.html", context)
@@ -58,10 +61,10 @@ def book_build(request: HttpRequest, pk: int) -> HttpResponse:
     """Has a worker build a new edition, unless one is being built."""
     book = get_object_or_404(Book.objects.select_for_update(no_key=True), pk=pk, state=Book.State.PUBLISHED)
     about = f"book.{book.pk}"
-    if tasks.under_way(build_epub, about):
+    if state_machine.under_way(build_epub, about):
         say(request, _("An edition is being built already."))
     else:
-        tasks.enqueue(build_epub, book.pk, about=about, by=request.user.pk)
+        state_machine.enqueue(build_epub, book.pk, about=about, by=request.user.pk)
         say(request, _("A new edition is being built."))
     return redirect(book)
 

@@ -7,7 +7,7 @@ from django.views.decorators.http import require_safe
 from blog.models import Post
 from blog.permissions import DESK, needs
 from blog.state import desk_posts
-from realtime import tasks
+from realtime.jobs import state_machine
 
 LONGEST = 100  # rows of a list; more is an archive, not a desk
 
@@ -22,6 +22,6 @@ def desk(request: HttpRequest) -> HttpResponse:
         "drafts": desk_posts(waiting.filter(state=state.DRAFT).order_by("-pk")[:LONGEST]),
         "submitted": desk_posts(waiting.filter(state=state.SUBMITTED).order_by("-pk")[:LONGEST]),
         "scheduled": desk_posts(waiting.filter(state=state.SCHEDULED).order_by("published_date", "pk")[:LONGEST]),
-        "jobs": tasks.newest(LONGEST),
+        "jobs": state_machine.newest(LONGEST),
     }
     return render(request, "blog/desk.html", context)

@@ -7,10 +7,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from blog import permissions, revisions
+from blog import permissions
 from blog.forms import PostForm, WithdrawForm
 from blog.models import Post
 from blog.permissions import EDIT, WRITE, needs
+from blog.publishing import revisions
 from blog.views.attempts import say, writes
 
 FORM_METHODS = require_http_methods(["GET", "HEAD", "POST"])

@@ -10,7 +10,7 @@ crew        the children of `live`: commands of the start, edges, worker, schedu
 rolling     replaces children one after another, each by one that is ready
 readiness   hears that a child is ready
 datadir     DATA_DIR: the lock, run.json, the secret key
-doorstep    the listening sockets, one for each edge, and a 503 until the first is up
+listening   the listening sockets, one for each edge, and a 503 until the first is up
 schema      whether the database needs `migrate`
 health      asks /healthz
 browser     finds a Chromium for the tests

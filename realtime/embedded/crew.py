@@ -8,7 +8,7 @@ from pathlib import Path
 from signal import SIGINT
 from typing import Self
 
-from realtime.embedded import doorstep
+from realtime.embedded import listening
 from realtime.embedded.child import Child
 from realtime.embedded.rolling import Rolling
 from realtime.embedded.supervisor import Failed, Running, Supervisor, ending
@@ -66,15 +66,17 @@ class Crew:
         for name, words in ("worker", jobs), ("due worker", due), ("schedule", beat):
             self._supervisor.start(Child(name, celery + words, self._environment, self._base, stage=WORKERS))
 
-    def serve(self, listening: socket.socket, edges: int) -> None:
+    def serve(self, listener: socket.socket, edges: int) -> None:
         """Start the edges, all on one port."""
-        doors = doorstep.beside(listening, edges)
+        listeners = listening.beside(listener, edges)
         for number in range(edges):
-            door = doors[number % len(doors)]
-            self._edges.append(self._supervisor.start(self._edge(number + 1, edges, door, alone=len(doors) == 1)))
+            listener = listeners[number % len(listeners)]
+            self._edges.append(
+                self._supervisor.start(self._edge(number + 1, edges, listener, alone=len(listeners) == 1))
+            )
 
-    def _edge(self, number: int, edges: int, door: socket.socket, alone: bool) -> Child:
-        fd = door.fileno()
+    def _edge(self, number: int, edges: int, listener: socket.socket, alone: bool) -> Child:
+        fd = listener.fileno()
         return Child(
             f"edge {number}" if edges > 1 else "edge",
             (sys.executable, self._base / "manage.py", "edge", "--fd", str(fd)),
@@ -83,7 +85,7 @@ class Crew:
             fds=(fd,),
             stage=EDGES,
             stop=SIGINT,  # at once: no other edge is left for the readers to go to
-            fell=(lambda: None) if alone else (lambda: doorstep.close(door)),
+            fell=(lambda: None) if alone else (lambda: listening.close(listener)),
         )
 
     def renew(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.backends.postgresql import base
 
-from realtime.promise import Promise
+from realtime.polling_lease import Promise
 from realtime.publish import Mark, write
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from blog.markdown import render
 from blog.models import Author, Authorship, Book, Edition, Post, Publication, Tag
 from blog.state import (
     AuthorRef,
@@ -25,6 +24,7 @@ from blog.state import (
     publication_state,
     tag_states,
 )
+from blog.text.markdown import render
 from realtime import kinds, log
 from tests import cast
 from tests.tail import told

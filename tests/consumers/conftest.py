@@ -22,7 +22,7 @@ from tests.waiting import PATIENCE, until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 numbers = count(1)
-OF_A_SOCKET = ("test_socket", "test_hostile", "test_deflate", "test_origins")
+OF_A_SOCKET = ("test_websocket", "test_hostile", "test_compression", "test_origins")
 
 
 class Edge:
@@ -82,7 +82,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """pytest-django makes the database only if some test is marked; these commit, but are not flushed."""
     for item in items:
-        if Path(item.path).parent == Path(__file__).parent:
+        if Path(__file__).parent in Path(item.path).parents:
             item.add_marker(pytest.mark.django_db)
 
 

@@ -60,7 +60,7 @@ def _replace_publish(function: Callable[..., None]) -> None:
 
 def skipped_position() -> None:
     """Goes on from one event too far, now and then."""
-    from consumers.tail import Tail
+    from consumers.delivery.log_tail import Tail
 
     hand_over, looks = Tail._hand_over, count(1)
 
@@ -76,7 +76,7 @@ def skipped_position() -> None:
 
 def no_merge() -> None:
     """Forgets what was held while the past was loaded."""
-    from consumers.subscription import Subscription
+    from consumers.delivery.subscription import Subscription
 
     def forget(self: Subscription) -> None:
         self._held = None
@@ -93,7 +93,7 @@ def kept_text() -> None:
 
 def kept_in_memory() -> None:
     """Leaves what was withdrawn with those who hold the newest events in memory."""
-    from consumers.frames import Entry
+    from consumers.wire.server_frames import Entry
 
     Entry.scrub = lambda self: None  # type: ignore[method-assign]
 

@@ -151,7 +151,7 @@ class Rig:
 
     def work(self) -> None:
         words = ("-m", "celery", "-A", "realtime", "worker", "-c", "1", "--loglevel", "warning")
-        flags = ("--without-mingle", "--without-gossip", "--include", "tests.realtime.jobs")
+        flags = ("--without-mingle", "--without-gossip", "--include", "tests.realtime.jobs.sample_jobs")
         self.worker = self.run("worker", (sys.executable, *words, *flags), self.environment)
 
     def write(self, name: str, *options: str) -> tuple[Program, Path]:

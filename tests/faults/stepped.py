@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 import msgspec
 import pytest
 
-from consumers import hub as hub_module
-from consumers.burst import Burst
-from consumers.hub import Hub
-from consumers.ring import Ring
-from consumers.tail import Tail
+from consumers.delivery import hub as hub_module
+from consumers.delivery.backlog import Ring
+from consumers.delivery.hub import Hub
+from consumers.delivery.log_tail import Tail
+from consumers.wire.batch import Burst
 
 RING = 3  # rows: most pages have to be recovered from the log, while more arrives
 

@@ -19,8 +19,8 @@ from django.db import connection
 
 from blog.models import Post
 from blog.state import post_states
-from consumers.hub import Hub
-from consumers.subscription import Subscription
+from consumers.delivery.hub import Hub
+from consumers.delivery.subscription import Subscription
 from realtime import kinds, log
 from realtime.position import Position
 from realtime.retention import trim_log

@@ -29,8 +29,8 @@ from django.db import Error, connection, transaction  # noqa: E402
 
 from blog.models import Author, Post  # noqa: E402
 from realtime.errors import LogAway  # noqa: E402
-from realtime.tasks import enqueue  # noqa: E402
-from tests.realtime import jobs  # noqa: E402
+from realtime.jobs.state_machine import enqueue  # noqa: E402
+from tests.realtime.jobs.sample_jobs import sample_jobs  # noqa: E402
 
 ROLLED = 0.35  # of the transactions, of their own accord
 HELD = 0.01  # of the transactions: open for seconds
@@ -105,7 +105,7 @@ class Writer(threading.Thread):
         if self._dice.random() < 0.2:
             self._edit(name, self._dice.choice(self._options.posts))
         if self._dice.random() < JOBS:
-            enqueue(jobs.stumble, 1)
+            enqueue(sample_jobs.stumble, 1)
 
     def _perhaps_in_savepoint(self, change: Callable[[], None]) -> None:
         if self._dice.random() < 0.6:

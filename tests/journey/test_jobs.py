@@ -10,12 +10,12 @@ from playwright.sync_api import expect
 
 from blog.models import Author, Book, User
 from blog.tasks import build_epub
-from realtime import tasks
+from realtime.jobs import state_machine
 from realtime.kinds import all_kinds
 from realtime.models import Task
 from tests import cast
 from tests.journey.law import converges
-from tests.realtime.workers import Crew
+from tests.realtime.jobs.workers import Crew
 from tests.tail import told
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -50,7 +50,7 @@ def crew(database: None, child_environment, tmp_path_factory) -> Iterator[Crew]:
 
 
 def queue(book: Book, ada: User) -> Task:
-    return tasks.enqueue(build_epub, book.pk, about=f"book.{book.pk}", by=ada.pk)
+    return state_machine.enqueue(build_epub, book.pk, about=f"book.{book.pk}", by=ada.pk)
 
 
 def test_every_step_of_a_job_shows_where_its_book_is_and_at_the_desk(open_page, book, ada):
@@ -60,7 +60,7 @@ def test_every_step_of_a_job_shows_where_its_book_is_and_at_the_desk(open_page, 
     assert events.kinds() == ["task.queued"]
     for kind, step in LIFE.items():
         with converges(*pages), told() as events, transaction.atomic():
-            tasks.move(str(row.pk), **step)
+            state_machine.move(str(row.pk), **step)
         assert events.kinds() == [kind]
 
 
@@ -69,7 +69,7 @@ def test_a_job_that_does_not_succeed_says_so(open_page, book, ada, kind):
     pages = [open_page("/desk/", ada), open_page(f"/book/{book.pk}/", ada)]
     row = queue(book, ada)
     with converges(*pages), told() as events, transaction.atomic():
-        tasks.move(str(row.pk), **ENDS[kind])
+        state_machine.move(str(row.pk), **ENDS[kind])
     assert events.kinds() == [kind]
 
 

@@ -9,7 +9,8 @@ import pytest
 from django.conf import settings
 from django.core.management import get_commands
 
-from consumers import closes, exposition, metrics
+from consumers import metrics, metrics_view
+from consumers.wire import close_codes
 from realtime import errors, kinds
 
 ROOT = Path(settings.BASE_DIR)
@@ -47,12 +48,12 @@ def test_every_limit_has_its_default_in_running_and_its_reason_in_limits(name: s
 def test_every_metric_is_in_limits():
     told = set(re.findall(r"`stop_press_(\w+)(?:\{code\})?`", DOCS["limits"]))
     counted = {f"{field.name}_total" for field in fields(metrics.counters)}
-    assert told == counted | {name for name, _ in exposition.gauges()}
+    assert told == counted | {name for name, _ in metrics_view.gauges()}
 
 
 def test_every_refusal_is_in_the_protocol():
     """The codes of answers over HTTP, of `error` frames and of refused topics."""
-    sources = [path.read_text() for path in (ROOT / "consumers").glob("*.py")]
+    sources = [path.read_text() for path in (ROOT / "consumers").rglob("*.py")]
     codes = {code for text in sources for code in re.findall(r'Refusal\(\s*\d+, "([a-z-]+)"', text)}
     codes |= {error.code for error in (errors.BadPosition, errors.BadTicket, errors.BadTopic)} | {"bad-message"}
     assert {"too-fast", "too-many", "bad-method", "log-away"} < codes
@@ -66,7 +67,7 @@ def test_every_command_is_somewhere():
 
 
 def test_every_close_code_is_in_the_protocol():
-    assert [code for code in closes.Close if str(int(code)) not in DOCS["protocol"]] == []
+    assert [code for code in close_codes.Close if str(int(code)) not in DOCS["protocol"]] == []
 
 
 @pytest.mark.parametrize("page", [*sorted(DOCS), "README"])

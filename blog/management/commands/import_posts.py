@@ -9,8 +9,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm  # type: ignore[import-untyped]
 
-from blog.documents import SUFFIXES, find
-from blog.importing import Imported, NoAccount, Outcome, account, import_files
+from blog.importing.documents import SUFFIXES, find
+from blog.importing.importer import Imported, NoAccount, Outcome, account, import_files
 from blog.models import User
 
 

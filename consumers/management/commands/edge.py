@@ -8,8 +8,8 @@ from channels.routing import get_default_application
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from consumers.division import Part, divided
-from consumers.server import BACKLOG, serve
+from consumers.server.edge import BACKLOG, serve
+from consumers.server.roles import Part, divided
 
 
 class Command(BaseCommand):

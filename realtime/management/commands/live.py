@@ -16,12 +16,12 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from realtime.embedded import doorstep, schema
+from realtime.embedded import listening, schema
 from realtime.embedded.backing import Backing
 from realtime.embedded.crew import Crew
 from realtime.embedded.datadir import DataDir
-from realtime.embedded.doorstep import Doorstep
 from realtime.embedded.health import healthy
+from realtime.embedded.listening import StartingResponder
 from realtime.embedded.supervisor import Failed, Stopped, Supervisor
 
 HEALTHY_WITHIN = 60  # seconds from the start of the last process to a 200 of /healthz
@@ -54,7 +54,7 @@ class Command(BaseCommand):
     def _start(self, stack: ExitStack, edges: int) -> tuple[str, bool]:
         """Start all of it, in the order in which one thing needs the other; what leaves the stack stops it."""
         data = stack.enter_context(DataDir(settings.DATA_DIR))
-        listening = stack.enter_context(doorstep.listen(settings.HOST, settings.PORT))
+        port = stack.enter_context(listening.listen(settings.HOST, settings.PORT))
         backing = stack.enter_context(
             Backing(
                 data.path,
@@ -66,12 +66,12 @@ class Command(BaseCommand):
         supervisor = stack.enter_context(Supervisor(self.say))
         crew = Crew(supervisor, settings.BASE_DIR, data.path, backing.environment, settings.DRAIN_SECONDS)
         self._supervisor, self._crew = supervisor, stack.enter_context(crew)
-        door = stack.enter_context(Doorstep(listening))
+        responder = stack.enter_context(StartingResponder(port))
         data.make_secret()
         assets = crew.begin("assets")
         with self.step(backing.names):
             backing.start(supervisor)
-        here = doorstep.address(listening)
+        here = listening.address(port)
         url = f"{settings.PUBLIC_URL}/" if settings.PUBLIC_URL else here
         data.announce(url=url, **backing.run)
         if schema.behind(backing.postgres_url):
@@ -85,8 +85,8 @@ class Command(BaseCommand):
         with self.step("Pages' assets"):
             crew.finish(assets)
         with self.step("Edge, worker, schedule"):
-            door.leave()
-            crew.serve(listening, edges)
+            responder.leave()
+            crew.serve(port, edges)
             host = urlsplit(settings.PUBLIC_URL).netloc
             failure = f"/healthz was not 200 within {HEALTHY_WITHIN} s."
             supervisor.until(healthy(here, host), HEALTHY_WITHIN, failure, every=ASK_EVERY)

@@ -1,0 +1,209 @@
+"""How much one client may ask for, and who counts it.
+
+Frames are counted where they arrive (`Pace`), before they could pile up; so are requests (`Paces`).
+Connections are counted across processes (`Leases`): each process keeps its own counts in one hash in Redis,
+which nobody has to clean up, because it is gone 20 seconds after its process. Where Redis is away, each
+process counts for itself.
+"""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+from time import monotonic
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+logger = logging.getLogger(__name__)
+
+LEASE = 20  # seconds that the counts of a killed process are still counted
+RENEW = 5  # seconds between two renewals; three may fail
+PATIENCE = 0.5  # seconds for Redis to answer: a reader waits for it
+AGAIN = 2.0  # seconds without asking a Redis that did not answer
+TOGETHER = 200  # connections that ask in one round trip: a storm costs a few of them
+EDGES = "stop-press:edges"
+
+
+# One round trip for many: each counts itself in if all processes together hold less than the limit.
+# A process whose hash is gone was killed, or is alone with a Redis that forgot; the latter writes it anew.
+_ASK = """
+local edges, granted = redis.call('SMEMBERS', KEYS[1]), {}
+redis.call('SADD', KEYS[1], ARGV[1])
+for i = 3, #ARGV, 2 do
+  local held = tonumber(redis.call('HGET', ARGV[1], ARGV[i]) or 0)
+  for _, edge in ipairs(edges) do
+    if edge ~= ARGV[1] then held = held + tonumber(redis.call('HGET', edge, ARGV[i]) or 0) end
+  end
+  if held < tonumber(ARGV[i + 1]) then
+    redis.call('HINCRBY', ARGV[1], ARGV[i], 1)
+    granted[#granted + 1] = 1
+  else
+    granted[#granted + 1] = 0
+  end
+end
+redis.call('EXPIRE', ARGV[1], ARGV[2])
+for _, edge in ipairs(edges) do
+  if edge ~= ARGV[1] and redis.call('EXISTS', edge) == 0 then redis.call('SREM', KEYS[1], edge) end
+end
+return granted
+"""
+
+
+class _Ask(NamedTuple):
+    subject: str
+    limit: int
+    granted: asyncio.Future[bool]
+
+
+class Leases:
+    """The connections of this process by subject (an address, a user), and what the others hold."""
+
+    def __init__(self) -> None:
+        self.held: Counter[str] = Counter()
+        self.alone = False  # Redis did not answer: only what this process holds counts
+        self._name = f"{EDGES}:{secrets.token_hex(8)}"
+        self._redis: Any = None
+        self._asks: list[_Ask] = []
+        self._released: set[str] = set()
+        self._wake: asyncio.Event | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._written = False  # what Redis holds of this process is what this process holds
+        self._stopping = False
+        self._retry = 0.0
+
+    async def take(self, subject: str, limit: int) -> bool:
+        """Counts one more connection of the subject, unless that would be too many. 0 is no limit."""
+        if limit == 0:
+            return True
+        if self.held[subject] >= limit:
+            return False
+        ask = _Ask(subject, limit, asyncio.get_running_loop().create_future())
+        self._asks.append(ask)
+        self._run()
+        try:
+            return await ask.granted
+        except asyncio.CancelledError:
+            if ask.granted.done() and not ask.granted.cancelled() and ask.granted.result():
+                self.give_back(subject)
+            raise
+
+    def give_back(self, subject: str) -> None:
+        """One connection fewer."""
+        self.held[subject] -= 1
+        if self.held[subject] <= 0:
+            del self.held[subject]
+        self._released.add(subject)
+        self._run()
+
+    async def stop(self) -> None:
+        """Takes this process out of the count at once."""
+        if self._task is not None and self._wake is not None:
+            self._stopping = True
+            self._wake.set()
+            await asyncio.wait([self._task], timeout=3 * PATIENCE)
+
+    def _run(self) -> None:
+        if self._task is None:
+            self._wake = asyncio.Event()
+            self._redis = Redis.from_url(
+                settings.REDIS_URL,
+                socket_timeout=PATIENCE,
+                socket_connect_timeout=PATIENCE,
+                retry=Retry(NoBackoff(), 0),
+            )
+            self._task = asyncio.get_running_loop().create_task(self._serve())
+        assert self._wake is not None
+        self._wake.set()
+
+    async def _serve(self) -> None:
+        """Answers everybody who asks, many in one round trip, and renews what is held."""
+        assert self._wake is not None
+        while not self._stopping:
+            asks, self._asks = self._asks[:TOGETHER], self._asks[TOGETHER:]
+            self._settle(asks, await self._ask(asks))
+            if not self._asks:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(RENEW):
+                        await self._wake.wait()
+                self._wake.clear()
+        with contextlib.suppress(RedisError, OSError):  # it is forgotten in 20 seconds
+            await self._redis.delete(self._name)
+        await self._redis.aclose()
+
+    async def _ask(self, asks: Sequence[_Ask]) -> Sequence[int] | None:
+        """What Redis says to each; None where it does not answer, which is not asked again for a while."""
+        if monotonic() < self._retry:
+            return None
+        released, self._released = self._released, set()
+        words = [word for ask in asks for word in (ask.subject, ask.limit)]
+        try:
+            async with self._redis.pipeline(transaction=True) as pipe:
+                if not self._written or not await self._redis.exists(self._name):
+                    pipe.delete(self._name)
+                    if self.held:
+                        pipe.hset(self._name, mapping=dict(self.held))
+                else:
+                    for subject in released:
+                        self._write(pipe, subject)
+                pipe.eval(_ASK, 1, EDGES, self._name, LEASE, *words)
+                granted: Sequence[int] = (await pipe.execute())[-1]
+        except (RedisError, OSError) as error:
+            if not self.alone:
+                logger.warning("Connections are counted in this process only (%s).", error)
+            self.alone, self._written, self._retry = True, False, monotonic() + AGAIN
+            return None
+        self.alone, self._written = False, True
+        return granted
+
+    def _write(self, pipe: Any, subject: str) -> None:
+        """The number as it is now: what is asked for in the same round trip comes on top."""
+        if self.held[subject]:
+            pipe.hset(self._name, subject, self.held[subject])
+        else:
+            pipe.hdel(self._name, subject)
+
+    def _settle(self, asks: Sequence[_Ask], granted: Sequence[int] | None) -> None:
+        for number, ask in enumerate(asks):
+            may = self.held[ask.subject] < ask.limit if granted is None else bool(granted[number])
+            if ask.granted.done():  # it did not wait for the answer
+                self._written = self._written and not may
+            elif may:
+                self.held[ask.subject] += 1
+                ask.granted.set_result(True)
+            else:
+                ask.granted.set_result(False)
+
+
+leases = Leases()
+
+
+class Seat:
+    """What one connection is counted under: an address, and a user once it has said who it is."""
+
+    def __init__(self) -> None:
+        self._subjects: dict[str, str] = {}
+
+    async def take(self, kind: str, who: object, limit: int) -> bool:
+        """Is counted under this one of the kind from now on, and no other; False where there is no room."""
+        subject = f"{kind}:{who}"
+        if self._subjects.get(kind) == subject:
+            return True
+        if not await leases.take(subject, limit):
+            return False
+        self.give_back(kind)
+        if limit:
+            self._subjects[kind] = subject
+        return True
+
+    def give_back(self, *kinds: str) -> None:
+        """Of these kinds; without any, of all."""
+        for kind in kinds or list(self._subjects):
+            if subject := self._subjects.pop(kind, None):
+                leases.give_back(subject)

@@ -1,0 +1,61 @@
+"""The newest events of the log in memory, so that a reader who was gone for a moment costs no query."""
+
+from collections import deque
+from itertools import takewhile
+
+from consumers.wire.server_frames import Entry
+
+ROWS = 10_000
+BYTES = 32 * 1024 * 1024  # one process; about 10,000 posts with their fragments
+
+
+class Ring:
+    """Holds every event after `floor`, oldest first, bounded in rows and bytes. Used on the loop only."""
+
+    def __init__(self, floor: int, rows: int = ROWS, size: int = BYTES) -> None:
+        self.floor = floor
+        self.bytes = 0
+        self._rows = rows
+        self._size = size
+        self._entries: deque[Entry] = deque()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def append(self, entry: Entry) -> None:
+        """Takes the next event; a withdrawal takes the text of its object's earlier ones."""
+        if entry.withdraws:
+            self._scrub(entry.event.key)
+        self._entries.append(entry)
+        self._account(entry)
+        self._trim()
+
+    def after(self, offset: int) -> list[Entry]:
+        """The events after the offset that the ring holds, oldest first."""
+        newest_first = takewhile(lambda entry: entry.offset > offset, reversed(self._entries))
+        return list(newest_first)[::-1]
+
+    def recount(self, entries: list[Entry]) -> None:
+        """Puts frames that were made later on the account."""
+        for entry in entries:
+            if entry.offset > self.floor and entry.counted:
+                self._account(entry)
+        self._trim()
+
+    def _scrub(self, key: str) -> None:
+        for entry in self._entries:
+            if entry.event.key == key:
+                entry.scrub()
+                self._account(entry)
+
+    def _account(self, entry: Entry) -> None:
+        size = entry.size
+        self.bytes += size - entry.counted
+        entry.counted = size
+
+    def _trim(self) -> None:
+        while len(self._entries) > self._rows or (self.bytes > self._size and self._entries):
+            gone = self._entries.popleft()
+            self.bytes -= gone.counted
+            gone.counted = 0
+            self.floor = gone.offset

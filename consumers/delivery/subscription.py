@@ -1,0 +1,202 @@
+"""A subscription: the topics of one reader, and where in the log that reader stands.
+
+Catching up is hold, load, release. From the moment a topic is new its live events are held; the past
+up to that moment is loaded, from the ring or the log; it is sent, then what was held, then live
+again. The past ends where the held begins, so nothing is missing, twice or out of order.
+"""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+
+from django.conf import settings
+
+from consumers.delivery import recovery
+from consumers.delivery.hub import Hub
+from consumers.delivery.recovery import Missed, Unrecoverable
+from consumers.delivery.writer import PATIENCE, Outlet
+from consumers.metrics import counters
+from consumers.wire.batch import Burst
+from consumers.wire.server_frames import JSON, Entry, Frame, Refused, Reset, Subscribed, Unsubscribed, Variant
+from realtime.position import Position
+
+PIECE = 20  # events written before the reader has to have taken most of them
+
+
+class Subscription:
+    """The topics of one reader. Its methods are called one after the other, never at once."""
+
+    __slots__ = ("_broken", "_closed", "_held", "_hub", "_topics", "outlet", "variant")
+
+    def __init__(self, hub: Hub, outlet: Outlet) -> None:
+        self.outlet = outlet
+        self.variant: Variant = JSON
+        self._hub = hub
+        self._topics: dict[str, None] = {}  # in the order they were asked for
+        self._held: list[Entry] | None = None  # None: live
+        self._broken: str | None = None  # why what is being loaded is worth nothing any more
+        self._closed = False
+
+    @property
+    def topics(self) -> list[str]:
+        return list(self._topics)
+
+    @property
+    def held(self) -> bool:
+        return self._held is not None
+
+    @property
+    def position(self) -> Position:
+        """Where the reader stands: everything up to here on its topics was sent."""
+        self._hub.flush(self)
+        return self._hub.position
+
+    def open(self) -> None:
+        self._hub.join(self)
+
+    def close(self) -> None:
+        """Nothing is written from now on, nor followed by what is still being loaded."""
+        self._closed = True
+        self._hub.part(self)
+
+    def say(self, frame: Frame) -> None:
+        self._write(Burst([frame.encoded()]))
+
+    def aside(self, burst: Burst) -> bool:
+        """Writes what is not of the log. False where the reader is catching up and hears nothing else, or is closed.
+
+        It is no sign of life: it has no position, and a reader who hears only this needs a heartbeat.
+        """
+        if self._closed or self._held is not None:
+            return False
+        self.outlet.write(burst)
+        return True
+
+    async def wear(self, variant: Variant) -> None:
+        """From now on events come in this form."""
+        if variant != self.variant:
+            await self._hub.use(variant)
+            self._hub.unuse(self.variant)
+            self.variant = variant
+            self._hub.place(self)
+
+    async def follow(
+        self, new: Sequence[str], refused: list[Refused], since: Position | None, compacted: bool = True
+    ) -> None:
+        """Follows topics not followed before, and answers. `since` counts for these only."""
+        if since is None or not new:
+            position = self.position
+            self._enter(new)
+            self.say(self._subscribed(refused, position))
+        else:
+            await self._catch_up(new, refused, since, compacted)
+
+    def unfollow(self, topics: Sequence[str], code: str) -> None:
+        """Follows these no longer, and says so."""
+        for topic in topics:
+            self._topics.pop(topic, None)
+        self._hub.place(self)
+        self.say(Unsubscribed(list(topics), "asked" if code == "asked" else "forbidden"))
+
+    # --- what the hub calls
+
+    def hold(self, entries: Sequence[Entry]) -> None:
+        if self._held is not None:
+            self._held.extend(entries)
+            if len(self._held) > settings.LIVE_MAX_RECOVERY_ROWS:  # it takes what it missed slower than more arrives
+                self._held.clear()
+                self.outlet.cut()
+
+    def reset(self, reason: str) -> None:
+        if self._held is not None:
+            self._held.clear()
+            self._broken = reason
+        elif self._topics:
+            self._reset(self.topics, self._hub.position, reason)
+
+    # --- hold, load, release
+
+    async def _catch_up(self, new: Sequence[str], refused: list[Refused], since: Position, compacted: bool) -> None:
+        if since.epoch != self._hub.epoch or since.offset > self._hub.offset:
+            await self._hub.look()  # a page may be newer than what this process has read so far
+        start = self.position
+        old = set(self._topics)
+        self._held, self._broken = [], None
+        self._enter(new)
+        try:
+            past = await self._load(since, set(new), old, compacted)
+        except Unrecoverable as lost:
+            self._begin_anew(list(new), refused, start, lost)
+        else:
+            await self._release(past, refused, since)
+        finally:
+            self._held = None
+            self._hub.place(self)
+
+    async def _load(self, since: Position, new: set[str], old: set[str], compacted: bool) -> list[Missed]:
+        past = await recovery.missed(self._hub, since, new, old, compacted)
+        await self._hub.render([each.entry for each in past], self.variant)
+        if self._broken:
+            raise Unrecoverable(self._broken)
+        return past
+
+    async def _release(self, past: list[Missed], refused: list[Refused], since: Position) -> None:
+        counters.recovered += 1
+        self.say(self._subscribed(refused, since, len(past)))
+        await self._write_past(past)
+        if self._broken:
+            self._reset(self.topics, self._hub.position, self._broken)
+        else:
+            self._write_held()
+
+    async def _write_past(self, past: list[Missed]) -> None:
+        """At the pace of the reader, who asked for this and is not slow because it is much."""
+        for piece in _pieces(past):
+            self._write(Burst([each.entry.frame(self.variant, each.left) for each in piece]))
+            if self.outlet.behind and not await self._is_taken():
+                self.outlet.cut()
+                return
+
+    async def _is_taken(self) -> bool:
+        taken = asyncio.ensure_future(self.outlet.drained())
+        _, late = await asyncio.wait([taken], timeout=PATIENCE)
+        taken.cancel()
+        return not late
+
+    def _write_held(self) -> None:
+        held, self._held = self._held, None
+        self._hub.place(self)
+        if held:
+            self._write(Burst([entry.frame(self.variant) for entry in held]))
+
+    def _begin_anew(self, topics: list[str], refused: list[Refused], start: Position, lost: Unrecoverable) -> None:
+        if self._broken:  # the log itself is another: of no use is what the other topics stand on either
+            topics, start, lost = self.topics, self._hub.position, Unrecoverable(self._broken)
+        self.say(self._subscribed(refused, start, recovered=False))
+        self._reset(topics, start, lost.reason, lost.missed)
+        self._write_held()
+
+    # --- parts
+
+    def _enter(self, topics: Iterable[str]) -> None:
+        if self._closed:
+            return
+        self._topics.update(dict.fromkeys(topics))
+        self._hub.place(self)
+
+    def _subscribed(
+        self, refused: list[Refused], position: Position, missed: int = 0, recovered: bool = True
+    ) -> Subscribed:
+        return Subscribed(self.topics, refused, str(position), recovered, missed)
+
+    def _reset(self, topics: list[str], position: Position, reason: str, missed: int | None = None) -> None:
+        counters.resets += 1
+        self.say(Reset(topics, str(position), missed, reason))
+
+    def _write(self, burst: Burst) -> None:
+        if not self._closed:
+            self.outlet.write(burst)
+
+
+def _pieces(past: list[Missed]) -> Iterator[list[Missed]]:
+    for first in range(0, len(past), PIECE):
+        yield past[first : first + PIECE]

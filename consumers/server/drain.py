@@ -1,0 +1,46 @@
+"""The end of an edge: its readers are told at once, and let go in waves.
+
+They come back over the same time to the other edges, or to the next process here. All at once, each
+of them would wait for all the others.
+"""
+
+import asyncio
+import contextlib
+import random
+from math import ceil
+from time import monotonic
+
+from django.conf import settings
+
+from consumers.delivery.follower import Follower
+from consumers.wire.server_frames import Leaving
+
+RATE = 250  # readers a second who come back without being noticed: one core takes several thousand
+SHORTEST = 1.0  # seconds
+WAVE = 0.1  # seconds between two waves
+
+
+def window(readers: int) -> float:
+    """The seconds over which so many readers leave, DRAIN_SECONDS at most."""
+    return min(float(settings.DRAIN_SECONDS), max(SHORTEST, readers / RATE))
+
+
+async def let_go(readers: list[Follower], haste: asyncio.Event) -> None:
+    """Tells the readers to come back, and ends their connections over the window; at once in haste."""
+    seconds, number = window(len(readers)), len(readers)
+    leaving = Leaving((0, round(seconds * 1000)))
+    for reader in readers:
+        reader.say(leaving)
+    random.shuffle(readers)
+    began = monotonic()
+    while readers:
+        share = 1.0 if haste.is_set() else min(1.0, (monotonic() - began) / seconds)
+        while len(readers) > number - ceil(number * share):
+            readers.pop().outlet.end()
+        if readers:
+            await _pause(haste)
+
+
+async def _pause(haste: asyncio.Event) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(haste.wait(), WAVE)

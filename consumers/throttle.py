@@ -1,0 +1,38 @@
+"""Pages that clients ask for again and again have a pace for each address, as the stream and the log have."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from django.conf import settings
+
+from consumers.access import addresses
+from consumers.access.rate_limits import paces
+from consumers.http import ALWAYS, JSON_TYPE, too_fast
+from consumers.metrics import counters
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[Any]]
+
+
+def paced(application: Application) -> Application:
+    """The application, for those who do not ask too often."""
+
+    async def at_a_pace(scope: Scope, receive: Receive, send: Send) -> None:
+        if paces.allows(addresses.subject(addresses.client(scope)), settings.LIVE_MAX_REQUESTS):
+            await application(scope, receive, send)
+        else:
+            await _refuse(send)
+
+    return at_a_pace
+
+
+async def _refuse(send: Send) -> None:
+    refusal = too_fast()
+    counters.turned_away[refusal.code] += 1
+    body = refusal.body
+    named = {**ALWAYS, **refusal.headers, "Content-Type": JSON_TYPE, "Content-Length": str(len(body))}
+    headers = [(name.encode(), value.encode()) for name, value in named.items()]
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

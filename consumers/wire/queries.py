@@ -1,0 +1,67 @@
+"""What the query of a stream or of the log asks for, as types: docs/protocol.md names each parameter."""
+
+from typing import Annotated, Any, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+from django.conf import settings
+from django.utils.translation import get_supported_language_variant
+from msgspec import Meta
+
+from consumers.wire.server_frames import JSON, Format, Variant
+
+MOST = 1000  # events of one answer
+LONGEST = 25  # seconds that an answer may be kept back; proxies give up at 30
+ROOM = 100  # parameters of one request besides the topics that it may have
+
+
+class BadQuery(ValueError):
+    """A query that does not fit."""
+
+
+class StreamQuery(msgspec.Struct, frozen=True):
+    """Parameters that are not named here are ignored; of one that comes twice the last counts."""
+
+    topic: Annotated[list[str], Meta(min_length=1)]
+    here: list[str] = []
+    since: str | None = None
+    format: Format = "json"
+    language: str | None = None
+    compact: bool = True
+
+    @property
+    def variant(self) -> Variant:
+        return Variant("html", language_of(self.language)) if self.format == "html" else JSON
+
+
+class LogQuery(StreamQuery, frozen=True):
+    limit: Annotated[int, Meta(ge=1, le=MOST)] = 200
+    wait: Annotated[float, Meta(ge=0, le=LONGEST)] = 0
+
+
+Q = TypeVar("Q", bound=StreamQuery)
+
+
+def decode(query: bytes, shape: type[Q]) -> Q:
+    """The query as its type. Raises BadQuery, nothing else."""
+    try:
+        pairs = parse_qsl(
+            query.decode("latin-1"), keep_blank_values=True, max_num_fields=settings.LIVE_MAX_TOPICS + ROOM
+        )
+    except ValueError as error:
+        raise BadQuery("There are too many parameters.") from error
+    asked: dict[str, Any] = dict(pairs)
+    for several in "topic", "here":
+        asked[several] = [value for name, value in pairs if name == several]
+    try:
+        return msgspec.convert(asked, shape, strict=False)
+    except msgspec.ValidationError as error:
+        raise BadQuery(f"{error}.") from error
+
+
+def language_of(asked: str | None) -> str:
+    """The language of fragments: what was asked for if the site has it, else the site's."""
+    try:
+        return str(get_supported_language_variant(asked or settings.LANGUAGE_CODE))
+    except LookupError:
+        return str(settings.LANGUAGE_CODE)

@@ -1,0 +1,60 @@
+"""The result backend: what Celery stores of a task and what people are told of it are one transaction.
+
+django-celery-results saves without one, and reads, changes and saves without a lock, so a late
+STARTED can overwrite REVOKED. Here the task's own row (realtime.models.Task) is locked first, and
+what its state machine refuses is not stored either.
+"""
+
+from typing import Any
+
+from celery.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
+from django.db import transaction
+from django_celery_results.backends import DatabaseBackend
+
+from realtime.jobs.state_machine import WORKER_STOPPED, State, TaskError, advance, lock, may_step
+from realtime.models import Task
+
+
+class AnnouncedBackend(DatabaseBackend):  # type: ignore[misc]  # it has no types
+    """DatabaseBackend, moving the task's row and announcing it with every state that is stored."""
+
+    def store_result(
+        self, task_id: str, result: Any, state: str, traceback: str | None = None, request: Any = None, **kwargs: Any
+    ) -> Any:
+        with transaction.atomic():
+            row = lock(task_id)
+            if row is not None and not _agrees(row, state, result):
+                return result  # late: the job went on, or ended, without this run
+            return super().store_result(task_id, result, state, traceback, request=request, **kwargs)
+
+
+def _agrees(row: Task, state: str, result: Any) -> bool:
+    """Moves the row to the state, if it may go there. Whether it is there now."""
+    # Celery stores RETRY after it sent the message, when the next run may have begun: Job.retry() was first
+    if state != State.RETRY and may_step(row, state):
+        advance(row, state, **_told(state, result))
+    return bool(row.state == state)
+
+
+def _told(state: str, result: Any) -> dict[str, Any]:
+    """What a stored result says to people."""
+    if state == State.PROGRESS and isinstance(result, dict):
+        return {name: result[name] for name in ("percent", "step") if name in result}
+    if state == State.SUCCESS:
+        return {"result": result}
+    if state == State.FAILURE:
+        return {"error": sentence(result)}
+    return {}
+
+
+def sentence(error: BaseException) -> str:
+    """What a person is told of a failure: the exception's own sentence if it has one, never a traceback."""
+    match error:
+        case TaskError():
+            return str(error)
+        case WorkerLostError():
+            return WORKER_STOPPED
+        case TimeLimitExceeded() | SoftTimeLimitExceeded():
+            return "The job took longer than it may."
+        case _:
+            return f"Something went wrong that nobody foresaw ({type(error).__name__})."

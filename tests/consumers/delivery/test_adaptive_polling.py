@@ -1,0 +1,229 @@
+"""The watch: what is committed under a promise reaches every hub, without a ring."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from itertools import count
+from time import monotonic
+
+import pytest
+from django.db import connection, transaction
+
+from blog.models import Author
+from consumers.delivery import adaptive_polling
+from consumers.delivery import log_tail as tails
+from consumers.delivery.adaptive_polling import Watch
+from consumers.delivery.log_tail import Anew, News, Tail
+from consumers.wire.server_frames import JSON, Variant
+from realtime.bell import listen
+from realtime.log import Event, LogConnection, Look
+from realtime.polling_lease import LENGTH, Promise
+from realtime.position import LARGEST
+from tests.waiting import PATIENCE
+
+numbers = count(1)
+
+
+def look(events: int = 0, promised: float = 0.0) -> Look:
+    return Look("k3f9ab", 1, 0, [object()] * events, promised)  # type: ignore[list-item]
+
+
+class Hub:
+    """A tail, and the names that it told of."""
+
+    def __init__(self) -> None:
+        self.heard = ""
+        self.is_ready = asyncio.Event()
+        self.tail = Tail(self._told, tuple)
+        self.tail.start(asyncio.get_running_loop())
+        self._ears = asyncio.create_task(listen(self.tail.heard))
+
+    def _told(self, news: News | Anew) -> None:
+        self.is_ready.set()
+        if isinstance(news, News):
+            self.heard += "".join(entry.event.data.decode() for entry in news.entries)
+
+    async def until(self, name: str) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while name not in self.heard:
+                await asyncio.sleep(0.01)
+
+    def stop(self) -> None:
+        self._ears.cancel()
+        self.tail.stop()
+
+
+@pytest.fixture
+def clean(database: None) -> Iterator[None]:
+    """No promise before, none afterwards."""
+
+    def forget() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE realtime_log SET promised = NULL")
+        connection.promise = Promise()
+
+    with closing(LogConnection()) as log:
+        log.look(LARGEST)
+    forget()
+    yield
+    forget()
+
+
+@pytest.fixture
+def eager(clean: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A watch begins with the second event, and without bell or watch nothing is found in time."""
+    monkeypatch.setattr(adaptive_polling, "MANY", 1)
+    monkeypatch.setattr(adaptive_polling, "ENOUGH", 0)
+    monkeypatch.setattr(adaptive_polling, "LOOKS", 1)
+    monkeypatch.setattr(tails, "IDLE", 600.0)
+    monkeypatch.setattr(tails, "DOUBT", 600.0)
+
+
+def save_unrung() -> str:
+    """Saves until a save was certainly not rung for; the name that it gave. On any thread."""
+    connection.promise = Promise()
+    while not connection.promise.is_open:  # it was open after the ring would have been
+        name = f"Watch {next(numbers)};"
+        Author.objects.create(name=name)
+    connection.close()
+    return name
+
+
+async def test_a_commit_under_a_promise_reaches_every_hub(eager: None):
+    hubs = [Hub() for _ in range(3)]
+    try:
+        for hub in hubs:
+            await hub.is_ready.wait()
+        for _ in range(3):  # promises, one after the other
+            name = await asyncio.to_thread(save_unrung)
+            for hub in hubs:
+                await hub.until(name)
+    finally:
+        for hub in hubs:
+            hub.stop()
+
+
+async def test_where_the_promiser_was_killed_a_poll_finds_it(clean: None):
+    hub = Hub()
+    try:
+        await hub.is_ready.wait()
+
+        def promise_and_die() -> str:
+            Author.objects.create(name="Ada")
+            with closing(LogConnection()) as log:
+                while not log.look(LARGEST, promise=LENGTH).promised:
+                    Author.objects.create(name="Ada")  # the other hub was faster and moved it
+            return save_unrung()
+
+        await hub.until(await asyncio.to_thread(promise_and_die))
+    finally:
+        hub.stop()
+
+
+@pytest.mark.parametrize(("variants", "portions"), [((JSON,), [3]), ((JSON, Variant("html", "en")), [2, 1])])
+async def test_what_needs_no_rendering_is_handed_over_at_once(
+    clean: None, monkeypatch: pytest.MonkeyPatch, variants: tuple[Variant, ...], portions: list[int]
+):
+    monkeypatch.setattr(tails, "PORTION", 2)
+    assert await handed_over(variants) == portions
+
+
+async def handed_over(variants: tuple[Variant, ...]) -> list[int]:
+    """How many events come at once, where three are committed together."""
+    told: list[int] = []
+    tail = Tail(lambda news: told.append(len(news.entries)) if isinstance(news, News) else None, lambda: variants)
+    tail._loop = asyncio.get_running_loop()
+    with closing(tail.connection):
+        await asyncio.to_thread(tail.look)
+        await asyncio.sleep(0)
+        told.clear()  # what earlier tests left
+        await asyncio.to_thread(save_three)
+        await asyncio.to_thread(tail.look)
+    await asyncio.sleep(0)
+    return told
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ([], [[]]),
+        ([10, 20, 30], [[10, 20, 30]]),
+        ([60, 40, 1], [[60, 40], [1]]),
+        ([500, 1, 500, 500], [[500], [1], [500], [500]]),
+        ([1] * 9, [[1] * 4, [1] * 4, [1]]),
+    ],
+)
+def test_what_is_handed_over_at_once_is_bounded_in_number_and_bytes(
+    monkeypatch: pytest.MonkeyPatch, sizes: list[int], expected: list[list[int]]
+):
+    monkeypatch.setattr(tails, "TOGETHER", 100)
+    events = [Event(1, "author.updated", "author.1", (), (), datetime.now(UTC), b"x" * size) for size in sizes]
+    assert [[len(event.data) for event in portion] for portion in tails.portions(events, 4)] == expected
+
+
+async def test_large_events_are_written_apart_though_nobody_renders(clean: None, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(tails, "TOGETHER", 1)
+    assert await handed_over((JSON,)) == [1, 1, 1]
+
+
+def save_three() -> None:
+    with transaction.atomic():
+        for _ in range(3):
+            Author.objects.create(name=f"Watch {next(numbers)};")
+    connection.close()
+
+
+def test_one_transaction_with_many_events_promises_nothing():
+    one = Watch()
+    one.note(look(events=1000), 100.0, 0.0)
+    assert one.offer() == 0
+    one.note(look(events=1), 100.01, 0.0)
+    assert one.offer() == 0
+    assert not one.is_on
+
+
+def test_looks_in_a_row_that_find_much_begin_a_watch():
+    one = Watch()
+    for number in range(adaptive_polling.LOOKS + 1):
+        assert one.offer() == 0
+        one.note(look(events=adaptive_polling.MANY), 100.0 + number / 1000, 0.0)
+    assert one.offer() == LENGTH
+    assert one.note(look(events=adaptive_polling.MANY, promised=LENGTH), 100.1, LENGTH)  # the others are rung for
+    assert one.is_on
+
+
+def test_a_hundred_events_a_second_begin_no_watch():
+    one = Watch()
+    for number in range(1000):
+        one.note(look(events=1 + number % 4), 100.0 + number / 40, 0.0)
+        assert one.offer() == 0
+
+
+def test_a_hub_keeps_what_another_has_promised_and_rings_for_nobody():
+    one = Watch()
+    assert not one.note(look(promised=LENGTH), monotonic(), 0.0)
+    assert one.is_on
+
+
+def test_only_a_look_that_begins_after_the_promise_ends_the_watch():
+    one = Watch()
+    one.note(look(promised=1e-9), monotonic(), 0.0)
+    end = one._until
+    one.note(look(), end - 0.001, 0.0)  # the server found it over, but this look may have begun before
+    assert one.is_on
+    one.note(look(), end, 0.0)
+    assert not one.is_on
+
+
+def test_a_watch_is_prolonged_while_enough_comes(monkeypatch: pytest.MonkeyPatch):
+    now = 100.0
+    monkeypatch.setattr(adaptive_polling, "monotonic", lambda: now)
+    busy, calm = Watch(), Watch()
+    for one in (busy, calm):
+        one.note(look(promised=LENGTH), now, 0.0)
+        assert one.offer() == 0
+    busy.note(look(events=1000, promised=LENGTH), now, 0.0)
+    calm.note(look(events=10, promised=LENGTH), now, 0.0)
+    now += LENGTH * 0.6
+    assert (busy.offer(), calm.offer()) == (LENGTH, 0)

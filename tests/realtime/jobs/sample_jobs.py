@@ -1,0 +1,62 @@
+"""Jobs for the workers of these tests, most of which go wrong on purpose: `celery worker --include`."""
+
+import gc
+import os
+import signal
+import threading
+from contextlib import suppress
+from typing import Any
+
+from celery import shared_task
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import transaction
+
+from realtime.jobs.state_machine import Job, TaskError, progress
+
+
+@shared_task(base=Job, bind=True)
+def stumble(self: Any, times: int) -> int:
+    """Succeeds after so many retries."""
+    progress(50, f"run {self.request.retries + 1}")
+    if self.request.retries < times:
+        raise self.retry(countdown=0)
+    return self.request.retries
+
+
+@shared_task(base=Job)
+def refuse() -> None:
+    raise TaskError("There is no ink left.")
+
+
+@shared_task(base=Job)
+def fall() -> None:
+    """Takes its process down, each time."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@shared_task(base=Job)
+def stay() -> None:
+    """Is half done, and stays so."""
+    progress(50, "half")
+    threading.Event().wait()
+
+
+@shared_task(base=Job, soft_time_limit=1, time_limit=2)
+def hang() -> None:
+    """Does not listen when it is asked to end."""
+    with suppress(SoftTimeLimitExceeded):
+        threading.Event().wait()
+    threading.Event().wait()
+
+
+@shared_task(base=Job)
+def whisper() -> None:
+    """Reports where nobody would hear it."""
+    with transaction.atomic():
+        progress(50, "half")
+
+
+@shared_task(base=Job)
+def frozen() -> int:
+    """How many objects of its process the garbage collector leaves alone."""
+    return gc.get_freeze_count()

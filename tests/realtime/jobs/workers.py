@@ -1,0 +1,112 @@
+"""Real Celery workers, in processes of their own: started, killed, and asked what became of a job."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from realtime.celery import app
+from realtime.jobs.state_machine import FINAL, enqueue
+from realtime.models import Task
+from tests.realtime.jobs.sample_jobs import sample_jobs
+from tests.waiting import PATIENCE, until
+
+ROOT = Path(__file__).resolve().parents[2]
+START = 60  # seconds; two, on a machine with nothing else to do
+
+
+class Worker:
+    """A prefork worker with one child, as `live` starts it."""
+
+    def __init__(self, environment: dict[str, str], name: str, log: Path, *options: str) -> None:
+        self.name = f"{name}@tests"
+        command = [sys.executable, "-m", "celery", "-A", "realtime", "worker", "-n", self.name, "-c", "1", "-l", "info"]
+        flags = [*options, "--without-mingle", "--without-gossip", "--include", "tests.realtime.jobs.sample_jobs"]
+        self.log = log
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [*command, *flags, *options],
+                env=environment,
+                cwd=ROOT,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        until(lambda: self.is_ready(), START)
+
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
+    def is_ready(self) -> bool:
+        assert self.is_running(), self.log.read_text()
+        return f"{self.name} ready." in self.log.read_text()
+
+    def children(self) -> list[int]:
+        found = subprocess.run(["pgrep", "-P", str(self._process.pid)], capture_output=True, text=True, check=False)
+        return [int(pid) for pid in found.stdout.split()]
+
+    def kill_child(self) -> None:
+        for pid in self.children():
+            os.kill(pid, signal.SIGKILL)
+
+    def kill(self) -> None:
+        """Main process and child at once, as when the machine goes."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def stop(self) -> None:
+        if self.is_running():
+            self._process.terminate()
+            try:
+                self._process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+
+class Crew:
+    """The workers of a module's tests."""
+
+    def __init__(self, environment: dict[str, str], logs: Path) -> None:
+        self._environment = environment
+        self._logs = logs
+        self._hired: list[Worker] = []
+        purge()
+
+    def hire(self, name: str, *options: str) -> Worker:
+        self._hired.append(Worker(self._environment, name, self._logs / name, *options))
+        return self._hired[-1]
+
+    def find(self, name: str) -> Worker | None:
+        return next((worker for worker in self._hired if worker.name == f"{name}@tests"), None)
+
+    def settle(self) -> None:
+        """Returns when what the workers still store is stored: it would be in the way of emptying the tables."""
+        if any(worker.is_running() for worker in self._hired):
+            until_done(enqueue(sample_jobs.stumble, 0))
+        purge()
+
+    def dismiss(self) -> None:
+        for worker in self._hired:
+            worker.stop()
+        purge()
+
+
+def fresh(row: Task) -> Task:
+    row.refresh_from_db()
+    return row
+
+
+def until_state(row: Task, *states: str, seconds: float = PATIENCE) -> Task:
+    until(lambda: fresh(row).state in states, seconds)
+    return row
+
+
+def until_done(row: Task, seconds: float = PATIENCE) -> Task:
+    return until_state(row, *FINAL, seconds=seconds)
+
+
+def purge() -> None:
+    """Throws away what waits for a worker."""
+    with app.connection_for_write() as connection:
+        app.control.purge(connection=connection)

@@ -1,0 +1,130 @@
+"""The promise: nobody rings for what a hub has promised to look for, and everybody rings for anything else."""
+
+from time import monotonic
+
+import pytest
+from django.db import connection
+from django.db.backends.postgresql.base import DatabaseWrapper
+
+from blog.models import Author
+from realtime.bell import Bell
+from realtime.log import LogConnection
+from realtime.polling_lease import LEFT, LENGTH, SOON, Promise
+from realtime.position import LARGEST
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def hub():
+    """Somebody who looks, and may promise to look again."""
+    log = LogConnection()
+    log.look(LARGEST)
+    yield log
+    log.close()
+    connection.promise = Promise()
+
+
+@pytest.fixture
+def rings(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    rung: list[float] = []
+    monkeypatch.setattr(
+        "realtime.polling_lease.LENGTH", LENGTH * 1000
+    )  # a machine that stands still for a second keeps it
+    monkeypatch.setattr(Bell, "ring", lambda self: rung.append(monotonic()))
+    return rung
+
+
+def promise(hub: LogConnection, seconds: float) -> None:
+    """Makes one, of something to find; what this connection knew of an older one is forgotten."""
+    Author.objects.create(name="Ada")
+    hub.look(LARGEST, promise=seconds)
+    connection.promise = Promise()
+
+
+def test_a_commit_under_a_promise_is_not_rung_for(hub: LogConnection, rings: list[float]):
+    promise(hub, LENGTH * 1000)
+    rings.clear()
+    Author.objects.create(name="Ben")
+    assert connection.promise.is_open
+    assert rings == []
+
+
+def test_a_commit_without_a_promise_is_rung_for(hub: LogConnection, rings: list[float]):
+    Author.objects.create(name="Ada")
+    hub.look(LARGEST)
+    Author.objects.create(name="Ben")
+    assert len(rings) == 2
+
+
+def test_what_counts_is_the_time_after_commit(hub: LogConnection, rings: list[float], monkeypatch: pytest.MonkeyPatch):
+    promise(hub, LENGTH * 1000)
+    rings.clear()
+
+    def commit_late(self: DatabaseWrapper) -> None:
+        assert self.promise.is_open
+        self.promise.take(monotonic(), -1.0)  # it ends while the server writes
+        commit(self)
+
+    commit = DatabaseWrapper._commit
+    monkeypatch.setattr(DatabaseWrapper, "_commit", commit_late)
+    Author.objects.create(name="Ben")
+    assert len(rings) == 1
+
+
+def test_a_promise_that_is_over_is_none(hub: LogConnection, rings: list[float]):
+    promise(hub, 1e-6)
+    rings.clear()
+    Author.objects.create(name="Ben")
+    assert not connection.promise.is_open
+    assert len(rings) == 1
+
+
+def test_nothing_is_promised_where_nothing_was_found(hub: LogConnection):
+    assert hub.look(LARGEST, promise=LENGTH).promised == 0
+    Author.objects.create(name="Ada")
+    assert 0 < hub.look(LARGEST, promise=LENGTH).promised <= LENGTH
+
+
+def test_a_promise_is_never_taken_back(hub: LogConnection):
+    promise(hub, LENGTH * 1000)
+    Author.objects.create(name="Ben")
+    assert hub.look(LARGEST, promise=LENGTH).promised > LENGTH
+    Author.objects.create(name="Cleo")
+    assert hub.look(LARGEST).promised > LENGTH
+
+
+def test_it_is_asked_for_only_when_it_is_in_question(hub: LogConnection):
+    promise(hub, LENGTH * 1000)
+
+    def asks() -> bool:
+        asked.clear()
+        with connection.execute_wrapper(note):
+            Author.objects.create(name="Ben")
+        return any(LEFT in sql for sql in asked)
+
+    def note(execute, sql, params, many, context):
+        asked.append(sql)
+        return execute(sql, params, many, context)
+
+    asked: list[str] = []
+    assert asks()
+    connection.promise.take(monotonic() + 1000, LENGTH)
+    assert not asks()
+    connection.promise.take(monotonic() - LENGTH, LENGTH + SOON)
+    assert asks()
+
+
+@pytest.mark.parametrize("left", [None, -0.5, 0.0])
+def test_no_promise_is_not_open(left: float | None):
+    known = Promise()
+    known.take(monotonic(), left)
+    assert not known.is_open
+    assert known.is_in_question
+
+
+def test_no_answer_makes_a_promise_longer_than_they_are():
+    """The server's clock was set back by an hour."""
+    known = Promise()
+    known.take(monotonic() - LENGTH, 3600.0)
+    assert not known.is_open
