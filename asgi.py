@@ -10,11 +10,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "realtime.settings")
 pages = get_asgi_application()  # before the import below: it fills the registries of the apps
 
 from consumers.routing import http_urlpatterns, websocket_urlpatterns  # noqa: E402
-from consumers.throttle import paced  # noqa: E402
+from consumers.throttle import throttled  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
-        "http": URLRouter([*http_urlpatterns, path("live/ticket", paced(pages)), re_path("", pages)]),  # type: ignore[arg-type]
+        "http": URLRouter([*http_urlpatterns, path("live/ticket", throttled(pages)), re_path("", pages)]),  # type: ignore[arg-type]
         "websocket": URLRouter(websocket_urlpatterns),
     }
 )

@@ -26,13 +26,13 @@ class Hub:
     """What stands behind the tail in an edge, and here only notes when an event came."""
 
     def __init__(self, form: str) -> None:
-        from consumers.delivery.log_tail import Tail
+        from consumers.delivery.log_tail import LogTail
         from consumers.wire.server_frames import JSON, Variant
 
         self.variant = JSON if form == "json" else Variant("html", "en")
         self.came: dict[int, int] = {}
         self.is_ready = False
-        self.tail = Tail(self.told, lambda: (self.variant,))
+        self.tail = LogTail(self.told, lambda: (self.variant,))
 
     def told(self, news: Any) -> None:
         now = time.monotonic_ns()

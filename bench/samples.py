@@ -17,11 +17,11 @@ SHOWN = 10  # functions
 # The innermost frame of a stack that is of one of these says what kind it is; what Python brings counts for its caller.
 KINDS = {
     "what the socket says: WebSocket frames, handshake": (
-        r"autobahn/|daphne/ws_protocol|consumers/(lean|rfc6455|handshake|protocol|inbox|door)"
+        r"autobahn/|daphne/ws_protocol|consumers/server/(websocket/|receive_queue|sniffing)"
     ),
     "readers: subscription, position, recovery, limits": (
-        r"consumers/(websocket|subscription|recovery|readers|limits|requests|attendance|crowd|presence|addresses"
-        r"|origins|access|closes|patience|pacing|strictness)"
+        r"consumers/(websocket|presence/|access/|throttle|wire/(client_frames|queries|close_codes)"
+        r"|delivery/(subscription|recovery)|server/timeouts)"
     ),
     "the hub: events, frames, audiences": r"consumers/",
     "HTTP: the request before the handshake": r"daphne/http_protocol|twisted/web/|twisted/protocols/",

@@ -18,14 +18,14 @@ def rows(results: Results) -> Iterable[list[str]]:
     for readers in CROWDS:
         for rate, measure in RATES:
             names = (measure, f"{measure} look", f"{measure} bell", "kilobytes")
-            cost, look, bell, kilobytes = (results.median("ours", name) for name in names)
-            if cost is None or look is None or bell is None or kilobytes is None:
+            cost, found, bell, kilobytes = (results.median("ours", name) for name in names)
+            if cost is None or found is None or bell is None or kilobytes is None:
                 continue
             cores = readers * rate * cost / 1e6
             edges = math.ceil(max(cores / BUSY, readers / HELD))
             looks = rate * edges
             row = (readers, rate, readers * rate, cores, edges, readers * kilobytes / 2**20)
-            yield [*map(_short, (*row, looks, looks * look / 1000, looks * bell / 1000))]
+            yield [*map(_short, (*row, looks, looks * found / 1000, looks * bell / 1000))]
 
 
 def _short(value: float) -> str:

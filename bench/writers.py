@@ -71,7 +71,7 @@ def insert(number: int, announced: bool, first: str = "") -> Write:
     from django.db import connection
 
     from realtime.bell import bell
-    from realtime.polling_lease import LEFT, Promise
+    from realtime.polling_lease import SECONDS_LEFT_SQL, PollingLease
 
     connection.ensure_connection()
     raw: Any = connection.connection
@@ -82,19 +82,19 @@ def insert(number: int, announced: bool, first: str = "") -> Write:
     table = "realtime_pending" if announced else "plain"
     statement = f"INSERT INTO {table} ({COLUMNS}) VALUES (%s, %s, %s::text[], %s::text[], %s::jsonb, %s)"
 
-    promise = Promise()
+    lease = PollingLease()
 
     def announce() -> None:
         if first:
             cursor.execute(first)
-        if promise.is_in_question:
+        if lease.is_in_question:
             asked = time.monotonic()
-            cursor.execute(f"{statement} RETURNING {LEFT}", row)
-            promise.take(asked, cursor.fetchone()[0])
+            cursor.execute(f"{statement} RETURNING {SECONDS_LEFT_SQL}", row)
+            lease.take(asked, cursor.fetchone()[0])
         else:
             cursor.execute(statement, row)
         raw.commit()
-        if not promise.is_open:
+        if not lease.is_open:
             bell.ring()
 
     def write() -> None:

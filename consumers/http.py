@@ -14,13 +14,13 @@ from channels.generic.http import AsyncHttpConsumer
 from django.conf import settings
 
 from consumers.access import addresses, authentication, origins
-from consumers.access.connection_quota import Seat
-from consumers.access.rate_limits import paces
+from consumers.access.connection_quota import ConnectionSlot
+from consumers.access.rate_limits import address_buckets
 from consumers.delivery.hub import READY_TIMEOUT, hub
-from consumers.delivery.writer import StreamOutlet
+from consumers.delivery.writer import StreamWriter
 from consumers.metrics import counters
-from consumers.presence.request import Attendance
-from consumers.presence.topic import Told
+from consumers.presence.request import RequestPresence
+from consumers.presence.topic import PresenceListener
 from consumers.wire import queries
 from consumers.wire.queries import StreamQuery
 from realtime import topics
@@ -40,7 +40,7 @@ PREFLIGHT = {
     "Access-Control-Allow-Headers": "Authorization, Last-Event-ID",
     "Access-Control-Max-Age": "86400",
 }
-PIECE = 64 * 1024  # bytes of an answer that are sent before the client has to have taken most of them
+MAX_BYTES_PER_WRITE = 64 * 1024  # bytes of an answer that are sent before the client has to have taken most of them
 STATUS = {"forbidden": 403, "unknown": 404}
 
 
@@ -72,8 +72,8 @@ class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
         self.reader = ANONYMOUS
         self.over = asyncio.Event()  # who asked may not hear any more of it
         self._theirs: set[str] = set()  # topics that the log, not the ticket, says are this reader's
-        self._seat = Seat()
-        self._attendance: Attendance | None = None
+        self._slot = ConnectionSlot()
+        self._presence: RequestPresence | None = None
         answering = asyncio.ensure_future(self._respond())
         listening = asyncio.ensure_future(_hung_up(receive))
         try:
@@ -83,10 +83,10 @@ class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
             if not answering.done():
                 answering.cancel()
             await asyncio.gather(listening, answering, return_exceptions=True)
-            hub.doorman.leave(self)
-            self._seat.give_back()
-            if self._attendance is not None:
-                self._attendance.end()
+            hub.revocations.leave(self)
+            self._slot.release()
+            if self._presence is not None:
+                self._presence.end()
         if not answering.cancelled():
             answering.result()
 
@@ -116,7 +116,7 @@ class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
 
     def _come(self) -> None:
         self._address = addresses.subject(addresses.client(self.scope))
-        if not paces.allows(self._address, settings.LIVE_MAX_REQUESTS):
+        if not address_buckets.allows(self._address, settings.LIVE_MAX_REQUESTS):
             raise too_fast()
 
     async def _ask(self) -> None:
@@ -144,22 +144,22 @@ class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
     async def _admit(self, asked: StreamQuery) -> None:
         """Finds out who asks, if it matters: what everyone may follow costs no query."""
         names = list(dict.fromkeys(asked.topic))
-        await self._sit("address", self._address, settings.LIVE_MAX_PER_ADDRESS)
+        await self._take_slot("address", self._address, settings.LIVE_MAX_PER_ADDRESS)
         reader = authentication.by_ticket(self.headers) or ANONYMOUS
         matters = asked.here or any(topics.check(ANONYMOUS, name) == "forbidden" for name in names)
         if reader is ANONYMOUS and matters:
             reader = await authentication.by_session(self.headers)
         if reader.id is not None:
-            await self._sit("user", reader.id, settings.LIVE_MAX_PER_USER)
-        self._theirs = await hub.doorman.personal(reader, names, hub.addressed)
-        hub.doorman.admit(reader)
+            await self._take_slot("user", reader.id, settings.LIVE_MAX_PER_USER)
+        self._theirs = await hub.revocations.personal(reader, names, hub.addressed)
+        hub.revocations.admit(reader)
         self.reader = reader
         self.judge(names)
         self.topics = list(dict.fromkeys(map(topics.normal, names)))
         if len(self.topics) > settings.LIVE_MAX_TOPICS:
             raise Refusal(400, "limit", f"A request may name {settings.LIVE_MAX_TOPICS} topics.")
         self._check_here(asked.here)
-        hub.doorman.enter(self)
+        hub.revocations.enter(self)
 
     def _check_here(self, names: list[str]) -> None:
         if any(topics.check(self.reader, name) or topics.normal(name) not in self.topics for name in names):
@@ -179,21 +179,21 @@ class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
         reason = topics.check(self.reader, topic)
         return None if reason == "forbidden" and topic in self._theirs else reason
 
-    async def _sit(self, kind: str, who: object, limit: int) -> None:
-        if not await self._seat.take(kind, who, limit):
+    async def _take_slot(self, kind: str, who: object, limit: int) -> None:
+        if not await self._slot.take(kind, who, limit):
             raise Refusal(429, "too-many", "There is no room for this connection now; try later.", Retry_After="5")
 
     # --- who is present
 
-    def attend(self, told: Told, names: Sequence[str]) -> None:
+    def attend(self, told: PresenceListener, names: Sequence[str]) -> None:
         """From now until the request ends its reader is present on these topics."""
-        self._attendance = Attendance(told, names)
-        self._attendance.begin(self.reader)
+        self._presence = RequestPresence(told, names)
+        self._presence.begin(self.reader)
 
     def becomes(self, reader: Reader) -> None:
         self.reader = reader
-        if self._attendance is not None:
-            self._attendance.becomes(reader)
+        if self._presence is not None:
+            self._presence.becomes(reader)
 
     # --- what the hub says of who is reading
 
@@ -223,18 +223,18 @@ class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
         length = {} if status == 204 else {"Content-Length": str(len(body))}
         await self.begin(status, {**length, **headers})
         body = b"" if self.scope["method"] == "HEAD" else body
-        if len(body) > PIECE and (outlet := self.direct()):
-            for first in range(0, len(body), PIECE):
-                await self.send_body(body[first : first + PIECE], more_body=True)
-                await outlet.drained()
-            outlet.release()
+        if len(body) > MAX_BYTES_PER_WRITE and (writer := self.direct()):
+            for first in range(0, len(body), MAX_BYTES_PER_WRITE):
+                await self.send_body(body[first : first + MAX_BYTES_PER_WRITE], more_body=True)
+                await writer.drain()
+            writer.release()
             body = b""
         await self.send_body(body)
 
-    def direct(self) -> StreamOutlet | None:
+    def direct(self) -> StreamWriter | None:
         """The server's own way to the connection; None on a server that has none, or where the client is gone."""
-        outlet: Callable[..., StreamOutlet | None] | None = self.scope.get("extensions", {}).get("stop_press.stream")
-        return outlet(self.over.set) if outlet else None
+        writer: Callable[..., StreamWriter | None] | None = self.scope.get("extensions", {}).get("stop_press.stream")
+        return writer(self.over.set) if writer else None
 
     def _cross_origin(self) -> dict[str, str]:
         """Pages of the origins that the operator listed may read the answer; as nobody, or with a ticket."""

@@ -12,10 +12,10 @@ from typing import Any
 from django.conf import settings
 
 from consumers.access import addresses
-from consumers.access.connection_quota import leases
+from consumers.access.connection_quota import quota
 from consumers.delivery.hub import hub
 from consumers.metrics import counters
-from consumers.presence.tracker import census
+from consumers.presence.tracker import tracker
 
 TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 
@@ -59,13 +59,13 @@ def gauges() -> Iterator[tuple[str, int]]:
     yield "sockets", hub.sockets
     yield "topics", hub.topics
     yield "position", hub.offset
-    yield "ring_events", len(hub.ring)
-    yield "ring_bytes", hub.ring.bytes
-    yield "revoked", len(hub.doorman)
-    yield "counting_alone", int(leases.alone)
-    yield "present", census.present
-    yield "crowds", census.crowds
-    yield "presence_alone", int(census.alone)
+    yield "ring_events", len(hub.backlog)
+    yield "ring_bytes", hub.backlog.bytes
+    yield "revoked", len(hub.revocations)
+    yield "counting_alone", int(quota.alone)
+    yield "present", tracker.present
+    yield "crowds", tracker.presences
+    yield "presence_alone", int(tracker.alone)
 
 
 def _line(name: str, value: int, **labels: str) -> str:

@@ -1,23 +1,23 @@
 """`/live/log`: the log in pages, and the long poll. docs/protocol.md is its contract."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
 from consumers.delivery import recovery
 from consumers.delivery.hub import hub
 from consumers.delivery.recovery import Unrecoverable
-from consumers.delivery.writer import Indirect, Outlet
+from consumers.delivery.writer import IndirectWriter, Writer
 from consumers.http import JSON_TYPE, LiveRequest, away
 from consumers.metrics import counters
-from consumers.wire.batch import Burst
+from consumers.wire.batch import FrameBatch
 from consumers.wire.queries import LogQuery
 from consumers.wire.server_frames import Entry, Frame, Variant
 from realtime.position import Position
 
-PATIENCE = 5.0  # seconds for the log to be read; whoever polls comes back by itself
-LARGEST = 1024 * 1024  # bytes of the events of one answer: the rest is `more`
+READ_TIMEOUT = 5.0  # seconds for the log to be read; whoever polls comes back by itself
+MAX_ANSWER_BYTES = 1024 * 1024  # bytes of the events of one answer: the rest is `more`
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -47,15 +47,15 @@ class LivePoll(LiveRequest):
 
     async def answer(self, asked: LogQuery, since: Position | None) -> None:
         try:
-            async with asyncio.timeout(PATIENCE):
-                await hub.look()  # the answer holds all that was committed before the question
+            async with asyncio.timeout(READ_TIMEOUT):
+                await hub.poll()  # the answer holds all that was committed before the question
         except TimeoutError as error:
             raise away() from error
         since = since or hub.position
-        with Ear(asked.variant, self.topics) as self._ear:
-            self.attend(self._ear, asked.here)
+        with Waiter(asked.variant, self.topics) as self._waiter:
+            self.attend(self._waiter, asked.here)
             page = await self._page(asked, since)
-            if not page.events and page.recovered and asked.wait and await self._ear.hears(asked.wait):
+            if not page.events and page.recovered and asked.wait and await self._waiter.hears(asked.wait):
                 self.judge(self.topics)
                 page = await self._page(asked, since)
         self.judge(self.topics)  # once more: reading may have taken a while
@@ -63,12 +63,12 @@ class LivePoll(LiveRequest):
 
     def access_lost(self) -> None:
         self.over.set()
-        if hasattr(self, "_ear"):
-            self._ear.heard.set()
+        if hasattr(self, "_waiter"):
+            self._waiter.heard.set()
 
     async def _page(self, asked: LogQuery, since: Position) -> Page:
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(READ_TIMEOUT):
                 return await self._read(asked, since)
         except Unrecoverable as lost:
             counters.resets += 1
@@ -77,17 +77,17 @@ class LivePoll(LiveRequest):
             raise away() from error
 
     async def _read(self, asked: LogQuery, since: Position) -> Page:
-        ear, position = self._ear, hub.position
+        waiter, position = self._waiter, hub.position
         past = await recovery.missed(hub, since, set(self.topics), compacted=asked.compact)
         page = past[: asked.limit]
         await hub.render([each.entry for each in page], asked.variant)
-        if ear.broken:
-            raise Unrecoverable(ear.broken)
+        if waiter.broken:
+            raise Unrecoverable(waiter.broken)
         frames, size = [], 0
         for each in page:
             frames.append(msgspec.Raw(each.entry.frame(asked.variant, each.left)))
             size += len(frames[-1])
-            if size > LARGEST:
+            if size > MAX_ANSWER_BYTES:
                 break
         more = len(frames) < len(past)
         if more:
@@ -95,8 +95,24 @@ class LivePoll(LiveRequest):
         return Page(str(position), True, len(frames), frames, more)
 
 
-class Ear(Indirect):
-    """Follows topics only to hear that there is something; what it is, the ring tells."""
+class SilentWriter(IndirectWriter):
+    """The writer of a reader to whom nothing is ever written: the answer to its question is all that it gets."""
+
+    def __init__(self, closed: Callable[[], None]) -> None:
+        self.close = closed
+
+    def write(self, frame_batch: FrameBatch) -> None:
+        pass
+
+    async def drain(self) -> None:
+        pass
+
+    def abort(self) -> None:
+        pass
+
+
+class Waiter:
+    """Follows topics only to learn that an event arrived; what it is, the backlog tells."""
 
     held = True  # nothing is written to it, heartbeats included
 
@@ -105,17 +121,18 @@ class Ear(Indirect):
         self.topics = topics
         self.heard = asyncio.Event()
         self.broken: str | None = None
-        self.outlet: Outlet = self
+        # closing it is an empty answer, with which the client asks the next process
+        self.writer: Writer = SilentWriter(self.heard.set)
 
-    def __enter__(self) -> "Ear":
+    def __enter__(self) -> "Waiter":
         hub.join(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        hub.part(self)
+        hub.leave(self)
 
     async def hears(self, seconds: float) -> bool:
-        """Whether there was something within this time."""
+        """Waits until an event arrives, `seconds` at most; whether one did."""
         try:
             async with asyncio.timeout(seconds):
                 await self.heard.wait()
@@ -123,7 +140,7 @@ class Ear(Indirect):
             return False
         return True
 
-    # what the hub calls
+    # --- what the hub calls
 
     def hold(self, entries: Sequence[Entry]) -> None:
         self.heard.set()
@@ -132,23 +149,9 @@ class Ear(Indirect):
         self.broken = reason
         self.heard.set()
 
-    def say(self, frame: Frame) -> None:
+    def send(self, frame: Frame) -> None:
         pass
 
-    def aside(self, burst: Burst) -> bool:
-        """It says that somebody reads, and has no way to be told how many do."""
+    def send_ephemeral(self, frame_batch: FrameBatch) -> bool:
+        """Takes a frame of presence, which an answer of the log has no place for."""
         return True
-
-    # nothing is ever written to it
-
-    def write(self, burst: Burst) -> None:
-        pass
-
-    async def drained(self) -> None:
-        pass
-
-    def cut(self) -> None:
-        pass
-
-    def end(self) -> None:
-        self.heard.set()  # an empty answer, with which the client asks the next process

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from consumers.delivery.hub import hub
 from consumers.delivery.subscription import Subscription
-from consumers.delivery.writer import PATIENCE, StreamOutlet, StreamSendOutlet
+from consumers.delivery.writer import WRITE_TIMEOUT, StreamSendWriter, StreamWriter
 from consumers.http import LiveRequest
 from consumers.wire.queries import StreamQuery
 from consumers.wire.server_frames import Heartbeat
@@ -28,12 +28,12 @@ class LiveStream(LiveRequest):
     async def answer(self, asked: StreamQuery, since: Position | None) -> None:
         await self.begin(200, STREAM)
         await self.send_body(b"", more_body=True)  # from here on the outlet writes, past the server
-        outlet = self._outlet()
-        self.subscription = Subscription(hub, outlet)
+        writer = self._outlet()
+        self.subscription = Subscription(hub, writer)
         self.subscription.open()
         expiry = self._watch_expiry()
         try:
-            await self.subscription.wear(asked.variant)
+            await self.subscription.set_variant(asked.variant)
             if not self.over.is_set():
                 await self._follow(since, asked.compact)
                 self.attend(self.subscription, asked.here)
@@ -42,28 +42,28 @@ class LiveStream(LiveRequest):
             if expiry is not None:
                 expiry.cancel()
             self.subscription.close()
-        if not outlet.was_cut:
-            await self._finish(outlet)
+        if not writer.was_aborted:
+            await self._finish(writer)
 
-    async def _finish(self, outlet: StreamOutlet) -> None:
+    async def _finish(self, writer: StreamWriter) -> None:
         """Says that this is all, to a reader who has taken what came before."""
         try:
-            async with asyncio.timeout(PATIENCE):
-                await outlet.drained()
+            async with asyncio.timeout(WRITE_TIMEOUT):
+                await writer.drain()
         except TimeoutError:
-            outlet.cut()
+            writer.abort()
         else:
-            outlet.release()
+            writer.release()
             await self.send_body(b"")
 
     async def _follow(self, since: Position | None, compacted: bool) -> None:
         """The opening block says where the reader stands: at `since`, until a reset is there too."""
-        self.subscription.say(Heartbeat(str(since or self.subscription.position)))
+        self.subscription.send(Heartbeat(str(since or self.subscription.position)))
         await self.subscription.follow(self.topics, [], since, compacted)
 
-    def _outlet(self) -> StreamOutlet:
+    def _outlet(self) -> StreamWriter:
         """The server's own way to the connection, or what every ASGI server has."""
-        return self.direct() or StreamSendOutlet(self.base_send, self.over.set)
+        return self.direct() or StreamSendWriter(self.base_send, self.over.set)
 
     # --- who is reading
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 
 from consumers.access import addresses
-from consumers.access.rate_limits import paces
+from consumers.access.rate_limits import address_buckets
 from consumers.http import ALWAYS, JSON_TYPE, too_fast
 from consumers.metrics import counters
 
@@ -16,11 +16,11 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[Any]]
 
 
-def paced(application: Application) -> Application:
+def throttled(application: Application) -> Application:
     """The application, for those who do not ask too often."""
 
     async def at_a_pace(scope: Scope, receive: Receive, send: Send) -> None:
-        if paces.allows(addresses.subject(addresses.client(scope)), settings.LIVE_MAX_REQUESTS):
+        if address_buckets.allows(addresses.subject(addresses.client(scope)), settings.LIVE_MAX_REQUESTS):
             await application(scope, receive, send)
         else:
             await _refuse(send)

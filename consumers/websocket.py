@@ -9,15 +9,15 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
 from consumers.access import addresses, origins
-from consumers.access.connection_quota import Seat
+from consumers.access.connection_quota import ConnectionSlot
 from consumers.delivery.hub import READY_TIMEOUT, hub
 from consumers.delivery.subscription import Subscription
-from consumers.delivery.writer import Outlet, SendOutlet
+from consumers.delivery.writer import SendWriter, Writer
 from consumers.metrics import counters
-from consumers.presence.topic import Visitor
-from consumers.presence.tracker import census
+from consumers.presence.topic import Occupant
+from consumers.presence.tracker import tracker
 from consumers.wire import client_frames, server_frames
-from consumers.wire.close_codes import Close
+from consumers.wire.close_codes import CloseCode
 from consumers.wire.queries import language_of
 from consumers.wire.server_frames import JSON, Refused, Variant, stamp
 from realtime import tickets, topics
@@ -33,8 +33,8 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     """One reader's socket. No channel layer: the hub writes events to its outlet."""
 
     subscription: Subscription
-    outlet: Outlet
-    visitor: Visitor
+    writer: Writer
+    occupant: Occupant
     groups: tuple[str, ...] = ()
     _theirs: frozenset[str] = frozenset()  # topics that the log, not the ticket, says are this reader's
     _bad = 0
@@ -51,43 +51,43 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         """
         self.scope, self.base_send, self.channel_layer = scope, send, None
         self.reader = ANONYMOUS
-        self._seat = Seat()
+        self._slot = ConnectionSlot()
         self._turn = asyncio.Lock()  # frames in order, and the end of a ticket between two of them
-        park, parked = scope.get("extensions", {}).get("stop_press.park"), False
+        detach, detached = scope.get("extensions", {}).get("stop_press.detach"), False
         try:
-            while not parked and (message := await receive())["type"] != "websocket.disconnect":
+            while not detached and (message := await receive())["type"] != "websocket.disconnect":
                 await getattr(self, message["type"].replace(".", "_"))(message)
-                if park is not None:
-                    park(self)
-                    parked = True
+                if detach is not None:
+                    detach(self)
+                    detached = True
                     del self.scope  # a socket lives for days, and has no use for what opened it
         finally:
-            if not parked:
-                self.forget()
+            if not detached:
+                self.connection_lost()
 
     async def connect(self) -> None:
         await self.accept()
         if not origins.allowed(self.scope):
-            await self._close(Close.ORIGIN)
+            await self._close(CloseCode.ORIGIN)
             return
         if not await self._may_come():
-            await self._close(Close.TRY_LATER)
+            await self._close(CloseCode.TRY_LATER)
             return
         if not hub.is_ready and not await self._hub_gets_ready():
-            await self._close(Close.TRY_LATER)
+            await self._close(CloseCode.TRY_LATER)
             return
-        self.outlet = self.scope.get("extensions", {}).get("stop_press.outlet") or SendOutlet(self.base_send)
-        self.subscription = Subscription(hub, self.outlet)
-        self.visitor = Visitor(self.subscription)
+        self.writer = self.scope.get("extensions", {}).get("stop_press.writer") or SendWriter(self.base_send)
+        self.subscription = Subscription(hub, self.writer)
+        self.occupant = Occupant(self.subscription)
         self.subscription.open()
-        self.subscription.say(server_frames.Welcome(server_frames.PROTOCOL, hub.epoch, server_frames.HEARTBEAT))
+        self.subscription.send(server_frames.Welcome(server_frames.PROTOCOL, hub.epoch, server_frames.HEARTBEAT))
 
     async def _may_come(self) -> bool:
         """Whether there is room for one more from that address."""
         limit = settings.LIVE_MAX_PER_ADDRESS
         if not limit:
             return True
-        return await self._seat.take("address", addresses.subject(addresses.client(self.scope)), limit)
+        return await self._slot.take("address", addresses.subject(addresses.client(self.scope)), limit)
 
     async def _hub_gets_ready(self) -> bool:
         ready = asyncio.ensure_future(hub.ready())
@@ -112,7 +112,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if (
             len(text) > settings.LIVE_MAX_FRAME_BYTES
         ):  # Daphne's limit comes first (server.py); other servers have their own
-            await self._close(Close.TOO_LARGE)
+            await self._close(CloseCode.TOO_LARGE)
             return
         match client_frames.decode(text):
             case client_frames.Hello() as hello:
@@ -122,25 +122,25 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             case client_frames.Unsubscribe(topics=names):
                 self._unsubscribe([topics.normal(name) for name in dict.fromkeys(names)])
             case client_frames.Ping():
-                self.subscription.say(server_frames.Pong(str(self.subscription.position)))
+                self.subscription.send(server_frames.Pong(str(self.subscription.position)))
             case client_frames.Here(topic=topic, state=state):
-                census.here(self.visitor, self._current_reader(), topic, state)
+                tracker.here(self.occupant, self._current_reader(), topic, state)
 
     # --- what a client asks
 
     async def _hello(self, hello: client_frames.Hello) -> None:
         """Who reads, and how. Complete each time: what it leaves out is anonymous, JSON, the site's language."""
         reader = tickets.read(hello.ticket) if hello.ticket else ANONYMOUS
-        hub.doorman.admit(reader)
-        if reader.id is not None and not await self._seat.take("user", reader.id, settings.LIVE_MAX_PER_USER):
-            await self._close(Close.TRY_LATER)
+        hub.revocations.admit(reader)
+        if reader.id is not None and not await self._slot.take("user", reader.id, settings.LIVE_MAX_PER_USER):
+            await self._close(CloseCode.TRY_LATER)
             return
         form, language = hello.format or "json", language_of(hello.language)
-        await self.subscription.wear(Variant(form, language) if form == "html" else JSON)
-        hub.doorman.admit(reader)  # again: it may have been revoked while that was prepared
+        await self.subscription.set_variant(Variant(form, language) if form == "html" else JSON)
+        hub.revocations.admit(reader)  # again: it may have been revoked while that was prepared
         self._become(reader)
         expires = stamp(reader.expires) if reader.expires else None
-        self.subscription.say(server_frames.Hello(reader.id, reader.name, form, language, expires))
+        self.subscription.send(server_frames.Hello(reader.id, reader.name, form, language, expires))
         self._drop_forbidden()
         self._watch_expiry()
 
@@ -151,14 +151,14 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     def _unsubscribe(self, names: list[str]) -> None:
         self.subscription.unfollow(names, "asked")
-        census.leave(self.visitor, names)
+        tracker.leave(self.occupant, names)
 
     async def _admit(self, names: list[str]) -> tuple[list[str], list[Refused]]:
         """Those of the topics that are new and may be followed, and those that may not."""
         followed = set(self.subscription.topics)
         new: dict[str, None] = {}
         refused = []
-        self._theirs |= await hub.doorman.personal(self._current_reader(), names, hub.addressed)
+        self._theirs |= await hub.revocations.personal(self._current_reader(), names, hub.addressed)
         for name in dict.fromkeys(names):
             reason = self._refusal(name)
             if reason is None and (topic := topics.normal(name)) not in followed and topic not in new:
@@ -186,18 +186,18 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         """Nothing more is written, at once; the close follows."""
         self._closed = True
         self.subscription.close()
-        census.leave(self.visitor)
-        self._ending = asyncio.get_running_loop().create_task(self._close(Close.SIGNED_OUT))
+        tracker.leave(self.occupant)
+        self._ending = asyncio.get_running_loop().create_task(self._close(CloseCode.SIGNED_OUT))
 
     def _become(self, reader: Reader) -> None:
-        hub.doorman.leave(self)
+        hub.revocations.leave(self)
         if reader.id is None:
-            self._seat.give_back("user")
+            self._slot.release("user")
         if reader.id != self.reader.id:
             self._theirs = frozenset()
         self.reader = reader
         if not self._closed:
-            hub.doorman.enter(self)
+            hub.revocations.enter(self)
 
     def _refusal(self, topic: str) -> str | None:
         reason = topics.check(self._current_reader(), topic)
@@ -227,36 +227,36 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 self._drop_forbidden()
 
     def _drop_forbidden(self) -> None:
-        census.becomes(self.visitor, self._current_reader())
+        tracker.becomes(self.occupant, self._current_reader())
         if lost := [topic for topic in self.subscription.topics if self._refusal(topic) is not None]:
             self.subscription.unfollow(lost, "forbidden")
 
     # --- its end
 
     async def _complain(self, code: str, detail: str) -> None:
-        self.subscription.say(server_frames.Error(code, detail))
+        self.subscription.send(server_frames.Error(code, detail))
         counters.errors[code] += 1
         self._bad += 1
         if self._bad >= settings.LIVE_MAX_BAD_FRAMES:  # a client that cannot speak the protocol will not learn it
-            await self.outlet.drained()
-            await self._close(Close.BAD_FRAMES)
+            await self.writer.drain()
+            await self._close(CloseCode.BAD_FRAMES)
 
-    async def _close(self, code: Close) -> None:
+    async def _close(self, code: CloseCode) -> None:
         self._closed = True
-        hub.doorman.leave(self)
+        hub.revocations.leave(self)
         if hasattr(self, "subscription"):
             self.subscription.close()
         await self.close(int(code))
 
-    def forget(self) -> None:
+    def connection_lost(self) -> None:
         """The connection is over."""
         self._closed = True
-        hub.doorman.leave(self)
-        self._seat.give_back()
+        hub.revocations.leave(self)
+        self._slot.release()
         if self._expiry is not None:
             self._expiry.cancel()
         if self._ending is not None:
             self._ending.cancel()
         if hasattr(self, "subscription"):
             self.subscription.close()
-            census.lose(self.visitor)
+            tracker.lose(self.occupant)

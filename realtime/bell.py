@@ -25,11 +25,13 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 GROUP = "bell"
-PATIENCE = 2.0  # seconds for Redis to answer while we connect
-AGAIN = 0.2  # seconds after a failure
-FAREWELL = 0.5  # seconds that the exit of a process waits for its first ring, if that is on its way
-BREATH = 0.004  # seconds between two hearings: what rings meanwhile is heard as one. A look costs two cores some 0.4 ms
-SILENCE = 5.0  # seconds after which Redis is asked whether it is still there
+REDIS_TIMEOUT = 2.0  # seconds for Redis to answer while we connect
+RETRY_SECONDS = 0.2  # seconds after a failure
+FLUSH_TIMEOUT = 0.5  # seconds that the exit of a process waits for its first ring, if that is on its way
+MIN_HEARING_INTERVAL = (
+    0.004  # seconds between two hearings: what rings meanwhile is heard as one. A look costs two cores some 0.4 ms
+)
+SILENCE_TIMEOUT = 5.0  # seconds after which Redis is asked whether it is still there
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +45,8 @@ class Bell:
     def forget(self) -> None:
         """In a child after a fork: the socket is the parent's, and a thread did not come along."""
         self._lock = threading.Lock()
-        self._line: Any = None  # Redis's connection; its answers are switched off
-        self._words = b""
+        self._connection: Any = None  # Redis's connection; its answers are switched off
+        self._ring_command = b""
         self._opening: threading.Thread | None = None
         self._asked = False  # somebody rang while it was being opened
         self.sent = 0
@@ -60,7 +62,7 @@ class Bell:
     def ring(self) -> None:
         """Tells every hub to look. From any thread, in some microseconds; never waits, never fails."""
         with self._lock:
-            if self._line is not None:
+            if self._connection is not None:
                 try:
                     self._send()
                     return
@@ -75,13 +77,13 @@ class Bell:
         """Waits for a ring whose connection is being opened, FAREWELL seconds at most: the process may end."""
         opening = self._opening
         if opening is not None:
-            opening.join(FAREWELL)
+            opening.join(FLUSH_TIMEOUT)
 
     def _send(self) -> None:
-        if _is_cut(self._line._sock):
+        if _is_cut(self._connection._sock):
             raise ConnectionResetError("Redis hung up")
         with contextlib.suppress(BlockingIOError):  # rings that Redis has not read yet say the same
-            self._line._sock.send(self._words)
+            self._connection._sock.send(self._ring_command)
         self.sent += 1
         self.mute = False
 
@@ -90,18 +92,20 @@ class Bell:
         while True:
             self._asked = False
             try:
-                line = _connect()
-                line.send_command("CLIENT", "REPLY", "OFF")
-                line._sock.setblocking(False)
-                words = line.pack_command("PUBLISH", _address(), get_channel_layer().serialize({"type": GROUP}))
+                connection = _connect()
+                connection.send_command("CLIENT", "REPLY", "OFF")
+                connection._sock.setblocking(False)
+                ring_command = connection.pack_command(
+                    "PUBLISH", _address(), get_channel_layer().serialize({"type": GROUP})
+                )
                 with self._lock:
-                    self._line, self._words, self._opening = line, b"".join(words), None
+                    self._connection, self._ring_command, self._opening = connection, b"".join(ring_command), None
                     self._send()
                 return
             except (OSError, RedisError, ValueError) as error:
                 with self._lock:
                     self._close(error)
-            time.sleep(AGAIN)
+            time.sleep(RETRY_SECONDS)
             with self._lock:
                 if not self._asked:
                     self._opening = None
@@ -112,9 +116,9 @@ class Bell:
         if not self.mute:
             logger.warning("The bell cannot ring (%s); pages are told by polling until it can.", error)
         self.mute = True
-        if self._line is not None:
-            self._line.disconnect()
-            self._line = None
+        if self._connection is not None:
+            self._connection.disconnect()
+            self._connection = None
 
 
 bell = Bell()
@@ -124,7 +128,7 @@ atexit.register(bell.flush)
 
 async def listen(heard: Callable[[], None]) -> None:
     """Calls `heard` at each ring, on a thread of its own, until cancelled. Resubscribes by itself."""
-    ears = Ears(heard)
+    ears = BellListener(heard)
     ears.start()
     try:
         await asyncio.get_running_loop().create_future()
@@ -132,14 +136,14 @@ async def listen(heard: Callable[[], None]) -> None:
         ears.stop()
 
 
-class Ears(threading.Thread):
+class BellListener(threading.Thread):
     """Hears until it is stopped. A process has one."""
 
     def __init__(self, heard: Callable[[], None]) -> None:
         super().__init__(name="ears", daemon=True)
         self._heard = heard
         self._stopped = threading.Event()
-        self._line: Any = None
+        self._connection: Any = None
 
     def run(self) -> None:
         while not self._stopped.is_set():
@@ -148,31 +152,31 @@ class Ears(threading.Thread):
             except (OSError, RedisError, ValueError) as error:  # ValueError: stopped while it was connecting
                 self._lost(error)
             finally:
-                if self._line is not None:
-                    self._line.disconnect()
+                if self._connection is not None:
+                    self._connection.disconnect()
 
     def stop(self) -> None:
         self._stopped.set()
-        if (line := self._line) is not None and (ear := line._sock) is not None:
+        if (connection := self._connection) is not None and (ear := connection._sock) is not None:
             with contextlib.suppress(OSError):
                 ear.shutdown(socket.SHUT_RDWR)  # whoever waits for its words hears the end
 
     def _listen(self) -> None:
-        self._line = _connect()
-        self._line.send_command("SUBSCRIBE", _address())
-        ear = self._line._sock
-        ear.settimeout(SILENCE)
+        self._connection = _connect()
+        self._connection.send_command("SUBSCRIBE", _address())
+        ear = self._connection._sock
+        ear.settimeout(SILENCE_TIMEOUT)
         while not self._stopped.is_set():
             try:
-                words = ear.recv(65536)
+                ring_command = ear.recv(65536)
             except TimeoutError:
-                self._line.send_command("PING", check_health=False)
-                words = ear.recv(65536)
-            if not words:
+                self._connection.send_command("PING", check_health=False)
+                ring_command = ear.recv(65536)
+            if not ring_command:
                 raise ConnectionResetError("Redis hung up")
             bell.deaf = False
             self._heard()  # the first time at the answer to SUBSCRIBE: something may have rung before we listened
-            time.sleep(BREATH)
+            time.sleep(MIN_HEARING_INTERVAL)
 
     def _lost(self, error: Exception) -> None:
         if self._stopped.is_set():
@@ -180,7 +184,7 @@ class Ears(threading.Thread):
         if not bell.deaf:
             logger.warning("The bell cannot be heard (%s); looking every tenth of a second.", error)
         bell.deaf = True
-        self._stopped.wait(AGAIN)
+        self._stopped.wait(RETRY_SECONDS)
 
 
 def _address() -> str:
@@ -191,19 +195,19 @@ def _address() -> str:
 
 def _connect() -> Any:
     """A connection to Redis that has said who it is, by a URL of any kind: the rest is plain bytes."""
-    patience: dict[str, Any] = {"socket_timeout": PATIENCE, "retry": Retry(NoBackoff(), 0)}
+    patience: dict[str, Any] = {"socket_timeout": REDIS_TIMEOUT, "retry": Retry(NoBackoff(), 0)}
     if not settings.REDIS_URL.startswith("unix:"):
-        patience |= {"socket_connect_timeout": PATIENCE, "socket_keepalive": True}
+        patience |= {"socket_connect_timeout": REDIS_TIMEOUT, "socket_keepalive": True}
     pool = ConnectionPool.from_url(settings.REDIS_URL, **patience)
-    line: Any = pool.make_connection()
-    line.connect()
-    return line
+    connection: Any = pool.make_connection()
+    connection.connect()
+    return connection
 
 
-def _is_cut(line: socket.socket) -> bool:
+def _is_cut(connection: socket.socket) -> bool:
     """Whether the other end is gone. Nothing is ever said to us here, so what can be read is the end."""
     try:
-        return not line.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except BlockingIOError:
         return False
     except ValueError:  # TLS does not let one peek

@@ -25,7 +25,7 @@ from realtime.position import Position
 
 # Lock and numbering are two statements: the second one's snapshot must be younger than the lock.
 # psycopg2 sends all of them as one simple query: one round trip, one transaction.
-_LOOK = "EXECUTE log_lock; EXECUTE log_sequence(%(promise)s); EXECUTE log_after(%(since)s, %(limit)s)"
+_ADVANCE_AND_READ = "EXECUTE log_lock; EXECUTE log_sequence(%(promise)s); EXECUTE log_after(%(since)s, %(limit)s)"
 _LOCK = "SELECT 1 FROM realtime_log WHERE id = 1 FOR UPDATE"
 SEQUENCE = """
 WITH gone AS (DELETE FROM realtime_pending RETURNING *),
@@ -136,7 +136,7 @@ class Event(NamedTuple):
         return cls(offset, intern(kind), key, topics, left, time, data.encode())
 
 
-class Look(NamedTuple):
+class LogRead(NamedTuple):
     """What one look found: which log it is, how far it goes, how much of it was trimmed, what is new.
 
     `promised`: for how many seconds from now on nobody rings (realtime.polling_lease).
@@ -159,20 +159,20 @@ class LogConnection:
         self._connection: Any = None
         self._planned = 0  # the head for which looks are planned, about; 0: they are not
 
-    def look(self, since: int, limit: int = 1000, promise: float = 0.0) -> Look:
+    def advance_and_read(self, since: int, limit: int = 1000, lease: float = 0.0) -> LogRead:
         """Sequences what was committed, and reads at most `limit` events after `since`: one round trip.
 
         Where it found something unsequenced, the caller has promised to look often for `promise` seconds.
         """
-        sql = _LOOK if self._planned else _PREPARE + _LOOK
-        rows = self._run(sql, {"since": since, "limit": limit, "promise": promise})
+        sql = _ADVANCE_AND_READ if self._planned else _PREPARE + _ADVANCE_AND_READ
+        rows = self._run(sql, {"since": since, "limit": limit, "promise": lease})
         if not rows or rows[0][0] is None:
             raise LogAway("The log has not been made; run `manage.py migrate`.")
         epoch, head, trimmed, promised = rows[0][:4]
         self._planned = self._planned or head + 1000
         if head > 2 * self._planned:
             self._planned = 0
-        return Look(epoch, head, trimmed, [Event.of(row[4:]) for row in rows[1:]], promised)
+        return LogRead(epoch, head, trimmed, [Event.of(row[4:]) for row in rows[1:]], promised)
 
     def tidy(self) -> None:
         """Frees the places of what looks have moved: every look reads all pages of `pending`.

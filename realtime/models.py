@@ -37,7 +37,7 @@ class Log(models.Model):
         return f"{self.epoch}-{self.head}"
 
 
-class Pending(models.Model):
+class Outbox(models.Model):
     """A committed event that no hub has given its offset yet.
 
     Ids come from an identity with CACHE 1, after the key's lock was taken: per key their order is
@@ -52,11 +52,15 @@ class Pending(models.Model):
     data = models.JSONField()
     scrub = models.BooleanField(default=False, db_default=False)
 
+    class Meta:
+        # the name of before: processes of the last release write to it beside ours while one replaces the other
+        db_table = "realtime_pending"
+
     def __str__(self) -> str:
         return f"{self.kind} {self.key}"
 
 
-class Alone(models.Func):
+class SingletonArray(models.Func):
     """A column's value as an array with nothing else in it: GIN indexes arrays."""
 
     template = "(ARRAY[%(expressions)s])"
@@ -78,7 +82,7 @@ class Event(models.Model):
         indexes = [
             GinIndex(fields=["topics"], name="event_topics"),
             # a withdrawal looks for what came before it; a B-tree with few keys cost six times as much to keep
-            GinIndex(Alone("key"), name="event_by_key"),
+            GinIndex(SingletonArray("key"), name="event_by_key"),
             # an edge that starts reads back whose tickets were revoked while they may still live
             models.Index(fields=["time"], name="event_access", condition=models.Q(kind="user.access.changed")),
         ]

@@ -9,11 +9,15 @@ from time import monotonic
 from typing import Any, Literal
 
 from realtime import kinds
-from realtime.polling_lease import LEFT, Promise
+from realtime.polling_lease import SECONDS_LEFT_SQL, PollingLease
 
-STATEMENT = 16 * 2**20  # bytes of events in one statement: 10,000 posts of a screen each. More would only take memory
+MAX_STATEMENT_BYTES = (
+    16 * 2**20
+)  # bytes of events in one statement: 10,000 posts of a screen each. More would only take memory
 
-FEW = 20  # events and keys; up to so many PostgreSQL plans and reads VALUES in half the time that JSON takes it
+MAX_ROWS_IN_VALUES = (
+    20  # events and keys; up to so many PostgreSQL plans and reads VALUES in half the time that JSON takes it
+)
 
 # A JSON text is read faster than ten thousand VALUES. The order of either is the order of the ids.
 _INSERT = """
@@ -67,10 +71,10 @@ def lock(cursor: Any, keys: Sequence[str], strength: Literal["SHARE", "UPDATE"])
     return {row[0]: Known(*row) for row in cursor.fetchall()}
 
 
-def insert(cursor: Any, told: Sequence[tuple[Sequence[Row], Known]], promise: Promise) -> None:
+def insert(cursor: Any, told: Sequence[tuple[Sequence[Row], Known]], lease: PollingLease) -> None:
     """Inserts the events of each key, and notes what is known of it from now on. Asks for the promise if need be."""
-    if 0 < sum(len(events) for events, _ in told) <= FEW and len(told) <= FEW:
-        _insert_few(cursor, told, promise)
+    if 0 < sum(len(events) for events, _ in told) <= MAX_ROWS_IN_VALUES and len(told) <= MAX_ROWS_IN_VALUES:
+        _insert_few(cursor, told, lease)
         return
     rows: list[bytes] = []
     known: dict[str, bytes] = {}
@@ -80,14 +84,14 @@ def insert(cursor: Any, told: Sequence[tuple[Sequence[Row], Known]], promise: Pr
             rows.append(kinds.encode(event))
             size += len(rows[-1])
         known[after.key] = kinds.encode(after)
-        if size > STATEMENT:
-            _insert(cursor, rows, known, promise)
+        if size > MAX_STATEMENT_BYTES:
+            _insert(cursor, rows, known, lease)
             rows, known, size = [], {}, 0
     if known:
-        _insert(cursor, rows, known, promise)
+        _insert(cursor, rows, known, lease)
 
 
-def _insert_few(cursor: Any, told: Sequence[tuple[Sequence[Row], Known]], promise: Promise) -> None:
+def _insert_few(cursor: Any, told: Sequence[tuple[Sequence[Row], Known]], lease: PollingLease) -> None:
     values: list[Any] = []
     for events, _ in told:
         for event in events:
@@ -97,18 +101,18 @@ def _insert_few(cursor: Any, told: Sequence[tuple[Sequence[Row], Known]], promis
     for _, after in told:
         values += (after.key, after.version, list(after.topics), after.kind)
     known = ", ".join(["(%s, %s, %s::text[], %s)"] * len(told))
-    _run(cursor, _INSERT_FEW.format(rows=rows, known=known), values, promise)
+    _run(cursor, _INSERT_FEW.format(rows=rows, known=known), values, lease)
 
 
-def _insert(cursor: Any, rows: Iterable[bytes], known: Mapping[str, bytes], promise: Promise) -> None:
-    _run(cursor, _INSERT, {"rows": _list(rows), "known": _list(known.values()), "keys": list(known)}, promise)
+def _insert(cursor: Any, rows: Iterable[bytes], known: Mapping[str, bytes], lease: PollingLease) -> None:
+    _run(cursor, _INSERT, {"rows": _list(rows), "known": _list(known.values()), "keys": list(known)}, lease)
 
 
-def _run(cursor: Any, insert: str, values: Any, promise: Promise) -> None:
-    if promise.is_in_question:
+def _run(cursor: Any, insert: str, values: Any, lease: PollingLease) -> None:
+    if lease.is_in_question:
         asked = monotonic()
-        cursor.execute(f"{insert} RETURNING {LEFT}", values)
-        promise.take(asked, cursor.fetchone()[0])
+        cursor.execute(f"{insert} RETURNING {SECONDS_LEFT_SQL}", values)
+        lease.take(asked, cursor.fetchone()[0])
     else:
         cursor.execute(insert, values)
 

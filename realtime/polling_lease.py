@@ -14,14 +14,14 @@ docs/decisions/0004-what-announcing-costs.md has the figures.
 
 from time import monotonic
 
-LENGTH = 1.0  # seconds
-SOON = LENGTH / 4  # before its end it is asked for again: hubs renew it in time, at its half
+LEASE_SECONDS = 1.0  # seconds
+RENEW_BEFORE_SECONDS = LEASE_SECONDS / 4  # before its end it is asked for again: hubs renew it in time, at its half
 
 # How much of it is left, in seconds; NULL where there never was one. For the answer to an INSERT.
-LEFT = "(SELECT date_part('epoch', promised - clock_timestamp()) FROM realtime_log)"
+SECONDS_LEFT_SQL = "(SELECT date_part('epoch', promised - clock_timestamp()) FROM realtime_log)"
 
 
-class Promise:
+class PollingLease:
     """What one connection knows of the promise that the hubs have made."""
 
     def __init__(self) -> None:
@@ -34,11 +34,11 @@ class Promise:
 
     @property
     def is_in_question(self) -> bool:
-        return monotonic() > self._until - SOON
+        return monotonic() > self._until - RENEW_BEFORE_SECONDS
 
     def take(self, asked: float, left: float | None) -> None:
         """Takes the answer to LEFT; `asked` is what the monotonic clock said before the question was sent.
 
         It is never longer than a promise is, whatever happened to the server's clock.
         """
-        self._until = 0.0 if left is None else asked + min(left, LENGTH)
+        self._until = 0.0 if left is None else asked + min(left, LEASE_SECONDS)

@@ -2,7 +2,7 @@
 
 Each process keeps one hash in Redis, with one field for each topic that somebody is on: its share. The
 hash is the process's lease: it ends EXPIRES seconds after the process last renewed it, and with it
-everybody whom only that process knew. What a topic's shares add up to is a `Tally`, which holds on to
+everybody whom only that process knew. What a topic's shares add up to is a `PresenceTotal`, which holds on to
 readers whose connection broke until they are back, on whatever process.
 """
 
@@ -24,7 +24,7 @@ LEASE = 20.0  # seconds that one `here` lasts; a client renews it every 10, so o
 GRACE = 10.0  # seconds that a reader whose connection broke is kept: a restart's 8 s spread, and some
 EXPIRES = 3  # seconds that a process's shares outlive it in Redis
 BELIEVED = 4.0  # seconds that they outlive Redis elsewhere; EXPIRES + BELIEVED + GRACE is less than LEASE
-PATIENCE = 1.0  # seconds for Redis to answer
+REDIS_TIMEOUT = 1.0  # seconds for Redis to answer
 PREFIX = "stop-press:presence"
 
 Activity = Literal["viewing", "typing", "unsaved"]
@@ -41,7 +41,7 @@ class Person(msgspec.Struct, frozen=True):
 Present = dict[int, Person | None]  # users by id; None is somebody who is counted and not named
 
 
-class Share(msgspec.Struct, frozen=True, array_like=True):
+class ProcessShare(msgspec.Struct, frozen=True, array_like=True):
     """Those on one topic whom one process knows. `goodbyes` counts the anonymous who left on purpose."""
 
     anonymous: int = 0
@@ -65,7 +65,7 @@ def add(present: Present, user: int, person: Person | None) -> None:
     present[user] = person
 
 
-class Tally:
+class PresenceTotal:
     """Adds up the shares of one topic, and does not flinch when connections break for a moment.
 
     A user is recognised by id. The anonymous are a number, so their number is held: it rises at once
@@ -77,7 +77,7 @@ class Tally:
         self._goodbyes: dict[str, int] = {}  # by process, as of the last time
         self._held: deque[tuple[float, int]] = deque()  # falling numbers, and when each was last true
 
-    def add_up(self, shares: Mapping[str, Share], now: float) -> Count:
+    def add_up(self, shares: Mapping[str, ProcessShare], now: float) -> Count:
         """The count, from the shares by process."""
         anonymous = self._hold(sum(share.anonymous for share in shares.values()), self._left(shares), now)
         here: Present = {}
@@ -91,7 +91,7 @@ class Tally:
         named = [person for person in present.values() if person is not None]
         return Count(anonymous + len(present), tuple(sorted(named, key=lambda person: person.name)))
 
-    def _left(self, shares: Mapping[str, Share]) -> int:
+    def _left(self, shares: Mapping[str, ProcessShare]) -> int:
         """How many said goodbye since the last time, as far as their process was known then."""
         before = self._goodbyes
         self._goodbyes = {process: share.goodbyes for process, share in shares.items()}
@@ -115,16 +115,16 @@ class Others:
     """
 
     def __init__(self) -> None:
-        self._heard: dict[str, dict[str, tuple[Share, float]]] = {}
+        self._heard: dict[str, dict[str, tuple[ProcessShare, float]]] = {}
 
-    def hear(self, found: Mapping[str, Mapping[str, Share]], now: float) -> None:
+    def hear(self, found: Mapping[str, Mapping[str, ProcessShare]], now: float) -> None:
         """Takes what was read: shares by topic and process."""
         before, self._heard = self._heard, {}
         for topic, shares in found.items():
             kept = {process: old for process, old in before.get(topic, {}).items() if old[1] > now - BELIEVED}
             self._heard[topic] = kept | {process: (share, now) for process, share in shares.items()}
 
-    def on(self, topic: str, now: float) -> dict[str, Share]:
+    def on(self, topic: str, now: float) -> dict[str, ProcessShare]:
         heard = self._heard.get(topic, {})
         return {process: share for process, (share, time) in heard.items() if time > now - BELIEVED}
 
@@ -135,15 +135,17 @@ class Register:
     def __init__(self) -> None:
         self.process = secrets.token_hex(8)
         self._key = f"{PREFIX}:{self.process}"
-        self._told: dict[str, Share] | None = None  # what Redis has of ours; None where nobody knows
+        self._told: dict[str, ProcessShare] | None = None  # what Redis has of ours; None where nobody knows
         self._redis: Redis = Redis.from_url(
             settings.REDIS_URL,
-            socket_timeout=PATIENCE,
-            socket_connect_timeout=PATIENCE,
+            socket_timeout=REDIS_TIMEOUT,
+            socket_connect_timeout=REDIS_TIMEOUT,
             retry=Retry(NoBackoff(), 0),
         )
 
-    async def exchange(self, shares: Mapping[str, Share], topics: Collection[str]) -> dict[str, dict[str, Share]]:
+    async def exchange(
+        self, shares: Mapping[str, ProcessShare], topics: Collection[str]
+    ) -> dict[str, dict[str, ProcessShare]]:
         """Writes what has changed of the shares; returns the others' on these topics, by topic and process.
 
         Two round trips, whatever the number of readers. Renews the lease of this process. Raises
@@ -159,7 +161,7 @@ class Register:
     async def close(self) -> None:
         await self._redis.aclose()
 
-    async def _tell(self, shares: Mapping[str, Share]) -> set[str]:
+    async def _tell(self, shares: Mapping[str, ProcessShare]) -> set[str]:
         told = self._told or {}
         changed: dict[Any, Any] = {  # as redis would have it
             topic: _encode(share) for topic, share in shares.items() if told.get(topic) != share
@@ -183,8 +185,8 @@ class Register:
         self._told = dict(shares)
         return {process.decode() for process in processes}
 
-    async def _ask(self, processes: Iterable[str], topics: list[str]) -> dict[str, dict[str, Share]]:
-        found: dict[str, dict[str, Share]] = {topic: {} for topic in topics}
+    async def _ask(self, processes: Iterable[str], topics: list[str]) -> dict[str, dict[str, ProcessShare]]:
+        found: dict[str, dict[str, ProcessShare]] = {topic: {} for topic in topics}
         asked = sorted(processes)
         if not topics or not asked:
             return found
@@ -207,10 +209,10 @@ class Register:
 
 
 _encode = msgspec.json.Encoder().encode
-_decoder = msgspec.json.Decoder(Share)
+_decoder = msgspec.json.Decoder(ProcessShare)
 
 
-def _decode(field: Any) -> Share | None:
+def _decode(field: Any) -> ProcessShare | None:
     """A share; none where there is none, or none that this version can read."""
     try:
         return _decoder.decode(field) if field else None

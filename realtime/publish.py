@@ -20,7 +20,7 @@ from realtime import log
 from realtime.bell import bell
 from realtime.errors import NotInTransaction, NotRegistered
 from realtime.outbox import Known, Row, insert, lock
-from realtime.polling_lease import Promise
+from realtime.polling_lease import PollingLease
 
 LOADED = "loaded"  # the kind of a mark that announces nothing: see loaded()
 
@@ -28,15 +28,15 @@ Before = Mapping[Hashable, Any]
 
 
 @dataclass(frozen=True)
-class Mark:
+class PendingChange:
     """Something was changed. `keys`: of which objects, with what was there by part until then (None: nothing)."""
 
     kind: str
     keys: Mapping[str, Before]
-    promise: Promise | None = None
+    lease: PollingLease | None = None
 
     def __call__(self) -> None:
-        if self.promise is None or not self.promise.is_open:
+        if self.lease is None or not self.lease.is_open:
             bell.ring()
 
 
@@ -46,7 +46,7 @@ class Change:
 
     `kinds`: the marked kinds, in order. `before`: by kind and part what was there before the
     transaction; the first surviving mark of a part tells. `state`: what its source read, None where
-    there is nothing. `shown`: by key, how others are shown inside it.
+    there is nothing. `embedded`: by key, how others are shown inside it.
     """
 
     key: str
@@ -56,7 +56,7 @@ class Change:
     before: dict[str, dict[Hashable, Any]] = field(default_factory=dict)
     known: Known = field(init=False)
     state: Any = None
-    shown: Mapping[str, Any] = field(default_factory=dict)
+    embedded: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def version(self) -> int:
@@ -72,7 +72,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Draft:
+class NewEvent:
     """An event to be written. `topics`: where its object lives from now on.
 
     Those it lived on before are added and named as left; `lives=False` is an event on the side,
@@ -100,26 +100,26 @@ class Source(Protocol):
         """
         ...
 
-    def shows(self, state: Any) -> Iterable[str]:
+    def embedded_keys(self, state: Any) -> Iterable[str]:
         """The keys of others that an object shows inside. Locked next; may be read then."""
         ...
 
-    def shown(self, ids: Sequence[str]) -> Mapping[str, Any]:
+    def load_embedded(self, ids: Sequence[str]) -> Mapping[str, Any]:
         """By id, how these are shown inside others. Asked when they are locked, at most once a transaction."""
         ...
 
-    def tell(self, change: Change) -> Iterable[Draft]:
+    def build_events(self, change: Change) -> Iterable[NewEvent]:
         """The events that a change makes; none where it has no net effect. Asks the database nothing."""
         ...
 
 
-class Alone:
+class StandaloneSource:
     """A source, to begin with, whose objects show nothing of others, and are shown inside none."""
 
-    def shows(self, state: Any) -> Iterable[str]:
+    def embedded_keys(self, state: Any) -> Iterable[str]:
         return ()
 
-    def shown(self, ids: Sequence[str]) -> Mapping[str, Any]:
+    def load_embedded(self, ids: Sequence[str]) -> Mapping[str, Any]:
         return {}
 
 
@@ -146,7 +146,7 @@ def publish_all(kind: str, keys: Mapping[str, Before], using: str = "default") -
         for family in {_family(key) for key in keys}:
             if family not in _sources:
                 raise NotRegistered(f"No source of {family}.<id> is registered.")
-        _leave(Mark(kind, keys), using)
+        _leave(PendingChange(kind, keys), using)
 
 
 def loaded(key: str, using: str = "default") -> None:
@@ -155,16 +155,16 @@ def loaded(key: str, using: str = "default") -> None:
     Nothing is told; the log gets a new epoch, so that every open page starts from a fresh
     snapshot, and what is known of the key is read anew.
     """
-    _leave(Mark(LOADED, {key: {}}), using)
+    _leave(PendingChange(LOADED, {key: {}}), using)
 
 
-def _leave(mark: Mark, using: str) -> None:
+def _leave(pending_change: PendingChange, using: str) -> None:
     connection = connections[using]
     if not _in_transaction(connection):
         raise NotInTransaction(
-            f"{mark.kind} was published outside a transaction; wrap the change in transaction.atomic()."
+            f"{pending_change.kind} was published outside a transaction; wrap the change in transaction.atomic()."
         )
-    connection.on_commit(mark)
+    connection.on_commit(pending_change)
 
 
 def in_transaction(using: str = "default") -> bool:
@@ -177,20 +177,20 @@ def _in_transaction(connection: Any) -> bool:
     return connection.in_atomic_block and not all(block._from_testcase for block in blocks)
 
 
-def write(connection: Any, marks: Iterable[Mark]) -> None:
+def write(connection: Any, pending_changes: Iterable[PendingChange]) -> None:
     """Writes the pending events of all marks. Called by the database wrapper just before COMMIT."""
     changes: dict[str, Change] = {}
-    for mark in marks:
-        for key, before in mark.keys.items():
+    for pending_change in pending_changes:
+        for key, before in pending_change.keys.items():
             if key not in changes:
                 changes[key] = Change(key, key.partition(".")[2])
-            changes[key].add(mark.kind, before)
+            changes[key].add(pending_change.kind, before)
     with connection.cursor() as cursor:
-        shown = _shown(_read(cursor, _by_family(changes)))
+        shown = _load_embedded(_read(cursor, _by_family(changes)))
         for change in changes.values():
-            change.shown = shown
-        told = ((change, list(_sources[_family(key)].tell(change))) for key, change in changes.items())
-        insert(cursor, [_told(change, drafts) for change, drafts in told if drafts], connection.promise)
+            change.embedded = shown
+        told = ((change, list(_sources[_family(key)].build_events(change))) for key, change in changes.items())
+        insert(cursor, [_told(change, drafts) for change, drafts in told if drafts], connection.polling_lease)
         if any(change.loaded for change in changes.values()):
             log.begin(cursor, anew=True)
 
@@ -227,7 +227,7 @@ def _read(cursor: Any, families: Mapping[str, Sequence[Change]]) -> dict[str, se
             for change in own:
                 change.state = states.get(change.id)
                 if change.state is not None:
-                    for key in source.shows(change.state):
+                    for key in source.embedded_keys(change.state):
                         shown.setdefault(_family(key), set()).add(key)
         else:
             waiting += sorted(keys)
@@ -240,11 +240,11 @@ def _by_rank() -> list[str]:
     return sorted(_sources, key=lambda name: _sources[name].rank)
 
 
-def _shown(families: Mapping[str, Iterable[str]]) -> dict[str, Any]:
+def _load_embedded(families: Mapping[str, Iterable[str]]) -> dict[str, Any]:
     """By key, how the objects behind the keys are shown inside others."""
     shown: dict[str, Any] = {}
     for family, keys in families.items():
-        found = _sources[family].shown([key.partition(".")[2] for key in keys])
+        found = _sources[family].load_embedded([key.partition(".")[2] for key in keys])
         shown.update((f"{family}.{id}", how) for id, how in found.items())
     return shown
 
@@ -256,7 +256,7 @@ def _know(changes: Iterable[Change], known: Mapping[str, Known]) -> None:
         change.known = Known(change.key, now.version) if change.loaded else now
 
 
-def _told(change: Change, drafts: Sequence[Draft]) -> tuple[list[Row], Known]:
+def _told(change: Change, drafts: Sequence[NewEvent]) -> tuple[list[Row], Known]:
     """The events that the drafts become, and what is known of the key from now on."""
     rows, topics, kind = [], change.known.topics, change.known.kind
     for draft in drafts:
@@ -268,7 +268,7 @@ def _told(change: Change, drafts: Sequence[Draft]) -> tuple[list[Row], Known]:
     return rows, Known(change.key, change.version, topics, kind)
 
 
-def _topics(draft: Draft, known: Known) -> tuple[Sequence[str], Sequence[str]]:
+def _topics(draft: NewEvent, known: Known) -> tuple[Sequence[str], Sequence[str]]:
     """All topics the event goes to, and those among them that its object left."""
     if not draft.lives:
         return draft.topics, draft.left

@@ -12,7 +12,7 @@ from redis.retry import Retry
 from realtime import log, tickets
 from realtime.errors import LogAway
 
-PATIENCE = 1.0  # seconds for Redis to answer: a health check that waits longer is an outage itself
+REDIS_TIMEOUT = 1.0  # seconds for Redis to answer: a health check that waits longer is an outage itself
 
 
 def _database() -> str | None:
@@ -25,7 +25,10 @@ def _database() -> str | None:
 
 def _redis() -> str | None:
     client = redis.Redis.from_url(
-        settings.REDIS_URL, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, retry=Retry(NoBackoff(), 0)
+        settings.REDIS_URL,
+        socket_timeout=REDIS_TIMEOUT,
+        socket_connect_timeout=REDIS_TIMEOUT,
+        retry=Retry(NoBackoff(), 0),
     )
     try:
         # a worker renews its key every 2 s, for 8 s

@@ -9,7 +9,7 @@ from realtime.log import Event, LogConnection
 from realtime.position import LARGEST
 
 
-class Told(list[Event]):
+class CapturedEvents(list[Event]):
     """The events that were announced, oldest first."""
 
     def kinds(self) -> list[str]:
@@ -22,13 +22,13 @@ class Told(list[Event]):
 
 
 @contextmanager
-def told() -> Iterator[Told]:
+def captured_events() -> Iterator[CapturedEvents]:
     """Fills the list when the block ends: `with told() as events: post.save()`."""
     log = LogConnection()
-    events = Told()
-    since = log.look(LARGEST).head
+    events = CapturedEvents()
+    since = log.advance_and_read(LARGEST).head
     try:
         yield events
     finally:
-        events.extend(log.look(since, 100_000).events)
+        events.extend(log.advance_and_read(since, 100_000).events)
         log.close()

@@ -25,7 +25,7 @@ from blog.state import book_states, post_states
 from realtime.jobs.state_machine import TaskError
 
 KEPT = 3  # editions: who began to download the last one may finish
-PATIENCE = "10s"  # for another build of the same book; few take a second
+BUILD_LOCK_TIMEOUT = "10s"  # for another build of the same book; few take a second
 LONGEST_NAME = 120  # bytes of the slug in a file name; file systems end at 255
 
 Told = Callable[[int, str], None]  # percent, step
@@ -67,7 +67,7 @@ def _alone(book_id: int) -> Iterator[None]:
     """One build of a book at a time. The lock is the connection's, so it goes with a worker that is killed."""
     name = f"edition of book.{book_id}"
     with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('lock_timeout', %s, false)", [PATIENCE])
+        cursor.execute("SELECT set_config('lock_timeout', %s, false)", [BUILD_LOCK_TIMEOUT])
         try:
             cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [name])
         except OperationalError as error:

@@ -7,7 +7,7 @@ from typing import Any
 from blog import permissions
 from blog.account_signals import ACCOUNT, FIELDS, RIGHTS
 from blog.models import User
-from realtime.publish import Alone, Change, Draft
+from realtime.publish import Change, NewEvent, StandaloneSource
 from realtime.revocations import KIND, Access
 
 PASSWORD = FIELDS.index("password")
@@ -23,7 +23,7 @@ class Seen:
     rights: tuple[str, ...]
 
 
-class AccessSource(Alone):
+class AccessSource(StandaloneSource):
     rank = 60
 
     def read(self, changes: Sequence[Change]) -> Mapping[str, Seen]:
@@ -33,14 +33,14 @@ class AccessSource(Alone):
         desk = permissions.holders(permissions.DESK, map(int, ids))
         return {str(pk): Seen(tuple(fields), _rights(tuple(fields), pk in desk)) for pk, *fields in rows}
 
-    def tell(self, change: Change) -> Iterable[Draft]:
+    def build_events(self, change: Change) -> Iterable[NewEvent]:
         before = dict(change.before.get(KIND, {}))
         was, moved = before.pop(ACCOUNT, None), before.pop(RIGHTS, False)
         ended = tuple(str(session) for session in before)
         tickets = _worth(was, change.state, bool(moved))
         if tickets != "valid" or ended:
             rights = change.state.rights if change.state else ()
-            yield Draft(KIND, [change.key], Access(int(change.id), rights, ended, tickets, change.version))
+            yield NewEvent(KIND, [change.key], Access(int(change.id), rights, ended, tickets, change.version))
 
 
 def _rights(fields: tuple[Any, ...], desk: bool) -> tuple[str, ...]:

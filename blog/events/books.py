@@ -17,42 +17,42 @@ from blog.state import (
     shown_by_book,
     withdrawn_state,
 )
-from realtime.publish import Alone, Change, Draft
+from realtime.publish import Change, NewEvent, StandaloneSource
 
 RELATION = "book.authors"
 
 
-class BookSource(Alone):
+class BookSource(StandaloneSource):
     rank = 20
 
     def read(self, changes: Sequence[Change]) -> Mapping[str, Bound]:
         return {str(each.book.id): each for each in bound(BOOKS.rows(int(change.id) for change in changes))}
 
-    def shows(self, state: Bound) -> Iterable[str]:
+    def embedded_keys(self, state: Bound) -> Iterable[str]:
         """Its authors."""
         return shown_by_book(state)
 
-    def shown(self, ids: Sequence[str]) -> Mapping[str, BookRef]:
+    def load_embedded(self, ids: Sequence[str]) -> Mapping[str, BookRef]:
         return books_shown(ids)
 
-    def tell(self, change: Change) -> Iterable[Draft]:
+    def build_events(self, change: Change) -> Iterable[NewEvent]:
         seen: Bound | None = change.state
         was_public = change.known.kind not in ("", "book.withdrawn")
         if seen is None or seen.book.state != Book.State.PUBLISHED:
             if was_public:
-                yield Draft("book.withdrawn", [change.key], _gone(change), scrub=True)
+                yield NewEvent("book.withdrawn", [change.key], _gone(change), scrub=True)
             return
-        book = book_state(seen, change.version, change.shown)
+        book = book_state(seen, change.version, change.embedded)
         topics = topics_of(book)
         if not was_public:
             kind = "book.restored" if change.known.kind == "book.withdrawn" else "book.published"
-            yield Draft(kind, topics, book)
+            yield NewEvent(kind, topics, book)
             return
         if "book.updated" in change.kinds:
-            yield Draft("book.updated", topics, book)
+            yield NewEvent("book.updated", topics, book)
         authors = net(change.before.get("book.authors.changed", {}), {author.id: author for author in book.authors})
         if authors:
-            yield Draft("book.authors.changed", topics, AuthorsChanged(RELATION, **vars(authors), book=book))
+            yield NewEvent("book.authors.changed", topics, AuthorsChanged(RELATION, **vars(authors), book=book))
 
 
 def topics_of(book: BookState) -> list[str]:

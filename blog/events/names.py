@@ -18,18 +18,18 @@ from blog.state import (
     tag_state,
     tags_shown,
 )
-from realtime.publish import Alone, Change, Draft
+from realtime.publish import Change, NewEvent, StandaloneSource
 
 
-class NameSource(Alone):
+class NameSource(StandaloneSource):
     """Something that is shown by its name inside others, and shows none itself."""
 
     kind: str
 
-    def tell(self, change: Change) -> Iterable[Draft]:
+    def build_events(self, change: Change) -> Iterable[NewEvent]:
         # its deletion is told by the objects that showed it
         if change.state is not None:
-            yield Draft(self.kind, ["site", change.key], change.state)
+            yield NewEvent(self.kind, ["site", change.key], change.state)
 
 
 class AuthorSource(NameSource):
@@ -40,7 +40,7 @@ class AuthorSource(NameSource):
         versions = {int(change.id): change.version for change in changes}
         return {str(row.id): author_state(row, versions[row.id]) for row in AUTHORS.rows(versions)}
 
-    def shown(self, ids: Sequence[str]) -> Mapping[str, AuthorRef]:
+    def load_embedded(self, ids: Sequence[str]) -> Mapping[str, AuthorRef]:
         return authors_shown(ids)
 
 
@@ -52,7 +52,7 @@ class TagSource(NameSource):
         versions = {change.id: change.version for change in changes}
         return {row.id: tag_state(row, versions[row.id]) for row in TAGS.rows(versions)}
 
-    def shown(self, ids: Sequence[str]) -> Mapping[str, tuple[int, TagRef]]:
+    def load_embedded(self, ids: Sequence[str]) -> Mapping[str, tuple[int, TagRef]]:
         return tags_shown(ids)
 
 
@@ -64,5 +64,5 @@ class PublicationSource(NameSource):
         (change,) = changes
         return {"1": publication_state(change.version)}
 
-    def tell(self, change: Change) -> Iterable[Draft]:
-        yield Draft(self.kind, ["site"], change.state)
+    def build_events(self, change: Change) -> Iterable[NewEvent]:
+        yield NewEvent(self.kind, ["site"], change.state)

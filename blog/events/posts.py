@@ -20,7 +20,7 @@ from blog.state import (
     shown_by_post,
     withdrawn_state,
 )
-from realtime.publish import Alone, Change, Draft
+from realtime.publish import Change, NewEvent, StandaloneSource
 
 RELATION = "post.tags"
 LIKES = "post.likes.changed"
@@ -34,7 +34,7 @@ class Seen:
     likers: Collection[int]
 
 
-class PostSource(Alone):
+class PostSource(StandaloneSource):
     rank = 10
 
     def read(self, changes: Sequence[Change]) -> Mapping[str, Seen]:
@@ -42,11 +42,11 @@ class PostSource(Alone):
         rows = POSTS.rows(int(change.id) for change in changes)
         return {str(row.id): Seen(row, likers.get(row.id, ())) for row in rows}
 
-    def shows(self, state: Seen) -> Iterable[str]:
+    def embedded_keys(self, state: Seen) -> Iterable[str]:
         """The byline, the tags and the book."""
         return shown_by_post(state.row)
 
-    def tell(self, change: Change) -> Iterable[Draft]:
+    def build_events(self, change: Change) -> Iterable[NewEvent]:
         seen: Seen | None = change.state
         was_public = change.known.kind not in ("", "post.withdrawn")
         is_public = seen is not None and seen.row.state == Post.State.PUBLISHED
@@ -54,7 +54,7 @@ class PostSource(Alone):
             yield from _public(change, seen, was_public)
         elif was_public:
             # scrub: no cursor, however old, brings the text back
-            yield Draft("post.withdrawn", [change.key], _gone(change), scrub=True)
+            yield NewEvent("post.withdrawn", [change.key], _gone(change), scrub=True)
         yield from _desk(change, seen, was_public, is_public)
 
 
@@ -75,37 +75,37 @@ def _likers(changes: Sequence[Change]) -> dict[int, set[int]]:
     return likers
 
 
-def _public(change: Change, seen: Seen, was_public: bool) -> Iterable[Draft]:
+def _public(change: Change, seen: Seen, was_public: bool) -> Iterable[NewEvent]:
     """What the whole transaction did to a public post; what was set while publishing folds into that."""
-    post = post_state(seen.row, change.version, change.shown)
+    post = post_state(seen.row, change.version, change.embedded)
     topics = topics_of(post)
     if not was_public:
         kind = "post.restored" if change.known.kind == "post.withdrawn" else "post.published"
-        yield Draft(kind, topics, post)
+        yield NewEvent(kind, topics, post)
         return
     if "post.updated" in change.kinds:
-        yield Draft("post.updated", topics, post)
+        yield NewEvent("post.updated", topics, post)
     tags = net(change.before.get("post.tags.changed", {}), {tag.slug: tag for tag in post.tags})
     if tags:
-        yield Draft("post.tags.changed", topics, TagsChanged(RELATION, **vars(tags), post=post))
+        yield NewEvent("post.tags.changed", topics, TagsChanged(RELATION, **vars(tags), post=post))
     if net(change.before.get(LIKES, {}), dict.fromkeys(seen.likers, True)):
-        yield Draft(LIKES, topics, Likes(post.id, post.likes, post.version))
+        yield NewEvent(LIKES, topics, Likes(post.id, post.likes, post.version))
 
 
-def _desk(change: Change, seen: Seen | None, was_public: bool, is_public: bool) -> Iterable[Draft]:
+def _desk(change: Change, seen: Seen | None, was_public: bool, is_public: bool) -> Iterable[NewEvent]:
     """What the desk is told: it lists what is not public yet."""
     if seen is None:
         if not was_public:
             gone = DeskPost(int(change.id), "", "deleted", None, None, change.version)
-            yield Draft("desk.changed", ["desk"], gone, lives=False, left=["desk"])
+            yield NewEvent("desk.changed", ["desk"], gone, lives=False, left=["desk"])
         return
-    now = desk_post(seen.row, change.version, change.shown)
+    now = desk_post(seen.row, change.version, change.embedded)
     if is_public or now.state == Post.State.WITHDRAWN:
         # what is public from the beginning was never listed
         if change.known.version and (not was_public or not is_public):
-            yield Draft("desk.changed", ["desk"], now, lives=False, left=["desk"])
+            yield NewEvent("desk.changed", ["desk"], now, lives=False, left=["desk"])
     elif set(change.kinds) != {LIKES}:
-        yield Draft("desk.changed", ["desk"], now, lives=False)
+        yield NewEvent("desk.changed", ["desk"], now, lives=False)
 
 
 def topics_of(post: PostState) -> list[str]:

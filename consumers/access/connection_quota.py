@@ -1,7 +1,7 @@
 """How much one client may ask for, and who counts it.
 
-Frames are counted where they arrive (`Pace`), before they could pile up; so are requests (`Paces`).
-Connections are counted across processes (`Leases`): each process keeps its own counts in one hash in Redis,
+Frames are counted where they arrive (`TokenBucket`), before they could pile up; so are requests (`AddressBuckets`).
+Connections are counted across processes (`ConnectionQuota`): each process keeps its own counts in one hash in Redis,
 which nobody has to clean up, because it is gone 20 seconds after its process. Where Redis is away, each
 process counts for itself.
 """
@@ -23,12 +23,12 @@ from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
 
-LEASE = 20  # seconds that the counts of a killed process are still counted
-RENEW = 5  # seconds between two renewals; three may fail
-PATIENCE = 0.5  # seconds for Redis to answer: a reader waits for it
-AGAIN = 2.0  # seconds without asking a Redis that did not answer
-TOGETHER = 200  # connections that ask in one round trip: a storm costs a few of them
-EDGES = "stop-press:edges"
+LEASE_SECONDS = 20  # seconds that the counts of a killed process are still counted
+RENEW_INTERVAL = 5  # seconds between two renewals; three may fail
+REDIS_TIMEOUT = 0.5  # seconds for Redis to answer: a reader waits for it
+RETRY_AFTER_SECONDS = 2.0  # seconds without asking a Redis that did not answer
+MAX_ASKS_PER_ROUND_TRIP = 200  # connections that ask in one round trip: a storm costs a few of them
+EDGES_KEY = "stop-press:edges"
 
 
 # One round trip for many: each counts itself in if all processes together hold less than the limit.
@@ -62,13 +62,13 @@ class _Ask(NamedTuple):
     granted: asyncio.Future[bool]
 
 
-class Leases:
+class ConnectionQuota:
     """The connections of this process by subject (an address, a user), and what the others hold."""
 
     def __init__(self) -> None:
         self.held: Counter[str] = Counter()
         self.alone = False  # Redis did not answer: only what this process holds counts
-        self._name = f"{EDGES}:{secrets.token_hex(8)}"
+        self._name = f"{EDGES_KEY}:{secrets.token_hex(8)}"
         self._redis: Any = None
         self._asks: list[_Ask] = []
         self._released: set[str] = set()
@@ -91,10 +91,10 @@ class Leases:
             return await ask.granted
         except asyncio.CancelledError:
             if ask.granted.done() and not ask.granted.cancelled() and ask.granted.result():
-                self.give_back(subject)
+                self.release(subject)
             raise
 
-    def give_back(self, subject: str) -> None:
+    def release(self, subject: str) -> None:
         """One connection fewer."""
         self.held[subject] -= 1
         if self.held[subject] <= 0:
@@ -107,15 +107,15 @@ class Leases:
         if self._task is not None and self._wake is not None:
             self._stopping = True
             self._wake.set()
-            await asyncio.wait([self._task], timeout=3 * PATIENCE)
+            await asyncio.wait([self._task], timeout=3 * REDIS_TIMEOUT)
 
     def _run(self) -> None:
         if self._task is None:
             self._wake = asyncio.Event()
             self._redis = Redis.from_url(
                 settings.REDIS_URL,
-                socket_timeout=PATIENCE,
-                socket_connect_timeout=PATIENCE,
+                socket_timeout=REDIS_TIMEOUT,
+                socket_connect_timeout=REDIS_TIMEOUT,
                 retry=Retry(NoBackoff(), 0),
             )
             self._task = asyncio.get_running_loop().create_task(self._serve())
@@ -126,11 +126,11 @@ class Leases:
         """Answers everybody who asks, many in one round trip, and renews what is held."""
         assert self._wake is not None
         while not self._stopping:
-            asks, self._asks = self._asks[:TOGETHER], self._asks[TOGETHER:]
+            asks, self._asks = self._asks[:MAX_ASKS_PER_ROUND_TRIP], self._asks[MAX_ASKS_PER_ROUND_TRIP:]
             self._settle(asks, await self._ask(asks))
             if not self._asks:
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(RENEW):
+                    async with asyncio.timeout(RENEW_INTERVAL):
                         await self._wake.wait()
                 self._wake.clear()
         with contextlib.suppress(RedisError, OSError):  # it is forgotten in 20 seconds
@@ -152,12 +152,12 @@ class Leases:
                 else:
                     for subject in released:
                         self._write(pipe, subject)
-                pipe.eval(_ASK, 1, EDGES, self._name, LEASE, *words)
+                pipe.eval(_ASK, 1, EDGES_KEY, self._name, LEASE_SECONDS, *words)
                 granted: Sequence[int] = (await pipe.execute())[-1]
         except (RedisError, OSError) as error:
             if not self.alone:
                 logger.warning("Connections are counted in this process only (%s).", error)
-            self.alone, self._written, self._retry = True, False, monotonic() + AGAIN
+            self.alone, self._written, self._retry = True, False, monotonic() + RETRY_AFTER_SECONDS
             return None
         self.alone, self._written = False, True
         return granted
@@ -181,10 +181,10 @@ class Leases:
                 ask.granted.set_result(False)
 
 
-leases = Leases()
+quota = ConnectionQuota()
 
 
-class Seat:
+class ConnectionSlot:
     """What one connection is counted under: an address, and a user once it has said who it is."""
 
     def __init__(self) -> None:
@@ -195,15 +195,15 @@ class Seat:
         subject = f"{kind}:{who}"
         if self._subjects.get(kind) == subject:
             return True
-        if not await leases.take(subject, limit):
+        if not await quota.take(subject, limit):
             return False
-        self.give_back(kind)
+        self.release(kind)
         if limit:
             self._subjects[kind] = subject
         return True
 
-    def give_back(self, *kinds: str) -> None:
+    def release(self, *kinds: str) -> None:
         """Of these kinds; without any, of all."""
         for kind in kinds or list(self._subjects):
             if subject := self._subjects.pop(kind, None):
-                leases.give_back(subject)
+                quota.release(subject)

@@ -3,11 +3,11 @@
 from collections import OrderedDict
 from time import monotonic
 
-AT_ONCE = 5  # seconds' worth of requests from one address: a newsroom behind it comes back in the same moment
-ADDRESSES = 20_000  # whose pace is remembered; beyond that the one that asked longest ago is a new one
+BURST_SECONDS = 5  # seconds' worth of requests from one address: a newsroom behind it comes back in the same moment
+MAX_ADDRESSES = 20_000  # whose pace is remembered; beyond that the one that asked longest ago is a new one
 
 
-class Pace:
+class TokenBucket:
     """A bucket that holds `burst` and fills at `rate` a second. A rate of 0 is no limit."""
 
     __slots__ = ("_left", "_rate", "_since", "burst")
@@ -35,21 +35,21 @@ class Pace:
         return True
 
 
-class Paces:
+class AddressBuckets:
     """How fast each address asks, in this process."""
 
     def __init__(self) -> None:
-        self._paces: OrderedDict[str, Pace] = OrderedDict()  # who asked longest ago, first
+        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()  # who asked longest ago, first
 
     def allows(self, subject: str, rate: int) -> bool:
         """Whether the address may ask now. 0 is no limit."""
         if not rate:
             return True
-        pace = self._paces.pop(subject, None) or Pace(rate, rate * AT_ONCE)
-        self._paces[subject] = pace
-        if len(self._paces) > ADDRESSES:
-            self._paces.popitem(last=False)
-        return pace.allows()
+        bucket = self._buckets.pop(subject, None) or TokenBucket(rate, rate * BURST_SECONDS)
+        self._buckets[subject] = bucket
+        if len(self._buckets) > MAX_ADDRESSES:
+            self._buckets.popitem(last=False)
+        return bucket.allows()
 
 
-paces = Paces()
+address_buckets = AddressBuckets()

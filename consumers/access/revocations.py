@@ -18,7 +18,7 @@ from realtime.revocations import KIND, Access
 from realtime.tickets import LIFETIME, Reader
 
 # seconds that a revocation is kept: what was signed before it has expired by then, whatever the clocks say
-MEMORY = LIFETIME.total_seconds() + 60
+REVOCATION_SECONDS = LIFETIME.total_seconds() + 60
 
 Addressed = Callable[[str, Collection[str]], Awaitable[set[str]]]
 
@@ -44,7 +44,7 @@ class _Revoked:
     until: float = 0.0
 
 
-class Doorman:
+class Revocations:
     """The connections of this process by user, and what was revoked."""
 
     def __init__(self) -> None:
@@ -110,7 +110,7 @@ class Doorman:
         revoked.sessions.update(change.ended)
         if change.tickets != "valid":
             revoked.version = max(revoked.version, change.version)
-        revoked.until = time() + MEMORY
+        revoked.until = time() + REVOCATION_SECONDS
         self._revoked[change.id] = revoked
         for who in list(self._signed_in.get(change.id, ())):
             _tell(who, change)

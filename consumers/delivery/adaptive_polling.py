@@ -5,16 +5,16 @@ It promises to, so that nobody has to ring: realtime.polling_lease. Used on the 
 
 from time import monotonic
 
-from realtime.log import Look
-from realtime.polling_lease import LENGTH
+from realtime.log import LogRead
+from realtime.polling_lease import LEASE_SECONDS
 
-PACE = 0.04  # seconds between the beginnings of two looks
-ENOUGH = 400  # events a second begin a watch, and prolong it
-MANY = 4  # events that each look finds before one begins
-LOOKS = 2  # so many in a row
+POLL_INTERVAL = 0.04  # seconds between the beginnings of two looks
+MIN_EVENTS_PER_SECOND = 400  # events a second begin a watch, and prolong it
+MIN_EVENTS_PER_READ = 4  # events that each look finds before one begins
+MIN_BUSY_READS = 2  # so many in a row
 
 
-class Watch:
+class AdaptivePolling:
     """The promise that this hub keeps, its own or another's."""
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class Watch:
         self._since = 0.0  # when it was begun or prolonged
         self._came = 0  # events since then
         self._looked = 0.0  # when the last look began
-        self._much = 0  # looks in a row that found much
+        self._busy_reads = 0  # looks in a row that found much
 
     @property
     def is_on(self) -> bool:
@@ -34,19 +34,19 @@ class Watch:
         What one transaction brings begins no watch, however much: the next would come later for it.
         """
         if not self.is_on:
-            return LENGTH if self._much >= LOOKS else 0.0
+            return LEASE_SECONDS if self._busy_reads >= MIN_BUSY_READS else 0.0
         now = monotonic()
-        is_enough = self._came >= ENOUGH * (now - self._since)
-        return LENGTH if is_enough and now > self._until - LENGTH / 2 else 0.0
+        is_enough = self._came >= MIN_EVENTS_PER_SECOND * (now - self._since)
+        return LEASE_SECONDS if is_enough and now > self._until - LEASE_SECONDS / 2 else 0.0
 
-    def note(self, look: Look, began: float, offered: float) -> bool:
+    def note(self, look: LogRead, began: float, offered: float) -> bool:
         """Takes what a look found. Returns whether a promise was made of which the other hubs have to hear."""
         now = monotonic()
         self._came += len(look.events)
-        is_much = len(look.events) >= max(MANY, ENOUGH * (began - self._looked))
-        self._much = self._much + 1 if is_much else 0
+        is_much = len(look.events) >= max(MIN_EVENTS_PER_READ, MIN_EVENTS_PER_SECOND * (began - self._looked))
+        self._busy_reads = self._busy_reads + 1 if is_much else 0
         self._looked = began
-        was_made = offered > 0 and look.promised > LENGTH / 2
+        was_made = offered > 0 and look.promised > LEASE_SECONDS / 2
         if look.promised > 0:
             if was_made or not self.is_on:
                 self._since, self._came = now, 0

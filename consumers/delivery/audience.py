@@ -10,30 +10,30 @@ from functools import cached_property
 from operator import length_hint
 from typing import Any, NamedTuple
 
-from consumers.delivery.follower import Batch, Follower
-from consumers.delivery.writer import Outlet, changes
+from consumers.delivery.follower import EventBatch, Follower
+from consumers.delivery.writer import Writer, send_path_changes
 from consumers.metrics import counters
-from consumers.wire.batch import Burst, Wire
+from consumers.wire.batch import Encoding, FrameBatch
 from consumers.wire.server_frames import Variant
 
 logger = logging.getLogger(__name__)
 
-TOGETHER = 64 * 1024  # bytes of one write: what arrives while others are told goes along, up to here
+MAX_WRITE_BYTES = 64 * 1024  # bytes of one write: what arrives while others are told goes along, up to here
 
 
-class Kind(NamedTuple):
+class AudienceKey(NamedTuple):
     """What the members of one audience have in common. Without a wire the outlet is given bursts, not bytes."""
 
     variant: Variant
-    wire: Wire | None
+    encoding: Encoding | None
     topics: frozenset[str]
 
 
-class Members(list[Outlet]):
+class Recipients(list[Writer]):
     """Whom an audience tells something, in this order. Never changed: an audience that changes makes another."""
 
-    def __init__(self, outlets: Iterable[Outlet]) -> None:
-        super().__init__(outlets)
+    def __init__(self, writers: Iterable[Writer]) -> None:
+        super().__init__(writers)
         self._sockets: list[Any] = []
         self._known = self._asked = -1  # `changes` when the sockets were noted, and when they were last asked for
 
@@ -43,104 +43,104 @@ class Members(list[Outlet]):
         So only the sockets are looked at, which the kernel's call needs anyway: what else belongs to a reader
         has left the processor's caches by the next event, and would cost 4 % of a delivery.
         """
-        if self._known != changes.count:
-            if self._asked != changes.count:
-                self._asked = changes.count
+        if self._known != send_path_changes.count:
+            if self._asked != send_path_changes.count:
+                self._asked = send_path_changes.count
                 return sockets(self[first:last])
-            self._sockets, self._known = sockets(self), changes.count
+            self._sockets, self._known = sockets(self), send_path_changes.count
         return self._sockets[first:last]
 
     @cached_property
-    def places(self) -> dict[Outlet, int]:
-        return {outlet: place for place, outlet in enumerate(self)}
+    def places(self) -> dict[Writer, int]:
+        return {writer: place for place, writer in enumerate(self)}
 
 
-class Told:
+class PendingBatch:
     """A burst that members are told, and how many of them have not been yet."""
 
-    __slots__ = ("burst", "events", "left", "size", "without")
+    __slots__ = ("events", "frame_batch", "left", "size", "without")
 
-    def __init__(self, burst: Burst, events: int, left: int) -> None:
-        self.burst = burst
+    def __init__(self, frame_batch: FrameBatch, events: int, left: int) -> None:
+        self.frame_batch = frame_batch
         self.events = events
         self.left = left
-        self.size = sum(map(len, burst.texts))
-        self.without: set[Outlet] = set()  # those among them who have been told already, or have left
+        self.size = sum(map(len, frame_batch.texts))
+        self.without: set[Writer] = set()  # those among them who have been told already, or have left
 
 
-class Tour:
+class DeliveryRound:
     """The way round the members, on which they are told something.
 
     What arrives meanwhile goes along from where the tour stands, round to there again. So each is told in one
     write all that it has not been told, and nothing waits for another's end.
     """
 
-    __slots__ = ("_members", "_place", "_told")
+    __slots__ = ("_place", "_recipients", "_told")
 
-    def __init__(self, members: Members) -> None:
-        self._members = members
+    def __init__(self, recipients: Recipients) -> None:
+        self._recipients = recipients
         self._place = 0  # of the next: so many from there on as `left` says wait for a burst
-        self._told: list[Told] = []  # the oldest first; it has the fewest left
+        self._told: list[PendingBatch] = []  # the oldest first; it has the fewest left
 
     @property
     def goes_on(self) -> bool:
         return bool(self._told)
 
-    def takes(self, members: Members, told: Told) -> bool:
+    def takes(self, recipients: Recipients, told: PendingBatch) -> bool:
         """Whether this may go along: the same members, and not too much for a write."""
-        return members is self._members and sum(each.size for each in self._told) + told.size <= TOGETHER
+        return recipients is self._recipients and sum(each.size for each in self._told) + told.size <= MAX_WRITE_BYTES
 
-    def add(self, told: Told) -> None:
+    def add(self, told: PendingBatch) -> None:
         self._told.append(told)
 
-    def give(self, outlet: Outlet) -> None:
+    def give(self, writer: Writer) -> None:
         """To one reader, before the others."""
-        for told in self._lacked(outlet):
-            told.without.add(outlet)
-            outlet.write(told.burst)
+        for told in self._lacked(writer):
+            told.without.add(writer)
+            writer.write(told.frame_batch)
             counters.delivered += told.events
 
-    def _lacked(self, outlet: Outlet) -> list[Told]:
-        place = self._members.places.get(outlet)
+    def _lacked(self, writer: Writer) -> list[PendingBatch]:
+        place = self._recipients.places.get(writer)
         if place is None:
             return []
-        ahead = (place - self._place) % len(self._members)
-        return [told for told in self._told if ahead < told.left and outlet not in told.without]
+        ahead = (place - self._place) % len(self._recipients)
+        return [told for told in self._told if ahead < told.left and writer not in told.without]
 
-    def leave(self, outlet: Outlet) -> None:
-        for told in self._lacked(outlet):
-            told.without.add(outlet)
+    def leave(self, writer: Writer) -> None:
+        for told in self._lacked(writer):
+            told.without.add(writer)
 
-    def tell(self, most: int, wire: Wire | None) -> tuple[int, list[Outlet]]:
+    def tell(self, most: int, encoding: Encoding | None) -> tuple[int, list[Writer]]:
         """The next so many. Returns how many, and those who could not be served."""
-        first, members = self._place, self._members
-        last = min(first + most, first + self._told[0].left, len(members))
-        odd = set[Outlet]().union(*[told.without for told in self._told])
+        first, recipients = self._place, self._recipients
+        last = min(first + most, first + self._told[0].left, len(recipients))
+        odd = set[Writer]().union(*[told.without for told in self._told])
         if odd:
-            some = members[first:last]
-            others = Members(outlet for outlet in some if outlet not in odd)
-            failed = self._tell_all(others, 0, len(others), wire)
-            failed += self._tell_apart(outlet for outlet in some if outlet in odd)
+            some = recipients[first:last]
+            others = Recipients(writer for writer in some if writer not in odd)
+            failed = self._tell_all(others, 0, len(others), encoding)
+            failed += self._tell_apart(writer for writer in some if writer in odd)
         else:
-            failed = self._tell_all(members, first, last, wire)
+            failed = self._tell_all(recipients, first, last, encoding)
         self._go(last - first)
         return last - first, failed
 
-    def _tell_all(self, members: Members, first: int, last: int, wire: Wire | None) -> list[Outlet]:
-        if wire is None:
-            return _hand([told.burst for told in self._told], members[first:last])
-        data = b"".join([told.burst.on(wire) for told in self._told])
-        return _send(data, members.sockets(first, last), members, first)
+    def _tell_all(self, recipients: Recipients, first: int, last: int, encoding: Encoding | None) -> list[Writer]:
+        if encoding is None:
+            return _hand([told.frame_batch for told in self._told], recipients[first:last])
+        data = b"".join([told.frame_batch.encoded(encoding) for told in self._told])
+        return _send(data, recipients.sockets(first, last), recipients, first)
 
-    def _tell_apart(self, outlets: Iterable[Outlet]) -> list[Outlet]:
+    def _tell_apart(self, writers: Iterable[Writer]) -> list[Writer]:
         """Those who do not lack all of it."""
         failed = []
-        for outlet in outlets:
-            failed += _hand([told.burst for told in self._told if outlet not in told.without], [outlet])
+        for writer in writers:
+            failed += _hand([told.frame_batch for told in self._told if writer not in told.without], [writer])
         return failed
 
     def _go(self, number: int) -> None:
-        self._place = (self._place + number) % len(self._members)
+        self._place = (self._place + number) % len(self._recipients)
         for told in self._told:
             told.left -= number
             counters.delivered += told.events * number
@@ -152,15 +152,15 @@ class Tour:
 class Audience:
     """Those of one kind, and what they are to be told."""
 
-    __slots__ = ("_held", "_live", "_members", "_tours", "kind", "spoke")
+    __slots__ = ("_held", "_live", "_recipients", "_rounds", "kind", "spoke")
 
-    def __init__(self, kind: Kind, now: float) -> None:
+    def __init__(self, kind: AudienceKey, now: float) -> None:
         self.kind = kind
         self.spoke = now  # when all of them were last told something; who joins is told so at once
-        self._live: dict[Outlet, Follower] = {}
-        self._members: Members | None = None  # the live ones, while they are the same
+        self._live: dict[Writer, Follower] = {}
+        self._recipients: Recipients | None = None  # the live ones, while they are the same
         self._held: dict[Follower, None] = {}
-        self._tours: list[Tour] = []  # the next begins when the one before it has ended
+        self._rounds: list[DeliveryRound] = []  # the next begins when the one before it has ended
 
     def __len__(self) -> int:
         return len(self._live) + len(self._held)
@@ -168,35 +168,35 @@ class Audience:
     @property
     def waits(self) -> bool:
         """Whether somebody has not been told everything."""
-        return bool(self._tours)
+        return bool(self._rounds)
 
     @property
-    def members(self) -> list[Follower]:
+    def recipients(self) -> list[Follower]:
         return [*self._live.values(), *self._held]
 
     def enter(self, reader: Follower) -> None:
         if reader.held:
             self._held[reader] = None
             return
-        self._live[reader.outlet] = reader
-        self._members = None
+        self._live[reader.writer] = reader
+        self._recipients = None
 
     def leave(self, reader: Follower) -> None:
         """It is told nothing any more, not even what waits for it."""
         self._held.pop(reader, None)
-        if self._live.pop(reader.outlet, None) is not None:
-            self._members = None
-        for tour in self._tours:
-            tour.leave(reader.outlet)
+        if self._live.pop(reader.writer, None) is not None:
+            self._recipients = None
+        for round in self._rounds:
+            round.leave(reader.writer)
 
     def flush(self, reader: Follower) -> None:
         """Tells this one at once what waits for it."""
-        for tour in self._tours:
-            tour.give(reader.outlet)
+        for round in self._rounds:
+            round.give(reader.writer)
 
     # --- what they are told
 
-    def hear(self, batch: Batch, mask: int, now: float) -> bool:
+    def hear(self, batch: EventBatch, mask: int, now: float) -> bool:
         """Events arrived. Who is catching up gets them when it is done. Returns whether `tell` is due from now on."""
         if self._held:
             entries = batch.share(mask)
@@ -205,29 +205,29 @@ class Audience:
         if not self._live:
             return False
         self.spoke = now
-        return self._add(batch.burst(mask, self.kind.variant), mask.bit_count())
+        return self._add(batch.frame_batch(mask, self.kind.variant), mask.bit_count())
 
-    def beat(self, heartbeat: Burst, now: float) -> bool:
+    def beat(self, heartbeat: FrameBatch, now: float) -> bool:
         """Nothing happened for a while, and all is well. Returns whether `tell` is due from now on."""
         self.spoke = now
-        return bool(self._live) and not self._tours and self._add(heartbeat, 0)
+        return bool(self._live) and not self._rounds and self._add(heartbeat, 0)
 
-    def _add(self, burst: Burst, events: int) -> bool:
-        if self._members is None:
-            self._members = Members(self._live)
-        told, was_waited_for = Told(burst, events, len(self._members)), self.waits
-        if not (self._tours and self._tours[-1].takes(self._members, told)):
-            self._tours.append(Tour(self._members))
-        self._tours[-1].add(told)
+    def _add(self, frame_batch: FrameBatch, events: int) -> bool:
+        if self._recipients is None:
+            self._recipients = Recipients(self._live)
+        told, was_waited_for = PendingBatch(frame_batch, events, len(self._recipients)), self.waits
+        if not (self._rounds and self._rounds[-1].takes(self._recipients, told)):
+            self._rounds.append(DeliveryRound(self._recipients))
+        self._rounds[-1].add(told)
         return not was_waited_for
 
     def tell(self, most: int) -> tuple[int, list[Follower]]:
         """Tells so many of them what waits. Returns how many, and those who could not be served."""
-        tour = self._tours[0]
-        number, failed = tour.tell(most, self.kind.wire)
-        if not tour.goes_on:
-            self._tours.pop(0)
-        return number, [self._live[outlet] for outlet in failed]
+        round = self._rounds[0]
+        number, failed = round.tell(most, self.kind.encoding)
+        if not round.goes_on:
+            self._rounds.pop(0)
+        return number, [self._live[writer] for writer in failed]
 
 
 class Held:
@@ -238,11 +238,11 @@ class Held:
         raise BlockingIOError
 
 
-def sockets(outlets: Iterable[Outlet]) -> list[Any]:
-    return [Held if (send := outlet.send) is None else send.__self__ for outlet in outlets]  # type: ignore[attr-defined]
+def sockets(writers: Iterable[Writer]) -> list[Any]:
+    return [Held if (send := writer.send) is None else send.__self__ for writer in writers]  # type: ignore[attr-defined]
 
 
-def _send(data: bytes, some: list[Any], members: Members, first: int) -> list[Outlet]:
+def _send(data: bytes, some: list[Any], recipients: Recipients, first: int) -> list[Writer]:
     """The whole cost of a delivery: one call of the kernel, and as little as possible around it.
 
     The outlet of the first of these sockets stands at `first`.
@@ -251,25 +251,25 @@ def _send(data: bytes, some: list[Any], members: Members, first: int) -> list[Ou
     for socket in rest:
         try:
             if (sent := socket.send(data)) != size:
-                members[end - length_hint(rest)].keep(data[sent:])
+                recipients[end - length_hint(rest)].buffer(data[sent:])
         except BlockingIOError:
-            members[end - length_hint(rest)].keep(data)
+            recipients[end - length_hint(rest)].buffer(data)
         except OSError:  # the reading side finds out by itself and ends the connection
             continue
         except Exception:  # one reader's trouble never delays another
             logger.exception("A reader could not be served and is let go.")
-            failed.append(members[end - length_hint(rest)])
+            failed.append(recipients[end - length_hint(rest)])
     return failed
 
 
-def _hand(bursts: Sequence[Burst], outlets: Sequence[Outlet]) -> list[Outlet]:
+def _hand(frame_batches: Sequence[FrameBatch], writers: Sequence[Writer]) -> list[Writer]:
     """The same where the server gives no way to the socket."""
     failed = []
-    for outlet in outlets:
+    for writer in writers:
         try:
-            for burst in bursts:
-                outlet.write(burst)
+            for frame_batch in frame_batches:
+                writer.write(frame_batch)
         except Exception:
             logger.exception("A reader could not be served and is let go.")
-            failed.append(outlet)
+            failed.append(writer)
     return failed

@@ -5,14 +5,14 @@ from itertools import takewhile
 
 from consumers.wire.server_frames import Entry
 
-ROWS = 10_000
-BYTES = 32 * 1024 * 1024  # one process; about 10,000 posts with their fragments
+MAX_EVENTS = 10_000
+MAX_BYTES = 32 * 1024 * 1024  # one process; about 10,000 posts with their fragments
 
 
-class Ring:
+class Backlog:
     """Holds every event after `floor`, oldest first, bounded in rows and bytes. Used on the loop only."""
 
-    def __init__(self, floor: int, rows: int = ROWS, size: int = BYTES) -> None:
+    def __init__(self, floor: int, rows: int = MAX_EVENTS, size: int = MAX_BYTES) -> None:
         self.floor = floor
         self.bytes = 0
         self._rows = rows

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from consumers.delivery.writer import Outlet
-from consumers.wire.batch import Burst
+from consumers.delivery.writer import Writer
+from consumers.wire.batch import FrameBatch
 from consumers.wire.server_frames import Entry, Frame, Variant
 
 
@@ -12,7 +12,7 @@ class Follower(Protocol):
     """What the hub knows of a reader."""
 
     variant: Variant
-    outlet: Outlet
+    writer: Writer
 
     @property
     def topics(self) -> Iterable[str]: ...
@@ -27,11 +27,11 @@ class Follower(Protocol):
     def reset(self, reason: str) -> None:
         """What it stands on is gone."""
 
-    def say(self, frame: Frame) -> None:
+    def send(self, frame: Frame) -> None:
         """A word that has no place in the log."""
 
 
-class Batch:
+class EventBatch:
     """Events that arrived together. A share of it is a mask: bit n stands for event n.
 
     Readers with the same share and variant get the same bytes, made once.
@@ -39,13 +39,15 @@ class Batch:
 
     def __init__(self, entries: list[Entry]) -> None:
         self._entries = entries
-        self._bursts: dict[tuple[int, Variant], Burst] = {}
+        self._frame_batches: dict[tuple[int, Variant], FrameBatch] = {}
 
     def share(self, mask: int) -> list[Entry]:
         return [entry for number, entry in enumerate(self._entries) if mask >> number & 1]
 
-    def burst(self, mask: int, variant: Variant) -> Burst:
-        burst = self._bursts.get((mask, variant))
-        if burst is None:
-            burst = self._bursts[mask, variant] = Burst([entry.frame(variant) for entry in self.share(mask)])
-        return burst
+    def frame_batch(self, mask: int, variant: Variant) -> FrameBatch:
+        frame_batch = self._frame_batches.get((mask, variant))
+        if frame_batch is None:
+            frame_batch = self._frame_batches[mask, variant] = FrameBatch(
+                [entry.frame(variant) for entry in self.share(mask)]
+            )
+        return frame_batch

@@ -12,12 +12,12 @@ from time import monotonic
 
 from django.conf import settings
 
-from consumers.access.revocations import Doorman
-from consumers.delivery.audience import Audience, Kind
-from consumers.delivery.backlog import Ring
-from consumers.delivery.follower import Batch, Follower
-from consumers.delivery.log_tail import PORTION, Anew, News, Tail, prepare
-from consumers.wire.batch import Burst
+from consumers.access.revocations import Revocations
+from consumers.delivery.audience import Audience, AudienceKey
+from consumers.delivery.backlog import Backlog
+from consumers.delivery.follower import EventBatch, Follower
+from consumers.delivery.log_tail import MAX_EVENTS_PER_PORTION, LogBatch, LogReset, LogTail, prepare
+from consumers.wire.batch import FrameBatch
 from consumers.wire.server_frames import HEARTBEAT, JSON, Entry, Heartbeat, Variant
 from realtime.bell import listen
 from realtime.log import Event
@@ -37,19 +37,19 @@ class Hub:
         self.epoch = ""
         self.offset = 0  # everything up to here has arrived and is written, or waits in an audience to be
         self.trimmed = 0
-        self.ring = Ring(0)
-        self.doorman = Doorman()
+        self.backlog = Backlog(0)
+        self.revocations = Revocations()
         self.clock = monotonic()
         self._old = 0  # the head when this began: a new process first reads back what is behind it
         self._readers: dict[Follower, Audience] = {}
-        self._audiences: dict[Kind, Audience] = {}
+        self._audiences: dict[AudienceKey, Audience] = {}
         self._topics: dict[str, dict[Audience, None]] = {}
         self._turns: deque[Audience] = deque()  # those who have to be told something, each once
         self._writing = False
         self._variants: Counter[Variant] = Counter()
         self._reads: dict[tuple[int, frozenset[str], int], asyncio.Future[tuple[list[Entry], int]]] = {}
-        self._look: asyncio.Future[None] | None = None  # asked for and not begun
-        self._tail: Tail | None = None
+        self._poll: asyncio.Future[None] | None = None  # asked for and not begun
+        self._tail: LogTail | None = None
 
     # --- its life
 
@@ -59,7 +59,7 @@ class Hub:
             return
         loop = asyncio.get_running_loop()
         self._ready = asyncio.Event()
-        self._tail = Tail(self._arrived, lambda: tuple(self._variants))
+        self._tail = LogTail(self._arrived, lambda: tuple(self._variants))
         self._ears = loop.create_task(listen(self._tail.heard))
         self._timer = loop.call_later(TICK, self._tick)
         self._tail.start(loop)
@@ -83,7 +83,7 @@ class Hub:
         await self._ready.wait()
 
     @property
-    def tail(self) -> Tail:
+    def tail(self) -> LogTail:
         assert self._tail is not None, "start() comes first"
         return self._tail
 
@@ -110,14 +110,14 @@ class Hub:
         self._variants[reader.variant] += 1
         self._readers[reader] = self._enter(reader)
 
-    def part(self, reader: Follower) -> None:
+    def leave(self, reader: Follower) -> None:
         """Forgets a reader. Harmless when it is forgotten already."""
         audience = self._readers.pop(reader, None)
         if audience is not None:
-            self.unuse(reader.variant)
+            self.release(reader.variant)
             self._leave(reader, audience)
 
-    def place(self, reader: Follower) -> None:
+    def reindex(self, reader: Follower) -> None:
         """Puts a reader whose topics, variant or hold are others now where it belongs.
 
         What waits for it is written first, as it was meant before. Nothing happens to one who was forgotten.
@@ -133,7 +133,7 @@ class Hub:
             audience.flush(reader)
 
     def _enter(self, reader: Follower) -> Audience:
-        kind = Kind(reader.variant, reader.outlet.wire, frozenset(reader.topics))
+        kind = AudienceKey(reader.variant, reader.writer.encoding, frozenset(reader.topics))
         audience = self._audiences.get(kind)
         if audience is None:
             audience = self._audiences[kind] = Audience(kind, self.clock)
@@ -152,28 +152,28 @@ class Hub:
             if not self._topics[topic]:
                 del self._topics[topic]
 
-    async def use(self, variant: Variant) -> None:
+    async def retain(self, variant: Variant) -> None:
         """From when this returns, every batch arrives with its frames of this variant made."""
         self._variants[variant] += 1
         if self._variants[variant] == 1 and variant != JSON:
             await self.tail.call(lambda: None)  # what was being prepared without it has arrived by then
 
-    def unuse(self, variant: Variant) -> None:
+    def release(self, variant: Variant) -> None:
         self._variants[variant] -= 1
         if self._variants[variant] <= 0:
             del self._variants[variant]
 
     # --- the past
 
-    async def look(self) -> None:
+    async def poll(self) -> None:
         """Reads the log now, for somebody who must not wait for the bell. Who asks before it begins shares it."""
-        if self._look is None:
-            self._look = self.tail.call(self._look_now)
-        await asyncio.shield(self._look)
+        if self._poll is None:
+            self._poll = self.tail.call(self._poll_now)
+        await asyncio.shield(self._poll)
 
-    def _look_now(self) -> None:
-        self._look = None  # first: who asks from here on may know of a commit that this look does not see
-        self.tail.look()
+    def _poll_now(self) -> None:
+        self._poll = None  # first: who asks from here on may know of a commit that this look does not see
+        self.tail.poll()
 
     async def read(self, since: int, topics: frozenset[str], until: int) -> tuple[list[Entry], int]:
         """What the log holds on these topics after `since` up to `until`, bounded, and how much is trimmed.
@@ -191,7 +191,7 @@ class Hub:
         most = settings.LIVE_MAX_RECOVERY_ROWS + 1  # one more tells that there are too many
         events: list[Event] = self.tail.connection.since(since, topics, until, most)
         entries = [Entry(event, self.epoch) for event in events]
-        return entries, self.tail.look()  # trimming raises `trimmed` first: read last, it tells if these are all
+        return entries, self.tail.poll()  # trimming raises `trimmed` first: read last, it tells if these are all
 
     async def addressed(self, topic: str, keys: Collection[str]) -> set[str]:
         """Those of the keys whose objects live on that topic too. One query, on the tail's thread."""
@@ -200,37 +200,37 @@ class Hub:
     async def render(self, entries: list[Entry], variant: Variant) -> None:
         """Makes frames that are not made yet, on the tail's thread, in portions between its looks."""
         lacking = [entry for entry in entries if not entry.has(variant)]
-        for first in range(0, len(lacking), PORTION):
-            portion = lacking[first : first + PORTION]
+        for first in range(0, len(lacking), MAX_EVENTS_PER_PORTION):
+            portion = lacking[first : first + MAX_EVENTS_PER_PORTION]
             await self.tail.call(lambda portion=portion: prepare(portion, variant))  # type: ignore[misc]
-            self.ring.recount(portion)
+            self.backlog.recount(portion)
 
     # --- what arrives
 
-    def _arrived(self, news: News | Anew) -> None:
+    def _arrived(self, news: LogBatch | LogReset) -> None:
         self.clock = monotonic()
-        if isinstance(news, Anew):
+        if isinstance(news, LogReset):
             self._begin(news)
         else:
             self._take(news)
 
-    def _begin(self, anew: Anew) -> None:
+    def _begin(self, anew: LogReset) -> None:
         self._write_all()
-        self.doorman.begin(anew.access, another=anew.reason == "epoch")
+        self.revocations.begin(anew.access, another=anew.reason == "epoch")
         self.epoch, self.offset, self.trimmed = anew.epoch, anew.offset, anew.trimmed
         self._old = anew.head
-        self.ring = Ring(anew.offset)
+        self.backlog = Backlog(anew.offset)
         if anew.reason != "start":
             logger.warning("The log starts anew at %s (%s).", self.position, anew.reason)
         for reader in list(self._readers):
             reader.reset(anew.reason)
 
-    def _take(self, news: News) -> None:
+    def _take(self, news: LogBatch) -> None:
         self.trimmed = news.trimmed
         if news.entries:
-            self.doorman.hear(entry.event for entry in news.entries)  # first: what it takes away comes with these
+            self.revocations.hear(entry.event for entry in news.entries)  # first: what it takes away comes with these
             for entry in news.entries:
-                self.ring.append(entry)
+                self.backlog.append(entry)
             self.offset = news.entries[-1].offset
             self._hear(news.entries)
         if self.offset >= self._old:
@@ -243,7 +243,7 @@ class Hub:
             for topic in entry.event.topics:
                 for audience in self._topics.get(topic, ()):
                     masks[audience] = masks.get(audience, 0) | 1 << number
-        batch = Batch(entries)
+        batch = EventBatch(entries)
         self._turns.extend(audience for audience, mask in masks.items() if audience.hear(batch, mask, self.clock))
         self._go()
 
@@ -273,8 +273,8 @@ class Hub:
             number, failed = audience.tell(most - served)
             served += max(1, number)
             for reader in failed:
-                self.part(reader)
-                reader.outlet.cut()
+                self.leave(reader)
+                reader.writer.abort()
         if audience.waits:
             self._turns.append(audience)
         return served
@@ -282,9 +282,9 @@ class Hub:
     def _tick(self) -> None:
         """One timer for all: an audience that heard nothing for almost a heartbeat hears where it stands."""
         self.clock = monotonic()
-        self.doorman.forget()
+        self.revocations.forget()
         silent = self.clock - HEARTBEAT + 2 * TICK
-        heartbeat = Burst([Heartbeat(str(self.position)).encoded()])
+        heartbeat = FrameBatch([Heartbeat(str(self.position)).encoded()])
         quiet = [audience for audience in self._audiences.values() if audience.spoke < silent]
         self._turns.extend(audience for audience in quiet if audience.beat(heartbeat, self.clock))
         self._go()

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from time import monotonic
 from typing import Any, NamedTuple, TypeVar
 
-from consumers.access.revocations import MEMORY
-from consumers.delivery.adaptive_polling import PACE, Watch
+from consumers.access.revocations import REVOCATION_SECONDS
+from consumers.delivery.adaptive_polling import POLL_INTERVAL, AdaptivePolling
 from consumers.metrics import counters
 from consumers.wire.server_frames import JSON, Entry, Variant
 from realtime import log
@@ -27,24 +27,28 @@ from realtime.revocations import KIND
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
-IDLE = 1.0  # seconds between looks when the bell is silent and trusted
-DOUBT = 0.1  # seconds while the bell may not be heard
-BACKOFF = (0.1, 1.0)  # seconds to the next try while the database is away: first, longest
-BATCH = 1000  # rows of one look
-PORTION = 50  # events whose frames are made before they are handed over: about 50 ms of rendering
-TOGETHER = 64 * 1024  # bytes of data handed over at once: a reader gets it in one write, which may be kept for it
-UNTIDY = 5000  # events that a watch finds until it tidies up: 250 pages of 20 rows, a tenth of a millisecond to read
-PREFILL = 1000  # rows that a new process reads back, for those who lost the old one
+IDLE_INTERVAL = 1.0  # seconds between looks when the bell is silent and trusted
+DOUBT_INTERVAL = 0.1  # seconds while the bell may not be heard
+RETRY_SECONDS = (0.1, 1.0)  # seconds to the next try while the database is away: first, longest
+MAX_ROWS_PER_READ = 1000  # rows of one look
+MAX_EVENTS_PER_PORTION = 50  # events whose frames are made before they are handed over: about 50 ms of rendering
+MAX_PORTION_BYTES = (
+    64 * 1024
+)  # bytes of data handed over at once: a reader gets it in one write, which may be kept for it
+TIDY_AFTER_EVENTS = (
+    5000  # events that a watch finds until it tidies up: 250 pages of 20 rows, a tenth of a millisecond to read
+)
+PREFILL_ROWS = 1000  # rows that a new process reads back, for those who lost the old one
 
 
-class News(NamedTuple):
+class LogBatch(NamedTuple):
     """What the tail hands over: the next events, without a gap, and how much of the log is trimmed."""
 
     entries: list[Entry]
     trimmed: int
 
 
-class Anew(NamedTuple):
+class LogReset(NamedTuple):
     """The log is another one, or skipped what this process had not read: start again from here."""
 
     epoch: str
@@ -60,10 +64,10 @@ class _Job(NamedTuple):
     done: asyncio.Future[Any]
 
 
-class Tail:
+class LogTail:
     """Reads the log for one hub. `tell` is called on the loop, in order."""
 
-    def __init__(self, tell: Callable[[News | Anew], None], variants: Callable[[], Iterable[Variant]]) -> None:
+    def __init__(self, tell: Callable[[LogBatch | LogReset], None], variants: Callable[[], Iterable[Variant]]) -> None:
         self._tell = tell
         self._variants = variants
         self.connection = log.LogConnection()
@@ -75,8 +79,8 @@ class Tail:
         self._epoch = ""
         self._seen = -1  # the offset up to which everything was handed over; -1 before the first look
         self._unannounced = False
-        self._watch = Watch()
-        self._untidy = 0
+        self._polling = AdaptivePolling()
+        self._moved_rows = 0
         self._away = 0.0  # seconds of the present backoff; 0 while the database answers
         self._due = 0.0
 
@@ -105,42 +109,42 @@ class Tail:
 
     # On the loop above, on the thread below.
 
-    def look(self) -> int:
+    def poll(self) -> int:
         """Reads what is new and hands it over; how much of the log is trimmed. Raises LogAway."""
         rung, self._rung = self._rung, False
         counters.looks += 1
         if self._seen < 0:
-            self._begin(self.connection.look(LARGEST))
-        began, offered = monotonic(), self._watch.offer()
-        look = self.connection.look(self._seen, BATCH, offered)
-        if self._watch.note(look, began, offered):
+            self._begin(self.connection.advance_and_read(LARGEST))
+        began, offered = monotonic(), self._polling.offer()
+        found = self.connection.advance_and_read(self._seen, MAX_ROWS_PER_READ, offered)
+        if self._polling.note(found, began, offered):
             bell.ring()
-        if self._is_another(look):
-            self._anew(look, look.head, "epoch")
-        elif look.trimmed > self._seen or self._lacks(look):
-            self._anew(look, look.head, "trimmed")
+        if self._is_another(found):
+            self._anew(found, found.head, "epoch")
+        elif found.trimmed > self._seen or self._lacks(found):
+            self._anew(found, found.head, "trimmed")
         else:
-            self._hand_over(look)
-            if not self._watch.is_on:  # else nobody has to ring
-                self._unannounced = not rung and (self._unannounced or bool(look.events))
-            self._tidy(len(look.events))
-        self._due = began + self._pace()
-        if len(look.events) == BATCH:
+            self._hand_over(found)
+            if not self._polling.is_on:  # else nobody has to ring
+                self._unannounced = not rung and (self._unannounced or bool(found.events))
+            self._tidy(len(found.events))
+        self._due = began + self._bucket()
+        if len(found.events) == MAX_ROWS_PER_READ:
             self.heard()  # there is more
             self._due = 0.0
-        return look.trimmed
+        return found.trimmed
 
     def _tidy(self, came: int) -> None:
-        self._untidy += came
-        if self._watch.is_on and self._untidy >= UNTIDY:
-            self._untidy = 0
+        self._moved_rows += came
+        if self._polling.is_on and self._moved_rows >= TIDY_AFTER_EVENTS:
+            self._moved_rows = 0
             self.connection.tidy()
 
-    def _pace(self) -> float:
+    def _bucket(self) -> float:
         """Seconds from the beginning of one look to that of the next, where nobody rings."""
-        if self._watch.is_on:
-            return PACE
-        return DOUBT if bell.doubt or self._unannounced else IDLE
+        if self._polling.is_on:
+            return POLL_INTERVAL
+        return DOUBT_INTERVAL if bell.doubt or self._unannounced else IDLE_INTERVAL
 
     def _run(self) -> None:
         while not self._stopping:
@@ -148,8 +152,8 @@ class Tail:
                 self._wake.wait(max(0.0, self._due - monotonic()))
             self._wake.clear()
             try:
-                if monotonic() >= self._due or (self._rung and not self._away and not self._watch.is_on):
-                    self.look()
+                if monotonic() >= self._due or (self._rung and not self._away and not self._polling.is_on):
+                    self.poll()
                     self._came_back()
                 if self._jobs:
                     self._do(self._jobs.popleft())
@@ -157,7 +161,7 @@ class Tail:
                 self._went_away(error)
             except Exception:  # a mistake of ours: the pages of this process must not freeze because of it
                 logger.exception("The tail of the log stumbled; it looks again in a second.")
-                self._due = monotonic() + IDLE
+                self._due = monotonic() + IDLE_INTERVAL
         self.connection.close()
 
     def _do(self, job: _Job) -> None:
@@ -173,38 +177,38 @@ class Tail:
         else:
             self._on_loop(_settle, job.done, result, None)
 
-    def _begin(self, look: log.Look) -> None:
+    def _begin(self, found: log.LogRead) -> None:
         """The first look: starts a little before the head, where the readers of a lost process stand."""
-        self._anew(look, max(look.trimmed, look.head - PREFILL), "start")
+        self._anew(found, max(found.trimmed, found.head - PREFILL_ROWS), "start")
 
-    def _is_another(self, look: log.Look) -> bool:
-        return look.epoch != self._epoch or look.head < self._seen
+    def _is_another(self, found: log.LogRead) -> bool:
+        return found.epoch != self._epoch or found.head < self._seen
 
-    def _lacks(self, look: log.Look) -> bool:
+    def _lacks(self, found: log.LogRead) -> bool:
         """Whether rows are gone that nobody trimmed: offsets have no holes, so this was a hand in the table."""
-        return bool(look.events) and look.events[-1].offset - self._seen != len(look.events)
+        return bool(found.events) and found.events[-1].offset - self._seen != len(found.events)
 
-    def _anew(self, look: log.Look, offset: int, reason: str) -> None:
-        access = self.connection.recent(KIND, MEMORY)  # before anything is moved: it may find the log away
-        self._epoch, self._seen = look.epoch, offset
-        self._on_loop(self._tell, Anew(look.epoch, offset, look.head, look.trimmed, reason, access))
+    def _anew(self, found: log.LogRead, offset: int, reason: str) -> None:
+        access = self.connection.recent(KIND, REVOCATION_SECONDS)  # before anything is moved: it may find the log away
+        self._epoch, self._seen = found.epoch, offset
+        self._on_loop(self._tell, LogReset(found.epoch, offset, found.head, found.trimmed, reason, access))
 
-    def _hand_over(self, look: log.Look) -> None:
+    def _hand_over(self, found: log.LogRead) -> None:
         """In portions, so that the first of many is not kept back by the rendering of the last."""
         variants = tuple(self._variants())
-        most = BATCH if all(variant == JSON for variant in variants) else PORTION
-        for portion in portions(look.events, most):
-            entries = [Entry(event, look.epoch) for event in portion]
+        most = MAX_ROWS_PER_READ if all(variant == JSON for variant in variants) else MAX_EVENTS_PER_PORTION
+        for portion in portions(found.events, most):
+            entries = [Entry(event, found.epoch) for event in portion]
             for variant in variants:
                 prepare(entries, variant)
-            self._on_loop(self._tell, News(entries, look.trimmed))
+            self._on_loop(self._tell, LogBatch(entries, found.trimmed))
             if entries:
                 self._seen = entries[-1].offset
 
     def _went_away(self, error: LogAway) -> None:
         if not self._away:
             logger.warning("The log cannot be read (%s); looking until it can.", error)
-        first, longest = BACKOFF
+        first, longest = RETRY_SECONDS
         self._away = min(longest, self._away * 2 or first)
         self._due = monotonic() + self._away
 
@@ -221,7 +225,7 @@ class Tail:
 
 
 def portions(events: Iterable[log.Event], most: int) -> Iterator[list[log.Event]]:
-    """The events in order, at most so many at a time, and no more than TOGETHER but for one that is larger.
+    """The events in order, at most so many at a time, and no more than MAX_PORTION_BYTES but for one that is larger.
 
     There is a portion even of no events.
     """
@@ -229,7 +233,7 @@ def portions(events: Iterable[log.Event], most: int) -> Iterator[list[log.Event]
     size = 0
     for event in events:
         size += len(event.data)
-        if portion and (len(portion) == most or size > TOGETHER):
+        if portion and (len(portion) == most or size > MAX_PORTION_BYTES):
             yield portion
             portion, size = [], len(event.data)
         portion.append(event)

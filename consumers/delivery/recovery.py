@@ -35,9 +35,9 @@ async def missed(
     awaited: what arrives while the log is read comes after this.
     """
     limit = settings.LIVE_MAX_RECOVERY_ROWS  # beyond it a fresh page is cheaper for both sides
-    floor = hub.ring.floor
+    floor = hub.backlog.floor
     _check(hub, since)
-    recent = [entry for entry in hub.ring.after(since.offset) if not new.isdisjoint(entry.event.topics)]
+    recent = [entry for entry in hub.backlog.after(since.offset) if not new.isdisjoint(entry.event.topics)]
     older: list[Entry] = []
     # Who comes from before the log asks from where it begins: all of them the same, and so it is one read.
     begin, trimmed = max(since.offset, hub.trimmed), hub.trimmed

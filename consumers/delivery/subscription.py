@@ -13,22 +13,22 @@ from django.conf import settings
 from consumers.delivery import recovery
 from consumers.delivery.hub import Hub
 from consumers.delivery.recovery import Missed, Unrecoverable
-from consumers.delivery.writer import PATIENCE, Outlet
+from consumers.delivery.writer import WRITE_TIMEOUT, Writer
 from consumers.metrics import counters
-from consumers.wire.batch import Burst
+from consumers.wire.batch import FrameBatch
 from consumers.wire.server_frames import JSON, Entry, Frame, Refused, Reset, Subscribed, Unsubscribed, Variant
 from realtime.position import Position
 
-PIECE = 20  # events written before the reader has to have taken most of them
+MAX_EVENTS_PER_WRITE = 20  # events written before the reader has to have taken most of them
 
 
 class Subscription:
     """The topics of one reader. Its methods are called one after the other, never at once."""
 
-    __slots__ = ("_broken", "_closed", "_held", "_hub", "_topics", "outlet", "variant")
+    __slots__ = ("_broken", "_closed", "_held", "_hub", "_topics", "variant", "writer")
 
-    def __init__(self, hub: Hub, outlet: Outlet) -> None:
-        self.outlet = outlet
+    def __init__(self, hub: Hub, writer: Writer) -> None:
+        self.writer = writer
         self.variant: Variant = JSON
         self._hub = hub
         self._topics: dict[str, None] = {}  # in the order they were asked for
@@ -56,28 +56,28 @@ class Subscription:
     def close(self) -> None:
         """Nothing is written from now on, nor followed by what is still being loaded."""
         self._closed = True
-        self._hub.part(self)
+        self._hub.leave(self)
 
-    def say(self, frame: Frame) -> None:
-        self._write(Burst([frame.encoded()]))
+    def send(self, frame: Frame) -> None:
+        self._write(FrameBatch([frame.encoded()]))
 
-    def aside(self, burst: Burst) -> bool:
+    def send_ephemeral(self, frame_batch: FrameBatch) -> bool:
         """Writes what is not of the log. False where the reader is catching up and hears nothing else, or is closed.
 
         It is no sign of life: it has no position, and a reader who hears only this needs a heartbeat.
         """
         if self._closed or self._held is not None:
             return False
-        self.outlet.write(burst)
+        self.writer.write(frame_batch)
         return True
 
-    async def wear(self, variant: Variant) -> None:
+    async def set_variant(self, variant: Variant) -> None:
         """From now on events come in this form."""
         if variant != self.variant:
-            await self._hub.use(variant)
-            self._hub.unuse(self.variant)
+            await self._hub.retain(variant)
+            self._hub.release(self.variant)
             self.variant = variant
-            self._hub.place(self)
+            self._hub.reindex(self)
 
     async def follow(
         self, new: Sequence[str], refused: list[Refused], since: Position | None, compacted: bool = True
@@ -86,7 +86,7 @@ class Subscription:
         if since is None or not new:
             position = self.position
             self._enter(new)
-            self.say(self._subscribed(refused, position))
+            self.send(self._subscribed(refused, position))
         else:
             await self._catch_up(new, refused, since, compacted)
 
@@ -94,8 +94,8 @@ class Subscription:
         """Follows these no longer, and says so."""
         for topic in topics:
             self._topics.pop(topic, None)
-        self._hub.place(self)
-        self.say(Unsubscribed(list(topics), "asked" if code == "asked" else "forbidden"))
+        self._hub.reindex(self)
+        self.send(Unsubscribed(list(topics), "asked" if code == "asked" else "forbidden"))
 
     # --- what the hub calls
 
@@ -104,7 +104,7 @@ class Subscription:
             self._held.extend(entries)
             if len(self._held) > settings.LIVE_MAX_RECOVERY_ROWS:  # it takes what it missed slower than more arrives
                 self._held.clear()
-                self.outlet.cut()
+                self.writer.abort()
 
     def reset(self, reason: str) -> None:
         if self._held is not None:
@@ -117,7 +117,7 @@ class Subscription:
 
     async def _catch_up(self, new: Sequence[str], refused: list[Refused], since: Position, compacted: bool) -> None:
         if since.epoch != self._hub.epoch or since.offset > self._hub.offset:
-            await self._hub.look()  # a page may be newer than what this process has read so far
+            await self._hub.poll()  # a page may be newer than what this process has read so far
         start = self.position
         old = set(self._topics)
         self._held, self._broken = [], None
@@ -130,7 +130,7 @@ class Subscription:
             await self._release(past, refused, since)
         finally:
             self._held = None
-            self._hub.place(self)
+            self._hub.reindex(self)
 
     async def _load(self, since: Position, new: set[str], old: set[str], compacted: bool) -> list[Missed]:
         past = await recovery.missed(self._hub, since, new, old, compacted)
@@ -141,7 +141,7 @@ class Subscription:
 
     async def _release(self, past: list[Missed], refused: list[Refused], since: Position) -> None:
         counters.recovered += 1
-        self.say(self._subscribed(refused, since, len(past)))
+        self.send(self._subscribed(refused, since, len(past)))
         await self._write_past(past)
         if self._broken:
             self._reset(self.topics, self._hub.position, self._broken)
@@ -150,28 +150,28 @@ class Subscription:
 
     async def _write_past(self, past: list[Missed]) -> None:
         """At the pace of the reader, who asked for this and is not slow because it is much."""
-        for piece in _pieces(past):
-            self._write(Burst([each.entry.frame(self.variant, each.left) for each in piece]))
-            if self.outlet.behind and not await self._is_taken():
-                self.outlet.cut()
+        for portion in _portions(past):
+            self._write(FrameBatch([each.entry.frame(self.variant, each.left) for each in portion]))
+            if self.writer.is_lagging and not await self._is_taken():
+                self.writer.abort()
                 return
 
     async def _is_taken(self) -> bool:
-        taken = asyncio.ensure_future(self.outlet.drained())
-        _, late = await asyncio.wait([taken], timeout=PATIENCE)
+        taken = asyncio.ensure_future(self.writer.drain())
+        _, late = await asyncio.wait([taken], timeout=WRITE_TIMEOUT)
         taken.cancel()
         return not late
 
     def _write_held(self) -> None:
         held, self._held = self._held, None
-        self._hub.place(self)
+        self._hub.reindex(self)
         if held:
-            self._write(Burst([entry.frame(self.variant) for entry in held]))
+            self._write(FrameBatch([entry.frame(self.variant) for entry in held]))
 
     def _begin_anew(self, topics: list[str], refused: list[Refused], start: Position, lost: Unrecoverable) -> None:
         if self._broken:  # the log itself is another: of no use is what the other topics stand on either
             topics, start, lost = self.topics, self._hub.position, Unrecoverable(self._broken)
-        self.say(self._subscribed(refused, start, recovered=False))
+        self.send(self._subscribed(refused, start, recovered=False))
         self._reset(topics, start, lost.reason, lost.missed)
         self._write_held()
 
@@ -181,7 +181,7 @@ class Subscription:
         if self._closed:
             return
         self._topics.update(dict.fromkeys(topics))
-        self._hub.place(self)
+        self._hub.reindex(self)
 
     def _subscribed(
         self, refused: list[Refused], position: Position, missed: int = 0, recovered: bool = True
@@ -190,13 +190,13 @@ class Subscription:
 
     def _reset(self, topics: list[str], position: Position, reason: str, missed: int | None = None) -> None:
         counters.resets += 1
-        self.say(Reset(topics, str(position), missed, reason))
+        self.send(Reset(topics, str(position), missed, reason))
 
-    def _write(self, burst: Burst) -> None:
+    def _write(self, frame_batch: FrameBatch) -> None:
         if not self._closed:
-            self.outlet.write(burst)
+            self.writer.write(frame_batch)
 
 
-def _pieces(past: list[Missed]) -> Iterator[list[Missed]]:
-    for first in range(0, len(past), PIECE):
-        yield past[first : first + PIECE]
+def _portions(past: list[Missed]) -> Iterator[list[Missed]]:
+    for first in range(0, len(past), MAX_EVENTS_PER_WRITE):
+        yield past[first : first + MAX_EVENTS_PER_WRITE]

@@ -9,78 +9,78 @@ from typing import Any, Protocol
 from django.conf import settings
 
 from consumers.metrics import counters
-from consumers.wire.batch import Burst, Wire
-from consumers.wire.close_codes import Close
+from consumers.wire.batch import Encoding, FrameBatch
+from consumers.wire.close_codes import CloseCode
 from consumers.wire.event_stream import block
 
 AHEAD = 128 * 1024  # bytes of these that a server keeps before its `send` waits
-PATIENCE = 30.0  # seconds for a reader to take a piece of what it missed
+WRITE_TIMEOUT = 30.0  # seconds for a reader to take a piece of what it missed
 
 
-class Changes:
+class SendPathChanges:
     """How often any reader's way straight to the connection opened or closed: who knows the ways asks by that."""
 
     count = 0
 
 
-changes = Changes()
+send_path_changes = SendPathChanges()
 
 
-class Outlet(Protocol):
+class Writer(Protocol):
     """What a subscription writes to. None of it raises when the reader is gone."""
 
-    wire: Wire | None
+    encoding: Encoding | None
     """Where there is a way straight to the connection: how it carries frames. Else only `write` is used."""
 
     send: Callable[[bytes], int] | None
     """That way, while nothing is held back for this reader and everything is open: `socket.send`.
     Whatever changes it counts that in `changes`."""
 
-    def keep(self, data: bytes) -> None:
+    def buffer(self, data: bytes) -> None:
         """Takes bytes that could not be sent that way, or not all; cuts a reader who takes nothing."""
 
-    def write(self, burst: Burst) -> None:
+    def write(self, frame_batch: FrameBatch) -> None:
         """Sends the burst, or keeps it until the reader takes it; cuts a reader who takes nothing."""
 
     @property
-    def behind(self) -> bool:
+    def is_lagging(self) -> bool:
         """Whether more than a little of what was written is still here."""
 
-    async def drained(self) -> None:
+    async def drain(self) -> None:
         """Waits until little of what was written is still here. For the one who asked for much."""
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         """Lets a slow reader go."""
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Lets a reader go because this process ends: the reader comes back to another, or later."""
 
 
-class StreamOutlet(Outlet, Protocol):
+class StreamWriter(Writer, Protocol):
     """An outlet for an answer that goes on and on, until it says that this is over."""
 
     @property
-    def was_cut(self) -> bool: ...
+    def was_aborted(self) -> bool: ...
 
     def release(self) -> None:
         """The answer ends here; the server says so to the reader."""
 
 
-class Indirect:
+class IndirectWriter:
     """An outlet without a way straight to the connection."""
 
-    wire: Wire | None = None
+    encoding: Encoding | None = None
     send: Callable[[bytes], int] | None = None
 
     @property
-    def behind(self) -> bool:
+    def is_lagging(self) -> bool:
         return False
 
-    def keep(self, data: bytes) -> None:
+    def buffer(self, data: bytes) -> None:
         raise TypeError("Without a wire there are no bytes, only bursts.")
 
 
-class SendOutlet(Indirect):
+class SendWriter(IndirectWriter):
     """An outlet over ASGI's `send`, for servers that give no direct way to the socket."""
 
     def __init__(self, send: Callable[[Any], Awaitable[None]]) -> None:
@@ -88,36 +88,36 @@ class SendOutlet(Indirect):
         self._texts: deque[bytes] = deque()
         self._unsent = 0
         self._task: asyncio.Task[None] | None = None
-        self._closed: Close | None = None
+        self._closed: CloseCode | None = None
 
-    def write(self, burst: Burst) -> None:
+    def write(self, frame_batch: FrameBatch) -> None:
         if self._closed:
             return
         if self._unsent > settings.LIVE_MAX_UNSENT_BYTES:
-            self.cut()
+            self.abort()
             return
-        self._texts.extend(burst.texts)
-        self._unsent += sum(map(len, burst.texts))
+        self._texts.extend(frame_batch.texts)
+        self._unsent += sum(map(len, frame_batch.texts))
         self._run()
 
     @property
-    def behind(self) -> bool:
+    def is_lagging(self) -> bool:
         return self._task is not None and not self._task.done()
 
-    async def drained(self) -> None:
+    async def drain(self) -> None:
         while self._task is not None and not self._task.done():
             await asyncio.wait([self._task])
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         counters.cut += 1
-        self._closed = Close.SLOW
+        self._closed = CloseCode.SLOW
         self._texts.clear()
         if self._task is not None:
             self._task.cancel()  # it waits for this reader
         self._task = asyncio.ensure_future(self._empty())
 
-    def end(self) -> None:
-        self._closed = Close.RESTARTING
+    def close(self) -> None:
+        self._closed = CloseCode.RESTARTING
         self._run()
 
     def _run(self) -> None:
@@ -137,10 +137,10 @@ class SendOutlet(Indirect):
         return {"type": "websocket.send", "text": text.decode()}
 
     async def _farewell(self) -> None:
-        await self._send({"type": "websocket.close", "code": int(self._closed or Close.SLOW)})
+        await self._send({"type": "websocket.close", "code": int(self._closed or CloseCode.SLOW)})
 
 
-class StreamSendOutlet(SendOutlet):
+class StreamSendWriter(SendWriter):
     """The same for a stream of Server-Sent Events, which ends when its application does: see `over`."""
 
     def __init__(self, send: Callable[[Any], Awaitable[None]], over: Callable[[], None]) -> None:
@@ -148,14 +148,14 @@ class StreamSendOutlet(SendOutlet):
         self._over = over
 
     @property
-    def was_cut(self) -> bool:
-        return self._closed is Close.SLOW
+    def was_aborted(self) -> bool:
+        return self._closed is CloseCode.SLOW
 
-    def cut(self) -> None:
-        super().cut()
+    def abort(self) -> None:
+        super().abort()
         self._over()
 
-    def end(self) -> None:
+    def close(self) -> None:
         self._over()
 
     def _message(self, text: bytes) -> dict[str, Any]:

@@ -7,20 +7,20 @@ for moments only, which presence does not notice (realtime/presence.py, GRACE).
 import asyncio
 from collections.abc import Sequence
 
-from consumers.presence.topic import Told, Visitor
-from consumers.presence.tracker import census
+from consumers.presence.topic import Occupant, PresenceListener
+from consumers.presence.tracker import tracker
 from realtime import topics
 from realtime.presence import LEASE
 from realtime.tickets import Reader
 
-RENEW = LEASE / 2
+RENEW_INTERVAL = LEASE / 2
 
 
-class Attendance:
+class RequestPresence:
     """One request's presence, on the topics that its query names."""
 
-    def __init__(self, told: Told, names: Sequence[str]) -> None:
-        self._visitor = Visitor(told)
+    def __init__(self, told: PresenceListener, names: Sequence[str]) -> None:
+        self._occupant = Occupant(told)
         self._names = [topics.normal(name) for name in names]
         self._timer: asyncio.TimerHandle | None = None
 
@@ -28,19 +28,19 @@ class Attendance:
         """Of those that this reader may follow by now."""
         for name in self._names:
             if topics.check(reader, name) is None:
-                census.here(self._visitor, reader, name, "viewing")
+                tracker.here(self._occupant, reader, name, "viewing")
         if self._names:
-            self._timer = asyncio.get_running_loop().call_later(RENEW, self._renew)
+            self._timer = asyncio.get_running_loop().call_later(RENEW_INTERVAL, self._renew)
 
     def becomes(self, reader: Reader) -> None:
         """Who asked is somebody else now, or the same with other rights."""
-        census.becomes(self._visitor, reader)
+        tracker.becomes(self._occupant, reader)
 
     def end(self) -> None:
         """It may come back at once, and be another request; harmless when it never began."""
         if self._timer is not None:
             self._timer.cancel()
-        census.lose(self._visitor)
+        tracker.lose(self._occupant)
 
     def _renew(self) -> None:
-        self.begin(self._visitor.reader)
+        self.begin(self._occupant.reader)

@@ -6,12 +6,12 @@ from typing import Protocol
 
 import msgspec
 
-from consumers.wire.batch import Burst
+from consumers.wire.batch import FrameBatch
 from consumers.wire.server_frames import Frame
-from realtime.presence import GRACE, LEASE, Activity, Count, Person, Present, Share, Tally, add
+from realtime.presence import GRACE, LEASE, Activity, Count, Person, PresenceTotal, Present, ProcessShare, add
 from realtime.tickets import ANONYMOUS, Reader
 
-NAMED = "desk"  # the right without which nobody is named, and nobody is told names
+NAMING_RIGHT = "desk"  # the right without which nobody is named, and nobody is told names
 
 
 class Presence(Frame, tag="presence", frozen=True):
@@ -20,26 +20,26 @@ class Presence(Frame, tag="presence", frozen=True):
     people: tuple[Person, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
-class Told(Protocol):
+class PresenceListener(Protocol):
     """What presence is told to: a subscription."""
 
-    def aside(self, burst: Burst) -> bool:
+    def send_ephemeral(self, frame_batch: FrameBatch) -> bool:
         """Writes what is not of the log. False where it has to be said again later."""
 
 
-class Visitor:
+class Occupant:
     """One socket or request: who reads there, and the crowds that it is in."""
 
-    def __init__(self, told: Told) -> None:
+    def __init__(self, told: PresenceListener) -> None:
         self.told = told
         self.reader: Reader = ANONYMOUS
-        self.crowds: dict[str, Crowd] = {}
+        self.presences: dict[str, TopicPresence] = {}
 
     @property
     def sees_names(self) -> bool:
         """Asked when names go out: the timer that ends a ticket does not run while a machine sleeps."""
         expires = self.reader.expires
-        return NAMED in self.reader.rights and (expires is None or expires > datetime.now(UTC))
+        return NAMING_RIGHT in self.reader.rights and (expires is None or expires > datetime.now(UTC))
 
 
 class Lease:
@@ -54,20 +54,20 @@ class Lease:
         self.told_at = 0.0
 
 
-class Crowd:
+class TopicPresence:
     """Times are the loop's, in seconds."""
 
     def __init__(self, topic: str) -> None:
         self.topic = topic
-        self.leases: dict[Visitor, Lease] = {}  # the one that ends first, first
-        self.share = Share()
+        self.leases: dict[Occupant, Lease] = {}  # the one that ends first, first
+        self.share = ProcessShare()
         self.plain = self.full = b""  # the frame as it is now, without names and with them
         self.behind = False  # somebody has not been told yet what it is now
         self._away: dict[int, tuple[Person | None, float]] = {}
         self._goodbyes = 0
         self._changed = False
         self._ended = 0.0  # when the last lease or absence ended
-        self._tally = Tally()
+        self._tally = PresenceTotal()
         self._count: Count | None = None
 
     def is_over(self, now: float) -> bool:
@@ -76,36 +76,36 @@ class Crowd:
 
     # --- coming and going
 
-    def enter(self, visitor: Visitor, activity: Activity, now: float) -> None:
+    def enter(self, occupant: Occupant, activity: Activity, now: float) -> None:
         """Takes or renews a lease."""
-        lease = self.leases.pop(visitor, None)
+        lease = self.leases.pop(occupant, None)
         if lease is None:
             lease = Lease(activity, now)
             self.behind = self._changed = True
         self._changed |= lease.activity != activity
         lease.activity, lease.until = activity, now + LEASE
-        self.leases[visitor] = lease
+        self.leases[occupant] = lease
 
-    def leave(self, visitor: Visitor, now: float) -> None:
+    def leave(self, occupant: Occupant, now: float) -> None:
         """On purpose, or because the lease ended: gone at once."""
-        if self.leases.pop(visitor, None) is not None:
-            self.part_from(visitor, now)
+        if self.leases.pop(occupant, None) is not None:
+            self.part_from(occupant, now)
 
-    def part_from(self, visitor: Visitor, now: float) -> None:
+    def part_from(self, occupant: Occupant, now: float) -> None:
         """Forgets who the visitor was, who is about to be somebody else, or nobody."""
-        if visitor.reader.id is None:
+        if occupant.reader.id is None:
             self._goodbyes += 1
         else:
-            self._away.pop(visitor.reader.id, None)
+            self._away.pop(occupant.reader.id, None)
         self._changed, self._ended = True, now
 
-    def lose(self, visitor: Visitor, now: float) -> None:
+    def lose(self, occupant: Occupant, now: float) -> None:
         """The connection broke: perhaps they are back in a moment, perhaps on another process."""
-        lease = self.leases.pop(visitor, None)
+        lease = self.leases.pop(occupant, None)
         if lease is None:
             return
-        if visitor.reader.id is not None:
-            self._away[visitor.reader.id] = _person(visitor, lease), min(lease.until, now + GRACE)
+        if occupant.reader.id is not None:
+            self._away[occupant.reader.id] = _person(occupant, lease), min(lease.until, now + GRACE)
         self._changed, self._ended = True, now
 
     def touch(self) -> None:
@@ -120,11 +120,11 @@ class Crowd:
     def expire(self, now: float) -> None:
         """Ends the leases and absences that lasted until now."""
         while self.leases:
-            visitor, lease = next(iter(self.leases.items()))
+            occupant, lease = next(iter(self.leases.items()))
             if lease.until > now:
                 break
-            self.leave(visitor, now)
-            visitor.crowds.pop(self.topic, None)
+            self.leave(occupant, now)
+            occupant.presences.pop(self.topic, None)
         for user in [user for user, (_, until) in self._away.items() if until <= now]:
             del self._away[user]
             self._changed, self._ended = True, now
@@ -138,15 +138,15 @@ class Crowd:
         self._changed = False
         anonymous = 0
         here: Present = {}
-        for visitor, lease in self.leases.items():
-            if visitor.reader.id is None:
+        for occupant, lease in self.leases.items():
+            if occupant.reader.id is None:
                 anonymous += 1
             else:
-                add(here, visitor.reader.id, _person(visitor, lease))
+                add(here, occupant.reader.id, _person(occupant, lease))
         away = {user: person for user, (person, _) in self._away.items() if user not in here}
-        self.share = Share(anonymous, self._goodbyes, here, away)
+        self.share = ProcessShare(anonymous, self._goodbyes, here, away)
 
-    def add_up(self, shares: Mapping[str, Share], now: float) -> None:
+    def add_up(self, shares: Mapping[str, ProcessShare], now: float) -> None:
         """Makes the frames of what all shares add up to, where that is new."""
         count = self._tally.add_up(shares, now)
         if count != self._count:
@@ -156,9 +156,9 @@ class Crowd:
             self.behind = True
 
 
-def _person(visitor: Visitor, lease: Lease) -> Person | None:
+def _person(occupant: Occupant, lease: Lease) -> Person | None:
     """The reader as others may see them. Who only reads is counted, never named."""
-    reader = visitor.reader
-    if reader.name is None or not visitor.sees_names:
+    reader = occupant.reader
+    if reader.name is None or not occupant.sees_names:
         return None
     return Person(reader.name, lease.activity)

@@ -12,28 +12,28 @@ from typing import Literal
 
 from django.conf import settings
 
-from consumers.presence.topic import Crowd, Visitor
-from consumers.wire.batch import Burst
+from consumers.presence.topic import Occupant, TopicPresence
+from consumers.wire.batch import FrameBatch
 from realtime import topics
 from realtime.errors import BadTopic, PresenceAway
-from realtime.presence import Activity, Others, Register, Share
+from realtime.presence import Activity, Others, ProcessShare, Register
 from realtime.tickets import Reader
 
-TURN = 0.5  # seconds; from one process to another takes a turn of each: a second together
-EVERY = 0.95  # seconds between two frames about one topic to one socket: two turns, one of which was late
-LATE = 2.0  # seconds; a turn later than this means that the process was suspended, not its readers
-SLICE = 500  # sockets that are told something in one turn of the loop
-TOPICS = 100  # topics that are added up in one: 1 ms
-FAREWELL = 0.5  # seconds for the last word to Redis
+EXCHANGE_INTERVAL = 0.5  # seconds; from one process to another takes a turn of each: a second together
+MIN_FRAME_INTERVAL = 0.95  # seconds between two frames about one topic to one socket: two turns, one of which was late
+SUSPENDED_SECONDS = 2.0  # seconds; a turn later than this means that the process was suspended, not its readers
+MAX_WRITES_PER_TURN = 500  # sockets that are told something in one turn of the loop
+MAX_TOPICS_PER_TURN = 100  # topics that are added up in one: 1 ms
+FAREWELL_TIMEOUT = 0.5  # seconds for the last word to Redis
 
 logger = logging.getLogger(__name__)
 
 
-class Census:
+class PresenceTracker:
     """Those present in this process, by topic. Runs while there are any; an idle one asks nothing of Redis."""
 
     def __init__(self) -> None:
-        self._crowds: dict[str, Crowd] = {}
+        self._presences: dict[str, TopicPresence] = {}
         self._others = Others()
         self._register: Register | None = None
         self._task: asyncio.Task[None] | None = None
@@ -41,46 +41,46 @@ class Census:
 
     # --- what sockets say
 
-    def here(self, visitor: Visitor, reader: Reader, topic: str, state: Activity | Literal["gone"]) -> None:
+    def here(self, occupant: Occupant, reader: Reader, topic: str, state: Activity | Literal["gone"]) -> None:
         """Takes, renews or ends a lease. Raises BadTopic where this reader may not be on that topic."""
         if topics.check(reader, topic) is not None:
             raise BadTopic(f"{topic[: topics.LONGEST]!a} is not a topic that this reader may follow.")
         topic = topics.normal(topic)
-        self.becomes(visitor, reader)
+        self.becomes(occupant, reader)
         if state == "gone":
-            self.leave(visitor, [topic])
+            self.leave(occupant, [topic])
             return
-        if topic not in visitor.crowds and len(visitor.crowds) >= settings.LIVE_MAX_TOPICS:
+        if topic not in occupant.presences and len(occupant.presences) >= settings.LIVE_MAX_TOPICS:
             raise BadTopic(f"One connection is present on {settings.LIVE_MAX_TOPICS} topics at most.")
-        crowd = visitor.crowds[topic] = self._crowds.setdefault(topic, Crowd(topic))
-        crowd.enter(visitor, state, _now())
+        presence = occupant.presences[topic] = self._presences.setdefault(topic, TopicPresence(topic))
+        presence.enter(occupant, state, _now())
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run())
 
-    def leave(self, visitor: Visitor, names: Iterable[str] | None = None) -> None:
+    def leave(self, occupant: Occupant, names: Iterable[str] | None = None) -> None:
         """On purpose: gone at once, from these topics or from all. Harmless where the visitor is not."""
-        for name in list(visitor.crowds) if names is None else names:
-            if crowd := visitor.crowds.pop(name, None):
-                crowd.leave(visitor, _now())
+        for name in list(occupant.presences) if names is None else names:
+            if presence := occupant.presences.pop(name, None):
+                presence.leave(occupant, _now())
 
-    def becomes(self, visitor: Visitor, reader: Reader) -> None:
+    def becomes(self, occupant: Occupant, reader: Reader) -> None:
         """From now on somebody else reads there, or the same with other rights or a newer ticket."""
-        was = visitor.reader
+        was = occupant.reader
         if was == reader:
             return
         if was.id != reader.id:
-            for crowd in visitor.crowds.values():
-                crowd.part_from(visitor, _now())
-        visitor.reader = reader
-        self.leave(visitor, [topic for topic in visitor.crowds if topics.check(reader, topic) is not None])
-        for crowd in visitor.crowds.values():
-            crowd.touch()
+            for presence in occupant.presences.values():
+                presence.part_from(occupant, _now())
+        occupant.reader = reader
+        self.leave(occupant, [topic for topic in occupant.presences if topics.check(reader, topic) is not None])
+        for presence in occupant.presences.values():
+            presence.touch()
 
-    def lose(self, visitor: Visitor) -> None:
+    def lose(self, occupant: Occupant) -> None:
         """The socket has ended, whoever ended it."""
-        for crowd in visitor.crowds.values():
-            crowd.lose(visitor, _now())
-        visitor.crowds.clear()
+        for presence in occupant.presences.values():
+            presence.lose(occupant, _now())
+        occupant.presences.clear()
 
     async def stop(self) -> None:
         """Tells the others, if Redis answers at once, that nobody is connected here any more."""
@@ -91,19 +91,19 @@ class Census:
             await asyncio.wait([task])
         if register is not None:
             with suppress(PresenceAway, TimeoutError):
-                async with asyncio.timeout(FAREWELL):
+                async with asyncio.timeout(FAREWELL_TIMEOUT):
                     await register.exchange(self._shares(), [])
             await register.close()
 
     @property
     def present(self) -> int:
         """Sockets and requests that are on a topic, once for each."""
-        return sum(len(crowd.leases) for crowd in self._crowds.values())
+        return sum(len(presence.leases) for presence in self._presences.values())
 
     @property
-    def crowds(self) -> int:
+    def presences(self) -> int:
         """Topics that somebody is on, or was a moment ago."""
-        return len(self._crowds)
+        return len(self._presences)
 
     @property
     def alone(self) -> bool:
@@ -115,32 +115,32 @@ class Census:
     async def _run(self) -> None:
         self._register = self._register or Register()
         self._turned = _now()
-        while self._crowds:
+        while self._presences:
             try:
                 await self._turn(self._register)
             except Exception:  # a mistake of ours: counts that are late must not become counts that never come
                 logger.exception("Presence stumbled; it goes on with the next turn.")
-            await asyncio.sleep(TURN)
+            await asyncio.sleep(EXCHANGE_INTERVAL)
         self._task = None
 
     async def _turn(self, register: Register) -> None:
         now = _now()
-        late, self._turned = now - self._turned - TURN, now
-        for crowd in list(self._crowds.values()):
-            if late > LATE:
-                crowd.prolong(late)
-            crowd.expire(now)
-            if crowd.is_over(now):
-                del self._crowds[crowd.topic]
-        asked = [crowd for crowd in self._crowds.values() if crowd.leases]
-        await self._exchange(register, [crowd.topic for crowd in asked])
+        late, self._turned = now - self._turned - EXCHANGE_INTERVAL, now
+        for presence in list(self._presences.values()):
+            if late > SUSPENDED_SECONDS:
+                presence.prolong(late)
+            presence.expire(now)
+            if presence.is_over(now):
+                del self._presences[presence.topic]
+        asked = [presence for presence in self._presences.values() if presence.leases]
+        await self._exchange(register, [presence.topic for presence in asked])
         now = _now()
-        for number, crowd in enumerate(asked, 1):
-            if crowd.leases:
-                crowd.renew_share()  # who came meanwhile counts, or would be told that nobody is here
-                crowd.add_up({**self._others.on(crowd.topic, now), register.process: crowd.share}, now)
-                await self._tell(crowd, now)
-            if number % TOPICS == 0:
+        for number, presence in enumerate(asked, 1):
+            if presence.leases:
+                presence.renew_share()  # who came meanwhile counts, or would be told that nobody is here
+                presence.add_up({**self._others.on(presence.topic, now), register.process: presence.share}, now)
+                await self._tell(presence, now)
+            if number % MAX_TOPICS_PER_TURN == 0:
                 await asyncio.sleep(0)
 
     async def _exchange(self, register: Register, asked: list[str]) -> None:
@@ -156,26 +156,26 @@ class Census:
         self._away = False
         self._others.hear(found, _now())
 
-    def _shares(self) -> dict[str, Share]:
-        for crowd in self._crowds.values():
-            crowd.renew_share()
-        return {topic: crowd.share for topic, crowd in self._crowds.items()}
+    def _shares(self) -> dict[str, ProcessShare]:
+        for presence in self._presences.values():
+            presence.renew_share()
+        return {topic: presence.share for topic, presence in self._presences.items()}
 
-    async def _tell(self, crowd: Crowd, now: float) -> None:
+    async def _tell(self, presence: TopicPresence, now: float) -> None:
         """Pushes the frame to those who have not got it, and may have one again."""
-        if not crowd.behind:
+        if not presence.behind:
             return
-        crowd.behind = False
-        plain, full = Burst([crowd.plain]), Burst([crowd.full])
-        for number, (visitor, lease) in enumerate(list(crowd.leases.items()), 1):
-            burst = full if visitor.sees_names else plain
-            if visitor not in crowd.leases or lease.told == burst.texts[0]:
+        presence.behind = False
+        plain, full = FrameBatch([presence.plain]), FrameBatch([presence.full])
+        for number, (occupant, lease) in enumerate(list(presence.leases.items()), 1):
+            frame_batch = full if occupant.sees_names else plain
+            if occupant not in presence.leases or lease.told == frame_batch.texts[0]:
                 continue
-            if now - lease.told_at >= EVERY and visitor.told.aside(burst):
-                lease.told, lease.told_at = burst.texts[0], now
+            if now - lease.told_at >= MIN_FRAME_INTERVAL and occupant.told.send_ephemeral(frame_batch):
+                lease.told, lease.told_at = frame_batch.texts[0], now
             else:
-                crowd.behind = True
-            if number % SLICE == 0:
+                presence.behind = True
+            if number % MAX_WRITES_PER_TURN == 0:
                 await asyncio.sleep(0)
 
 
@@ -183,4 +183,4 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-census = Census()
+tracker = PresenceTracker()

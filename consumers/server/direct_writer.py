@@ -2,7 +2,7 @@
 
 Twisted's own write always takes two calls of epoll_ctl and another turn of the loop: five times the
 cost of the whole delivery (docs/edge.md). So bytes are sent at once, as long as Twisted holds none
-back for the same connection and the connection is not about to end. A `Line` says when that changes.
+back for the same connection and the connection is not about to end. A `DirectConnection` says when that changes.
 """
 
 import asyncio
@@ -15,15 +15,17 @@ from daphne.http_protocol import WebRequest
 from django.conf import settings
 from twisted.internet import tcp
 
-from consumers.delivery.writer import changes
+from consumers.delivery.writer import send_path_changes
 from consumers.metrics import counters
-from consumers.wire.batch import Burst, Wire
-from consumers.wire.close_codes import Close
+from consumers.wire.batch import Encoding, FrameBatch
+from consumers.wire.close_codes import CloseCode
 
 logger = logging.getLogger(__name__)
 
-AHEAD = 128 * 1024  # bytes that the kernel takes of what a reader's window has no room for; else up to 4 MB
-MORE = getattr(socket, "MSG_MORE", 0)  # more follows: the kernel sends it together, or by itself after 0.2 s
+MAX_KERNEL_UNSENT_BYTES = (
+    128 * 1024
+)  # bytes that the kernel takes of what a reader's window has no room for; else up to 4 MB
+MSG_MORE = getattr(socket, "MSG_MORE", 0)  # more follows: the kernel sends it together, or by itself after 0.2 s
 
 
 def tune(listening: socket.socket) -> None:
@@ -33,13 +35,13 @@ def tune(listening: socket.socket) -> None:
     """
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a second answer waits for no delayed ACK
     if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, AHEAD)
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_KERNEL_UNSENT_BYTES)
 
 
-class Line(tcp.Server):
+class DirectConnection(tcp.Server):
     """A TCP connection whose outlet knows when bytes are held back for it."""
 
-    outlet: "DirectOutlet | None" = None
+    writer: "DirectWriter | None" = None
 
     def startReading(self) -> None:
         """Straight from the event loop. By way of Twisted's reactor each read costs three contexts for its log."""
@@ -65,27 +67,27 @@ class Line(tcp.Server):
     def startWriting(self) -> None:
         """Something was written through Twisted, or the end was asked for: what is sent now would overtake it."""
         super().startWriting()  # type: ignore[no-untyped-call]
-        if self.outlet is not None:
-            self.outlet.send = None
+        if self.writer is not None:
+            self.writer.send = None
 
     def stopWriting(self) -> None:
         """Nothing is held back any more; perhaps because all is over."""
         super().stopWriting()  # type: ignore[no-untyped-call]
-        if self.outlet is not None:
-            self.outlet.send = self.socket.send if self.outlet.may_send() else None
+        if self.writer is not None:
+            self.writer.send = self.socket.send if self.writer.may_send() else None
 
     def begin(self, data: bytes) -> None:
         """Sends the answer to a handshake, and opens the outlet's way. What follows at once goes with it."""
         try:
-            sent = self.socket.send(data, MORE)
+            sent = self.socket.send(data, MSG_MORE)
         except BlockingIOError:
             sent = 0
         except OSError:  # the reading side finds out by itself and ends the connection
             return
         if sent < len(data):
             self.write(data[sent:])  # type: ignore[no-untyped-call]
-        elif self.outlet is not None:
-            self.outlet.send = self.socket.send
+        elif self.writer is not None:
+            self.writer.send = self.socket.send
 
     def is_over(self) -> bool:
         return bool(self.disconnecting or self._aborting or not self.connected)
@@ -96,47 +98,49 @@ class Line(tcp.Server):
         return int(self._tempDataLen + len(self.dataBuffer) - self.offset)
 
 
-class Flow:
+class Backpressure:
     """Knows whether a reader is behind: the producer, as Twisted calls it, of its connection."""
 
-    __slots__ = ("_caught_up", "behind")
+    __slots__ = ("_caught_up", "is_lagging")
 
     def __init__(self) -> None:
-        self.behind = False  # more than 64 KiB wait in Twisted, and not all of it has left since
+        self.is_lagging = False  # more than 64 KiB wait in Twisted, and not all of it has left since
         self._caught_up: asyncio.Future[None] | None = None
 
-    async def drained(self) -> None:
-        while self.behind:
+    async def drain(self) -> None:
+        while self.is_lagging:
             self._caught_up = asyncio.get_running_loop().create_future()
             await self._caught_up
 
     # Twisted's IPushProducer
 
     def pauseProducing(self) -> None:
-        self.behind = True
+        self.is_lagging = True
 
     def resumeProducing(self) -> None:
-        self.behind = False
+        self.is_lagging = False
         if self._caught_up is not None and not self._caught_up.done():
             self._caught_up.set_result(None)
 
     stopProducing = resumeProducing
 
 
-class DirectOutlet(Flow):
+class DirectWriter(Backpressure):
     """Of a WebSocket."""
 
-    __slots__ = ("_protocol", "_send", "_transport", "wire")
+    __slots__ = ("_protocol", "_send", "_transport", "encoding")
 
-    def __init__(self, protocol: Any, transport: Any, wire: Wire = Wire.FRAMES) -> None:
-        self.wire: Wire | None = wire
+    def __init__(self, protocol: Any, transport: Any, encoding: Encoding = Encoding.FRAMES) -> None:
+        self.encoding: Encoding | None = encoding
         self._send: Callable[[bytes], int] | None = None  # until the answer to the handshake has left
         self._protocol = protocol
         self._transport = transport
         super().__init__()
         self._register()
-        if isinstance(transport, Line):  # TLS has to see every byte; so has whatever else is not a plain socket
-            transport.outlet = self
+        if isinstance(
+            transport, DirectConnection
+        ):  # TLS has to see every byte; so has whatever else is not a plain socket
+            transport.writer = self
 
     def _register(self) -> None:
         self._transport.unregisterProducer()  # Twisted's HTTP channel, which has nothing more to say here
@@ -150,7 +154,7 @@ class DirectOutlet(Flow):
     def send(self, way: Callable[[bytes], int] | None) -> None:
         if way is not self._send:
             self._send = way
-            changes.count += 1
+            send_path_changes.count += 1
 
     @property
     def _open(self) -> bool:
@@ -159,14 +163,14 @@ class DirectOutlet(Flow):
     def may_send(self) -> bool:
         return self._open and not self._transport.is_over() and not self._transport.unsent
 
-    def write(self, burst: Burst) -> None:
-        assert self.wire is not None
-        self.tell(burst.on(self.wire))
+    def write(self, frame_batch: FrameBatch) -> None:
+        assert self.encoding is not None
+        self.tell(frame_batch.encoded(self.encoding))
 
     def tell(self, data: bytes) -> None:
         """Sends bytes at once, if nothing is held back before them."""
         if self.send is None:
-            self.keep(data)
+            self.buffer(data)
             return
         try:
             sent = self.send(data)
@@ -175,39 +179,39 @@ class DirectOutlet(Flow):
         except OSError:  # the reading side finds out by itself and ends the connection
             return
         if sent < len(data):
-            self.keep(data[sent:])
+            self.buffer(data[sent:])
 
-    def keep(self, data: bytes) -> None:
+    def buffer(self, data: bytes) -> None:
         if not self._open:
             return
         if getattr(self._transport, "unsent", 0) > settings.LIVE_MAX_UNSENT_BYTES:
-            self.cut()
+            self.abort()
         else:
             self._transport.write(data)
 
-    def end(self) -> None:
-        self._protocol.serverClose(int(Close.RESTARTING))
+    def close(self) -> None:
+        self._protocol.serverClose(int(CloseCode.RESTARTING))
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         """No close frame could be sent any more: this is the bare end that stands for 4008."""
         counters.cut += 1
         self._transport.abortConnection()
 
 
-class DirectStreamOutlet(DirectOutlet):
+class DirectStreamWriter(DirectWriter):
     """The same for an answer that goes on and on, once its headers are written."""
 
     __slots__ = ("_over",)
 
-    was_cut = False  # a connection that is cut is a request that ends
+    was_aborted = False  # a connection that is cut is a request that ends
 
     def __init__(self, request: WebRequest, over: Callable[[], None]) -> None:
         self._over = over
-        wire = Wire.CHUNKS if request.chunked else Wire.BLOCKS
-        super().__init__(request, request.channel.transport, wire)
+        encoding = Encoding.CHUNKS if request.chunked else Encoding.BLOCKS
+        super().__init__(request, request.channel.transport, encoding)
 
     @classmethod
-    def of(cls, request: WebRequest, over: Callable[[], None]) -> "DirectStreamOutlet | None":
+    def of(cls, request: WebRequest, over: Callable[[], None]) -> "DirectStreamWriter | None":
         """None where the client is gone already."""
         return cls(request, over) if request.channel is not None else None
 
@@ -219,7 +223,7 @@ class DirectStreamOutlet(DirectOutlet):
         request = self._protocol  # in this order: one that is finished has no channel
         return not request.finished and request.channel is not None
 
-    def end(self) -> None:
+    def close(self) -> None:
         self._over()
 
     def release(self) -> None:

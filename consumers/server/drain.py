@@ -15,14 +15,14 @@ from django.conf import settings
 from consumers.delivery.follower import Follower
 from consumers.wire.server_frames import Leaving
 
-RATE = 250  # readers a second who come back without being noticed: one core takes several thousand
-SHORTEST = 1.0  # seconds
-WAVE = 0.1  # seconds between two waves
+READERS_PER_SECOND = 250  # readers a second who come back without being noticed: one core takes several thousand
+MIN_WINDOW_SECONDS = 1.0  # seconds
+WAVE_INTERVAL = 0.1  # seconds between two waves
 
 
 def window(readers: int) -> float:
     """The seconds over which so many readers leave, DRAIN_SECONDS at most."""
-    return min(float(settings.DRAIN_SECONDS), max(SHORTEST, readers / RATE))
+    return min(float(settings.DRAIN_SECONDS), max(MIN_WINDOW_SECONDS, readers / READERS_PER_SECOND))
 
 
 async def let_go(readers: list[Follower], haste: asyncio.Event) -> None:
@@ -30,17 +30,17 @@ async def let_go(readers: list[Follower], haste: asyncio.Event) -> None:
     seconds, number = window(len(readers)), len(readers)
     leaving = Leaving((0, round(seconds * 1000)))
     for reader in readers:
-        reader.say(leaving)
+        reader.send(leaving)
     random.shuffle(readers)
     began = monotonic()
     while readers:
         share = 1.0 if haste.is_set() else min(1.0, (monotonic() - began) / seconds)
         while len(readers) > number - ceil(number * share):
-            readers.pop().outlet.end()
+            readers.pop().writer.close()
         if readers:
             await _pause(haste)
 
 
 async def _pause(haste: asyncio.Event) -> None:
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(haste.wait(), WAVE)
+        await asyncio.wait_for(haste.wait(), WAVE_INTERVAL)

@@ -19,30 +19,30 @@ from daphne.http_protocol import WebRequest
 from django.conf import settings
 from twisted.internet import defer, reactor, tcp
 
-from consumers.access.connection_quota import leases
+from consumers.access.connection_quota import quota
 from consumers.delivery.hub import hub
-from consumers.presence.tracker import census
+from consumers.presence.tracker import tracker
 from consumers.server import drain
-from consumers.server.direct_writer import DirectOutlet, DirectStreamOutlet, Flow, Line, tune
-from consumers.server.reaper import Rounds, outlive_nobody
+from consumers.server.direct_writer import Backpressure, DirectConnection, DirectStreamWriter, DirectWriter, tune
+from consumers.server.reaper import Reaper, outlive_nobody
 from consumers.server.receive_queue import Inbox
 from consumers.server.sd_notify import notify
-from consumers.server.sniffing import House
-from consumers.server.timeouts import Channel, Stalled
+from consumers.server.sniffing import SniffingFactory
+from consumers.server.timeouts import Channel, StallDetector
 from consumers.server.websocket.autobahn_protocol import Socket
-from consumers.server.websocket.protocol import Sockets
-from consumers.wire.close_codes import GOODBYE, Close
+from consumers.server.websocket.protocol import WebSockets
+from consumers.wire.close_codes import CLOSE_TIMEOUT, CloseCode
 from realtime import memory
 
 _reactor: Any = reactor  # its module pretends to be its class
 logger = logging.getLogger(__name__)
 
 BACKLOG = 4096  # connections that the kernel keeps for us; 50, Daphne's, loses readers in a storm
-FINISH = 2.5  # seconds for requests to finish once the readers are gone; in haste `live` kills after 3.5
-FAREWELL = 0.5  # seconds for the last bytes of an answer to leave
+FINISH_TIMEOUT = 2.5  # seconds for requests to finish once the readers are gone; in haste `live` kills after 3.5
+FLUSH_TIMEOUT = 0.5  # seconds for the last bytes of an answer to leave
 
 
-class EdgeServer(Rounds):
+class EdgeServer(Reaper):
     """Daphne for sockets and pages, with an orderly end."""
 
     def __init__(self, application: Any, endpoints: list[str], live: bool = True) -> None:
@@ -64,8 +64,8 @@ class EdgeServer(Rounds):
         self._ports: list[Any] = []
         self._ending = False
         self._haste = asyncio.Event()
-        self._stalled = Stalled(_reactor.getWriters)
-        self._sockets = Sockets(application)
+        self._stalled = StallDetector(_reactor.getWriters)
+        self._sockets = WebSockets(application)
 
     def run(self) -> None:
         twisted_loop.call_soon(self._started)
@@ -91,17 +91,17 @@ class EdgeServer(Rounds):
             if message["type"] == "websocket.send" and protocol.state != protocol.STATE_OPEN:
                 return  # it is closing: nothing may follow a close frame
             await super().handle_reply(protocol, message)
-            if protocol.flow is not None:
-                await protocol.flow.drained()
+            if protocol.writer is not None:
+                await protocol.writer.drain()
             return
         more = message["type"] == "http.response.start" or message.get("more_body", False)
-        if not more and isinstance(protocol.producer, Flow) and protocol.channel is not None:
+        if not more and isinstance(protocol.producer, Backpressure) and protocol.channel is not None:
             protocol.unregisterProducer()
         await super().handle_reply(protocol, message)
         if more and message.get("body") and not protocol.finished and protocol.channel is not None:
             if protocol.producer is None:
-                protocol.registerProducer(Flow(), True)
-            await protocol.producer.drained()
+                protocol.registerProducer(Backpressure(), True)
+            await protocol.producer.drain()
 
     def protocol_disconnected(self, protocol: Any) -> None:
         super().protocol_disconnected(protocol)
@@ -110,11 +110,11 @@ class EdgeServer(Rounds):
 
     def listen_success(self, port: Any) -> None:
         if port.transport is tcp.Server:
-            port.transport = Line
+            port.transport = DirectConnection
             outlive_nobody(port.socket)
             tune(port.socket)
             if settings.LIVE_DIRECT and settings.LIVE_PROTOCOL == "lean":
-                port.factory = House(self.http_factory, self._sockets)
+                port.factory = SniffingFactory(self.http_factory, self._sockets)
         self._ports.append(port)
         super().listen_success(port)
 
@@ -131,10 +131,10 @@ class EdgeServer(Rounds):
         self.http_factory.protocol = Channel
         self.http_factory.timeOut = settings.LIVE_HANDSHAKE_SECONDS
         # allowNullOrigin: the call would take Daphne's back; origins are ours to judge (origins.py).
-        self.ws_factory.setProtocolOptions(versions=[13], closeHandshakeTimeout=GOODBYE, allowNullOrigin=True)
+        self.ws_factory.setProtocolOptions(versions=[13], closeHandshakeTimeout=CLOSE_TIMEOUT, allowNullOrigin=True)
         Socket.configure(self.ws_factory)
-        self._stalled.look()
-        self._sockets.look()
+        self._stalled.check()
+        self._sockets.check()
         for number in (signal.SIGTERM, signal.SIGINT):
             twisted_loop.add_signal_handler(number, self._asked_to_end, number)
         self._beginning = asyncio.ensure_future(self._begin())
@@ -164,26 +164,26 @@ class EdgeServer(Rounds):
         await asyncio.sleep(0)  # what was said to them by ASGI's send leaves now
         for protocol in list(self.connections):
             if isinstance(protocol, Socket):  # who came in the last moment
-                protocol.serverClose(int(Close.RESTARTING))
+                protocol.serverClose(int(CloseCode.RESTARTING))
         for reader in hub.readers:
-            reader.outlet.end()
+            reader.writer.close()
         began = time.monotonic()
-        await self._sockets.end(FINISH)
+        await self._sockets.end(FINISH_TIMEOUT)
         details = list(self.connections.values())
         running = [each["application_instance"] for each in details if "application_instance" in each]
         if running:
-            _, late = await asyncio.wait(running, timeout=max(0.0, began + FINISH - time.monotonic()))
+            _, late = await asyncio.wait(running, timeout=max(0.0, began + FINISH_TIMEOUT - time.monotonic()))
             self.unfinished = len(late)
             for application in late:
                 application.cancel()
         await self._flush()
-        await census.stop()
-        await leases.stop()
+        await tracker.stop()
+        await quota.stop()
         hub.stop()
 
     async def _flush(self) -> None:
         """An answer is finished when Twisted has it; this gives it time to leave."""
-        until = time.monotonic() + FAREWELL
+        until = time.monotonic() + FLUSH_TIMEOUT
         while _reactor.getWriters() and time.monotonic() < until:
             await asyncio.sleep(0.01)
 
@@ -206,9 +206,9 @@ def _end_what_is_unfinished(protocol: Any, running: "asyncio.Future[Any]") -> No
 def _direct(protocol: Any) -> dict[str, Any]:
     """The way straight to the socket, for the consumer that wants it."""
     if isinstance(protocol, Socket):
-        protocol.flow = DirectOutlet(protocol, protocol.transport)
-        return {"stop_press.outlet": protocol.flow}
-    return {"stop_press.stream": partial(DirectStreamOutlet.of, protocol)}
+        protocol.writer = DirectWriter(protocol, protocol.transport)
+        return {"stop_press.writer": protocol.writer}
+    return {"stop_press.stream": partial(DirectStreamWriter.of, protocol)}
 
 
 def serve(
@@ -220,7 +220,7 @@ def serve(
     server = EdgeServer(application, endpoints, live)
     server.run()
     if server.unfinished:
-        logger.warning("Ended with %s requests unanswered after %s s.", server.unfinished, FINISH)
+        logger.warning("Ended with %s requests unanswered after %s s.", server.unfinished, FINISH_TIMEOUT)
         logging.shutdown()
         os._exit(0)  # Python would wait for their threads, whatever those wait for
     return server.failure

@@ -17,14 +17,19 @@ from daphne.server import Server, twisted_loop  # isort: skip
 
 logger = logging.getLogger(__name__)
 
-LATE = 1.0  # seconds between two looks for applications that do not end
-TURN = 2.0  # seconds between two looks at some of the connections
-ROUND = 120  # seconds until each had one. A silent socket is pinged then: only that finds who vanished behind a proxy
-VANISHED = 50  # seconds after which nothing is heard from a machine that is gone
-ASKED, AGAIN = 20, 10  # seconds of silence until the kernel asks; until it asks again
+REAP_INTERVAL = 1.0  # seconds between two looks for applications that do not end
+CHECK_INTERVAL = 2.0  # seconds between two looks at some of the connections
+KEEPALIVE_INTERVAL = (
+    120  # seconds until each had one. A silent socket is pinged then: only that finds who vanished behind a proxy
+)
+TCP_USER_TIMEOUT_SECONDS = 50  # seconds after which nothing is heard from a machine that is gone
+KEEPALIVE_IDLE_SECONDS, KEEPALIVE_PROBE_SECONDS = (
+    20,
+    10,
+)  # seconds of silence until the kernel asks; until it asks again
 
 
-class Rounds(Server):  # type: ignore[misc]
+class Reaper(Server):  # type: ignore[misc]
     """What of Daphne's server has to be done again and again."""
 
     def __init__(self, *about: Any, **options: Any) -> None:
@@ -67,23 +72,28 @@ class Rounds(Server):  # type: ignore[misc]
             if details["disconnected"] < latest:
                 logger.warning("An application went on for %r, who was gone, and was ended.", protocol)
                 details["application_instance"].cancel()
-        twisted_loop.call_later(LATE, self.application_checker)
+        twisted_loop.call_later(REAP_INTERVAL, self.application_checker)
 
     def timeout_checker(self) -> None:
         """Looks at some, so that each has its turn in a round."""
         if not self._round:
             self._round = list(self.connections)
-            self._portion = math.ceil(len(self._round) * TURN / ROUND)
+            self._portion = math.ceil(len(self._round) * CHECK_INTERVAL / KEEPALIVE_INTERVAL)
         some, self._round = self._round[: self._portion], self._round[self._portion :]
         for protocol in some:
             if protocol in self.connections:
                 protocol.check_timeouts()
-        twisted_loop.call_later(TURN, self.timeout_checker)
+        twisted_loop.call_later(CHECK_INTERVAL, self.timeout_checker)
 
 
 def outlive_nobody(listening: socket.socket) -> None:
     """Has the kernel end connections of machines that vanished; what is accepted has it from here."""
-    options = {"TCP_KEEPIDLE": ASKED, "TCP_KEEPINTVL": AGAIN, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 1000 * VANISHED}
+    options = {
+        "TCP_KEEPIDLE": KEEPALIVE_IDLE_SECONDS,
+        "TCP_KEEPINTVL": KEEPALIVE_PROBE_SECONDS,
+        "TCP_KEEPCNT": 3,
+        "TCP_USER_TIMEOUT": 1000 * TCP_USER_TIMEOUT_SECONDS,
+    }
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in options.items():
         if hasattr(socket, name):

@@ -13,7 +13,7 @@ OF_EACH = ("/healthz", "/metrics")  # what is asked of every process
 SOCKETS = ("/live/socket", "/live/stream", "/live/log")
 
 
-class Part(Enum):
+class Role(Enum):
     """Which half a process serves."""
 
     ALL = "pages and live connections"
@@ -22,26 +22,26 @@ class Part(Enum):
 
     def has(self, path: str) -> bool:
         match self:
-            case Part.LIVE:
+            case Role.LIVE:
                 return path.startswith("/live/") or path in OF_EACH
-            case Part.WEB:
+            case Role.WEB:
                 return path not in SOCKETS
         return True
 
 
-def divided(application: Application, part: Part) -> Application:
+def divided(application: Application, role: Role) -> Application:
     """The application without the other half: 404, or a refused handshake, for what belongs there."""
-    if part is Part.ALL:
+    if role is Role.ALL:
         return application
 
     async def half(scope: Scope, receive: Receive, send: Send) -> None:
-        if part.has(scope["path"]):
+        if role.has(scope["path"]):
             await application(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close"})
         else:
             headers = [(b"content-type", b"text/plain")]
             await send({"type": "http.response.start", "status": 404, "headers": headers})
-            await send({"type": "http.response.body", "body": f"This process serves {part.value}.\n".encode()})
+            await send({"type": "http.response.body", "body": f"This process serves {role.value}.\n".encode()})
 
     return half

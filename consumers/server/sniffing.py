@@ -11,15 +11,15 @@ from typing import Any
 from django.conf import settings
 
 from consumers.server.websocket import handshake
-from consumers.server.websocket.protocol import Sockets
+from consumers.server.websocket.protocol import WebSockets
 
 
-class Door:
+class ProtocolSniffer:
     """One connection before its first byte."""
 
     __slots__ = ("_address", "_house", "transport")
 
-    def __init__(self, house: "House", address: Any) -> None:
+    def __init__(self, house: "SniffingFactory", address: Any) -> None:
         self._house = house
         self._address = address
 
@@ -42,25 +42,25 @@ class Door:
         self._house.waits_no_more(self)
 
 
-class House:
+class SniffingFactory:
     """What a port builds its protocols with: `pages` is Daphne's factory for HTTP."""
 
-    def __init__(self, pages: Any, sockets: Sockets) -> None:
+    def __init__(self, pages: Any, sockets: WebSockets) -> None:
         self.pages = pages
         self.sockets = sockets
         self.doStart, self.doStop = pages.doStart, pages.doStop
-        self._waiting: dict[Door, float] = {}  # since when; who came first, first
+        self._waiting: dict[ProtocolSniffer, float] = {}  # since when; who came first, first
         self._timer: asyncio.TimerHandle | None = None
 
-    def buildProtocol(self, address: Any) -> Door:
-        return Door(self, address)
+    def buildProtocol(self, address: Any) -> ProtocolSniffer:
+        return ProtocolSniffer(self, address)
 
-    def waits(self, door: Door) -> None:
+    def waits(self, door: ProtocolSniffer) -> None:
         self._waiting[door] = monotonic()
         if self._timer is None:
             self._watch(settings.LIVE_HANDSHAKE_SECONDS)
 
-    def waits_no_more(self, door: Door) -> None:
+    def waits_no_more(self, door: ProtocolSniffer) -> None:
         self._waiting.pop(door, None)
 
     def _watch(self, seconds: float) -> None:

@@ -19,9 +19,9 @@ from twisted.web.http import HTTPChannel
 from consumers.metrics import counters
 from consumers.server.websocket import header_grammar
 
-IDLE = 60  # seconds between two requests on one connection, which proxies keep open
-ENOUGH = 16 * 1024  # bytes of a request that buy its client the same time again; a head has no more
-LOOKS = 3  # at a connection within the time that it has
+IDLE_TIMEOUT = 60  # seconds between two requests on one connection, which proxies keep open
+MIN_PROGRESS_BYTES = 16 * 1024  # bytes of a request that buy its client the same time again; a head has no more
+CHECKS_PER_TIMEOUT = 3  # at a connection within the time that it has
 
 
 _HTTPChannel: Any = HTTPChannel  # these say nothing about their types
@@ -41,7 +41,9 @@ class Channel(_HTTPChannel):  # type: ignore[misc]
 
     def dataReceived(self, data: bytes) -> None:
         self._came += len(data)
-        if self.timeOut is not None and (not self._begun or self._came >= ENOUGH):  # None: an answer is being made
+        if self.timeOut is not None and (
+            not self._begun or self._came >= MIN_PROGRESS_BYTES
+        ):  # None: an answer is being made
             self._begun, self._came = True, 0
             self.setTimeout(settings.LIVE_HANDSHAKE_SECONDS)
         _LineReceiver.dataReceived(self, data)
@@ -55,10 +57,12 @@ class Channel(_HTTPChannel):  # type: ignore[misc]
 
     def allContentReceived(self) -> None:
         self._begun = False
-        self.setTimeout(IDLE)  # for after the answer
+        self.setTimeout(IDLE_TIMEOUT)  # for after the answer
         request = self.requests[-1]
         if header_grammar.is_handshake(request.requestHeaders):
-            if header_grammar.objects(self._path, self._version, request.requestHeaders, request.content.tell()):
+            if header_grammar.is_invalid_handshake(
+                self._path, self._version, request.requestHeaders, request.content.tell()
+            ):
                 self._respondToBadRequestAndDisconnect()
                 return
             request.requestHeaders.setRawHeaders(b"Upgrade", [b"websocket"])
@@ -70,7 +74,7 @@ class Channel(_HTTPChannel):  # type: ignore[misc]
         super().timeoutConnection()
 
 
-class Stalled:
+class StallDetector:
     """Cuts connections whose client takes nothing of what waits for it: a page, an answer, a stream, a socket.
 
     While anything waits, Twisted has the connection among its writers. What it handed on since the last
@@ -82,7 +86,7 @@ class Stalled:
         self._writers = writers
         self._waiting: dict[Any, tuple[int, _Found]] = {}  # and how often they were found like this
 
-    def look(self) -> None:
+    def check(self) -> None:
         """And again, LOOKS times within the time that a connection has."""
         before, self._waiting = self._waiting, {}
         for each in self._writers():
@@ -92,12 +96,12 @@ class Stalled:
             found = _Found(each.dataBuffer, each._tempDataBuffer, each.offset, _kept(each))
             if was is None or not found.is_as(was):
                 times = 0
-            if times == LOOKS:
+            if times == CHECKS_PER_TIMEOUT:
                 counters.stalled += 1
                 each.abortConnection()
             else:
                 self._waiting[each] = times + 1, found
-        asyncio.get_running_loop().call_later(settings.LIVE_STALL_SECONDS / LOOKS, self.look)
+        asyncio.get_running_loop().call_later(settings.LIVE_STALL_SECONDS / CHECKS_PER_TIMEOUT, self.check)
 
 
 class _Found(NamedTuple):

@@ -7,12 +7,12 @@ from enum import Enum
 
 from consumers.wire.event_stream import block
 
-WINDOW = 12  # bits: 4 KiB that a text may refer back to. Some clients ask for no more, and all get the same bytes
-SMALL = 256  # bytes: what a shorter frame would save is not worth anybody's inflating
-LEVEL = 1  # the fastest: it is made on the loop
+WINDOW_BITS = 12  # bits: 4 KiB that a text may refer back to. Some clients ask for no more, and all get the same bytes
+MIN_DEFLATED_BYTES = 256  # bytes: what a shorter frame would save is not worth anybody's inflating
+DEFLATE_LEVEL = 1  # the fastest: it is made on the loop
 
 
-class Wire(Enum):
+class Encoding(Enum):
     """How a connection carries frames."""
 
     __hash__ = object.__hash__  # Enum's hashes the name, in Python, ten times for each who connects
@@ -35,9 +35,9 @@ def framed(payload: bytes, first: int = 0x81) -> bytes:
 
 def deflated(text: bytes) -> bytes:
     """The same, compressed by itself alone, so that it is the same to everybody (RFC 7692, 7.2.1)."""
-    if len(text) < SMALL:
+    if len(text) < MIN_DEFLATED_BYTES:
         return framed(text)
-    deflate = zlib.compressobj(LEVEL, zlib.DEFLATED, -WINDOW)
+    deflate = zlib.compressobj(DEFLATE_LEVEL, zlib.DEFLATED, -WINDOW_BITS)
     payload = deflate.compress(text) + deflate.flush(zlib.Z_SYNC_FLUSH)
     return framed(payload[:-4], 0xC1)
 
@@ -60,26 +60,26 @@ def _chunk(texts: Sequence[bytes]) -> bytes:
     return b"%x\r\n%b\r\n" % (len(blocks), blocks) if blocks else b""
 
 
-_MAKE: dict[Wire, Callable[[Sequence[bytes]], bytes]] = {
-    Wire.FRAMES: _frames,
-    Wire.DEFLATED: _deflated,
-    Wire.CHUNKS: _chunk,
-    Wire.BLOCKS: _blocks,
+_ENCODERS: dict[Encoding, Callable[[Sequence[bytes]], bytes]] = {
+    Encoding.FRAMES: _frames,
+    Encoding.DEFLATED: _deflated,
+    Encoding.CHUNKS: _chunk,
+    Encoding.BLOCKS: _blocks,
 }
 
 
-class Burst:
+class FrameBatch:
     """Frames that go out together; the same object, and so the same bytes, to every reader."""
 
     __slots__ = ("_made", "texts")
 
     def __init__(self, texts: Sequence[bytes]) -> None:
         self.texts = texts
-        self._made: dict[Wire, bytes] = {}
+        self._made: dict[Encoding, bytes] = {}
 
-    def on(self, wire: Wire) -> bytes:
+    def encoded(self, encoding: Encoding) -> bytes:
         """The bytes of it, made once."""
-        made = self._made.get(wire)
+        made = self._made.get(encoding)
         if made is None:
-            made = self._made[wire] = _MAKE[wire](self.texts)
+            made = self._made[encoding] = _ENCODERS[encoding](self.texts)
         return made

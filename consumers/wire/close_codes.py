@@ -2,15 +2,15 @@
 
 from enum import IntEnum
 
-GOODBYE = 2  # seconds for the client's half of the closing handshake, and for the last bytes to get there
+CLOSE_TIMEOUT = 2  # seconds for the client's half of the closing handshake, and for the last bytes to get there
 
 
-class Close(IntEnum):
+class CloseCode(IntEnum):
     """A close code; `sentence` is what the close frame says, for whoever debugs a client."""
 
     sentence: str
 
-    def __new__(cls, code: int, sentence: str = "") -> "Close":
+    def __new__(cls, code: int, sentence: str = "") -> "CloseCode":
         close = int.__new__(cls, code)
         close._value_ = code
         close.sentence = sentence
@@ -28,4 +28,4 @@ class Close(IntEnum):
 
 def sentence(code: int) -> str:
     """The sentence of a code of ours; nothing for the codes of RFC 6455."""
-    return Close(code).sentence if code in Close._value2member_map_ else ""
+    return CloseCode(code).sentence if code in CloseCode._value2member_map_ else ""

@@ -10,9 +10,9 @@ from msgspec import Meta
 
 from consumers.wire.server_frames import JSON, Format, Variant
 
-MOST = 1000  # events of one answer
-LONGEST = 25  # seconds that an answer may be kept back; proxies give up at 30
-ROOM = 100  # parameters of one request besides the topics that it may have
+MAX_LIMIT = 1000  # events of one answer
+MAX_WAIT_SECONDS = 25  # seconds that an answer may be kept back; proxies give up at 30
+MAX_OTHER_PARAMETERS = 100  # parameters of one request besides the topics that it may have
 
 
 class BadQuery(ValueError):
@@ -35,8 +35,8 @@ class StreamQuery(msgspec.Struct, frozen=True):
 
 
 class LogQuery(StreamQuery, frozen=True):
-    limit: Annotated[int, Meta(ge=1, le=MOST)] = 200
-    wait: Annotated[float, Meta(ge=0, le=LONGEST)] = 0
+    limit: Annotated[int, Meta(ge=1, le=MAX_LIMIT)] = 200
+    wait: Annotated[float, Meta(ge=0, le=MAX_WAIT_SECONDS)] = 0
 
 
 Q = TypeVar("Q", bound=StreamQuery)
@@ -46,7 +46,9 @@ def decode(query: bytes, shape: type[Q]) -> Q:
     """The query as its type. Raises BadQuery, nothing else."""
     try:
         pairs = parse_qsl(
-            query.decode("latin-1"), keep_blank_values=True, max_num_fields=settings.LIVE_MAX_TOPICS + ROOM
+            query.decode("latin-1"),
+            keep_blank_values=True,
+            max_num_fields=settings.LIVE_MAX_TOPICS + MAX_OTHER_PARAMETERS,
         )
     except ValueError as error:
         raise BadQuery("There are too many parameters.") from error

@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 
 from realtime import kinds, log
 from realtime.models import Task
-from realtime.publish import Alone, Change, Draft, register
+from realtime.publish import Change, NewEvent, StandaloneSource, register
 
 STATE = Task.State
 KINDS = {
@@ -50,7 +50,7 @@ class _Seen:
     by: int | None
 
 
-class TaskSource(Alone):
+class TaskSource(StandaloneSource):
     """The family of keys `task.<id>`: nothing is shown inside a job, so it stands last in the order of locks."""
 
     rank = 90
@@ -60,12 +60,12 @@ class TaskSource(Alone):
         rows = Task.objects.filter(pk__in=versions)
         return {str(row.pk): _Seen(task_state(row, versions[str(row.pk)]), row.by) for row in rows}
 
-    def tell(self, change: Change) -> Iterable[Draft]:
+    def build_events(self, change: Change) -> Iterable[NewEvent]:
         if change.state is None:  # the row is gone: the trim took it, long after its end
             return
         topics = [change.key, *([f"user.{change.state.by}"] if change.state.by else []), "desk"]
         for kind in change.kinds:
-            yield Draft(kind, topics, change.state.state)
+            yield NewEvent(kind, topics, change.state.state)
 
 
 def task_state(task: Task, version: int) -> TaskState:

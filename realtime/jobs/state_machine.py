@@ -56,7 +56,7 @@ STEPS: dict[str, frozenset[str]] = {
     State.FAILURE: frozenset({State.RETRY}),
     State.REVOKED: frozenset(),
 }
-MOST_ATTEMPTS = 3  # deliveries; what took the worker down three times will do so again
+MAX_ATTEMPTS = 3  # deliveries; what took the worker down three times will do so again
 WORKER_STOPPED = "The worker stopped before the job was done."
 
 logger = get_task_logger(__name__)
@@ -149,7 +149,7 @@ def claim(task_id: str, *, redelivered: bool = False) -> bool:
             return advance(row, State.STARTED)
         if not redelivered or not may_step(row, State.RETRY):
             return False
-        if row.attempts >= MOST_ATTEMPTS:
+        if row.attempts >= MAX_ATTEMPTS:
             advance(row, State.FAILURE, error=WORKER_STOPPED)
             return False
         return advance(row, State.RETRY) and advance(row, State.STARTED)

@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from realtime.jobs.state_machine import MOST_ATTEMPTS, RUNNING, WORKER_STOPPED, State, advance, lock, resend
+from realtime.jobs.state_machine import MAX_ATTEMPTS, RUNNING, WORKER_STOPPED, State, advance, lock, resend
 from realtime.models import Task
 
 SILENT = timedelta(seconds=60)  # six signs of life that did not come (realtime/jobs/worker_heartbeat.py)
@@ -75,7 +75,7 @@ def _give_up(seen: Task) -> bool:
         if row is None:
             return False
         task: CeleryTask | None = current_app.tasks.get(row.name)
-        if task is None or not task.acks_late or row.attempts >= MOST_ATTEMPTS:
+        if task is None or not task.acks_late or row.attempts >= MAX_ATTEMPTS:
             return advance(row, State.FAILURE, error=WORKER_STOPPED)
         resend(row)
         return advance(row, State.RETRY)

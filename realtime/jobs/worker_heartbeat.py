@@ -24,7 +24,7 @@ from realtime.models import Task
 EVERY = 2  # seconds between signs for the health check
 EXPIRES = 8  # seconds that one lasts: three may be late
 ROWS_EVERY = 10  # seconds between signs on rows; the sweep waits for six of them
-PATIENCE = 1  # seconds for Redis: the loop that waits here also hands out the jobs
+REDIS_TIMEOUT = 1  # seconds for Redis: the loop that waits here also hands out the jobs
 PREFIX = "stop-press:worker:"
 
 logger = get_logger(__name__)
@@ -43,7 +43,10 @@ class Heartbeat(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
     def start(self, worker: Any) -> None:
         self._key = f"{PREFIX}{worker.hostname}"
         self._redis = redis.Redis.from_url(
-            settings.REDIS_URL, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, retry=Retry(NoBackoff(), 0)
+            settings.REDIS_URL,
+            socket_timeout=REDIS_TIMEOUT,
+            socket_connect_timeout=REDIS_TIMEOUT,
+            retry=Retry(NoBackoff(), 0),
         )
         beats = ((EVERY, self.say_well), (ROWS_EVERY, self.touch_rows))
         self._timers = [worker.timer.call_repeatedly(seconds, beat) for seconds, beat in beats]

@@ -2,7 +2,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndexConcurrently
 from django.db import migrations
 
-from realtime.models import Alone
+from realtime.models import SingletonArray
 
 
 class Migration(migrations.Migration):
@@ -11,6 +11,6 @@ class Migration(migrations.Migration):
     atomic = False
     dependencies = [("realtime", "0004_promised")]
     operations = [
-        AddIndexConcurrently("event", GinIndex(Alone("key"), name="event_by_key")),
+        AddIndexConcurrently("event", GinIndex(SingletonArray("key"), name="event_by_key")),
         RemoveIndexConcurrently("event", "event_key"),
     ]

@@ -9,8 +9,8 @@ from typing import Any
 
 from django.db.backends.postgresql import base
 
-from realtime.polling_lease import Promise
-from realtime.publish import Mark, write
+from realtime.polling_lease import PollingLease
+from realtime.publish import PendingChange, write
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -18,20 +18,20 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.promise = Promise()
+        self.polling_lease = PollingLease()
 
     def _commit(self) -> Any:
         hooks: list[Any] = self.run_on_commit  # what to do, second of three
-        marks = [hook for hook in hooks if isinstance(hook[1], Mark)]
-        if marks:
+        pending_changes = [hook for hook in hooks if isinstance(hook[1], PendingChange)]
+        if pending_changes:
             try:
-                write(self, [mark for _, mark, _ in marks])
+                write(self, [pending_change for _, pending_change, _ in pending_changes])
             except BaseException:
                 self._rollback()  # type: ignore[attr-defined]
                 self.run_on_commit = []
                 raise
             # one is enough to ring, and first: another hook may wait for a broker that is away
-            savepoints, mark, robust = marks[0]
-            ring: Any = (savepoints, replace(mark, promise=self.promise), robust)
-            self.run_on_commit = [ring, *(hook for hook in hooks if not isinstance(hook[1], Mark))]
+            savepoints, pending_change, robust = pending_changes[0]
+            ring: Any = (savepoints, replace(pending_change, lease=self.polling_lease), robust)
+            self.run_on_commit = [ring, *(hook for hook in hooks if not isinstance(hook[1], PendingChange))]
         return super()._commit()  # type: ignore[misc]

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from blog.models import Author, Authorship, Book, Edition, ModelSample, Post, Publication, Tag, User
 from tests.cast import NOON, a_post
-from tests.tail import told
+from tests.tail import captured_events
 
 pytestmark = pytest.mark.django_db
 
@@ -131,7 +131,7 @@ def test_actions_are_announced_for_each_post(
 ) -> None:
     chosen = [a_post(ada, title, state=before) for title in ("One", "Two")]
     other = a_post(ada, "Three", state=before)
-    with told() as events:
+    with captured_events() as events:
         sent = {"action": action, "_selected_action": [post.pk for post in chosen]}
         desk.post(address(Post, "changelist") + "?q=o", sent)
     assert sorted(event.key for event in events if event.kind == kind) == sorted(f"post.{post.pk}" for post in chosen)
@@ -173,7 +173,7 @@ def test_an_author_joins_a_book_in_its_form(ada: User, desk: Client) -> None:
     book, author = Book.objects.create(title="Harbour"), Author.objects.create(name="Mina")
     row = {"author": author.pk, "contribution": "editor", "date_joined": "2026-11-20", "order": "1"}
     sent = NO_ROWS | {"title": "Harbour", "slug": "harbour", "state": "published", "authorship_set-TOTAL_FORMS": "1"}
-    with told() as events:
+    with captured_events() as events:
         response = desk.post(
             address(book, "change", book.pk), sent | {f"authorship_set-0-{name}": value for name, value in row.items()}
         )

@@ -14,7 +14,7 @@ from django.db import transaction
 from blog.models import Author, Authorship, Book, Like, Post, Tag, Tagging, User
 from realtime import log
 from realtime.models import Key
-from tests.tail import told
+from tests.tail import captured_events
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -143,7 +143,7 @@ def one_change(relation: Relation, events, added: int, removed: int) -> None:
 @pytest.mark.parametrize("way", ADDS)
 def test_a_part_that_comes_is_announced(make, way):
     relation = make()
-    with told() as events:
+    with captured_events() as events:
         ADDS[way](relation)
     one_change(relation, events, added=1, removed=0)
 
@@ -152,7 +152,7 @@ def test_a_part_that_comes_is_announced(make, way):
 @pytest.mark.parametrize("way", REMOVES)
 def test_a_part_that_goes_is_announced(make, way):
     relation = make()
-    with told() as events:
+    with captured_events() as events:
         REMOVES[way](relation)
     one_change(relation, events, added=0, removed=1)
 
@@ -161,7 +161,7 @@ def test_a_part_that_goes_is_announced(make, way):
 @pytest.mark.parametrize("way", SWAPS)
 def test_one_for_another_is_one_event(make, way):
     relation = make()
-    with told() as events:
+    with captured_events() as events:
         SWAPS[way](relation)
     one_change(relation, events, added=1, removed=1)
 
@@ -170,7 +170,7 @@ def test_one_for_another_is_one_event(make, way):
 @pytest.mark.parametrize("way", NOTHING | BACK)
 def test_no_net_effect_is_no_event(make, way):
     relation = make()
-    with told() as events, transaction.atomic():
+    with captured_events() as events, transaction.atomic():
         (NOTHING | BACK)[way](relation)
     assert events == []
 
@@ -179,7 +179,7 @@ def test_no_net_effect_is_no_event(make, way):
 @pytest.mark.parametrize("way", ADDS | REMOVES | SWAPS)
 def test_what_is_rolled_back_is_never_announced(make, way):
     relation = make()
-    with told() as events:
+    with captured_events() as events:
         with pytest.raises(ZeroDivisionError), transaction.atomic():
             (ADDS | REMOVES | SWAPS)[way](relation)
             1 / 0
@@ -189,7 +189,7 @@ def test_what_is_rolled_back_is_never_announced(make, way):
 @pytest.mark.parametrize("make", RELATIONS)
 def test_a_savepoint_that_rolls_back_takes_only_its_own_part(make):
     relation = make()
-    with told() as events, transaction.atomic():
+    with captured_events() as events, transaction.atomic():
         relation.parts.add(relation.absent)
         with pytest.raises(ZeroDivisionError), transaction.atomic():
             relation.parts.clear()
@@ -200,7 +200,7 @@ def test_a_savepoint_that_rolls_back_takes_only_its_own_part(make):
 def test_one_event_for_each_book_that_an_author_joins():
     author = Author.objects.create(name="Ada")
     books = [Book.objects.create(title=f"{n}") for n in range(3)]
-    with told() as events:
+    with captured_events() as events:
         author.books.add(*books)
     assert sorted(event.key for event in events) == sorted(f"book.{book.pk}" for book in books)
     assert set(events.kinds()) == {"book.authors.changed"}
@@ -216,7 +216,7 @@ def test_one_event_for_each_book_that_an_author_joins():
 )
 def test_a_role_or_an_order_that_changes_is_announced(change):
     relation = authors_of_a_book()
-    with told() as events:
+    with captured_events() as events:
         change(Authorship.objects.filter(book=relation.owner))
     data = events.data("book.authors.changed")
     assert (data["added"], data["removed"], len(data["changed"])) == ([], [], 1)
@@ -224,7 +224,7 @@ def test_a_role_or_an_order_that_changes_is_announced(change):
 
 def test_what_was_removed_keeps_its_name_though_its_author_is_gone():
     relation = authors_of_a_book()
-    with told() as events:
+    with captured_events() as events:
         relation.present.delete()
     assert [author["name"] for author in events.data("book.authors.changed")["removed"]] == ["Ada"]
 
@@ -234,14 +234,14 @@ def test_rows_that_come_back_keep_their_names_when_they_go_again():
     rows = relation.rows()
     rows.delete()
     relation.parts.add(relation.present)
-    with told() as events:
+    with captured_events() as events:
         rows.delete()
     assert [author["name"] for author in events.data("book.authors.changed")["removed"]] == ["Ada"]
 
 
 def test_a_book_that_goes_in_the_same_transaction_is_only_withdrawn():
     relation = authors_of_a_book()
-    with told() as events, transaction.atomic():
+    with captured_events() as events, transaction.atomic():
         relation.parts.add(relation.absent)
         relation.owner.delete()
     assert events.kinds() == ["book.withdrawn"]
@@ -251,7 +251,7 @@ def test_a_book_that_goes_in_the_same_transaction_is_only_withdrawn():
 def test_long_lists_are_cut_and_the_rest_is_counted():
     book = Book.objects.create(title="Everybody")
     authors = Author.objects.bulk_create([Author(name=f"{n}") for n in range(130)])
-    with told() as events:
+    with captured_events() as events:
         book.authors.add(*authors)
     data = events.data("book.authors.changed")
     assert (len(data["added"]), data["more"], len(data["book"]["authors"])) == (100, 30, 130)
@@ -263,11 +263,11 @@ def test_loaddata_announces_nothing_and_begins_a_new_epoch(tmp_path):
     fixture.write_text(serializers.serialize("json", [relation.owner, relation.present, *relation.rows()]))
     Key.objects.all().delete()
     before = log.position()
-    with told() as events:
+    with captured_events() as events:
         call_command("loaddata", str(fixture), verbosity=0)
     assert events == []
     assert log.position().epoch != before.epoch
     # what it loaded is known: a withdrawal reaches every list it stands in
-    with told() as events:
+    with captured_events() as events:
         relation.owner.delete()
     assert set(events[0].left) == {"books", f"author.{relation.present.pk}"}

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 
 from blog.models import Author, Book, Tag
 from tests import cast
-from tests.tail import told
+from tests.tail import captured_events
 from tests.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -52,7 +52,7 @@ def test_different_authors_added_to_one_book():
     for _ in range(ROUNDS):
         book = Book.objects.create(title="Harbour")
         ada, ben = Author.objects.create(name="Ada"), Author.objects.create(name="Ben")
-        with told() as events:
+        with captured_events() as events:
             at_once(lambda: book.authors.add(ada), lambda: book.authors.add(ben))
         assert events.kinds() == ["book.authors.changed"] * 2
         assert names(events, "book.authors.changed") == ["Ada", "Ben"]
@@ -66,7 +66,7 @@ def test_an_author_renamed_while_joining_a_book():
         def rename(pk: int = ada.pk) -> None:
             Author.objects.filter(pk=pk).update(name="Ada L.")
 
-        with told() as events:
+        with captured_events() as events:
             at_once(lambda: book.authors.add(ada), rename)
         # whoever applies them in order shows the new name: the book's own, or the author's later one
         last = [event.kind for event in events][-1]
@@ -124,7 +124,7 @@ def test_who_waits_for_a_lock_tells_what_is_there_when_it_has_it(what: str) -> N
     post = cast.a_post(cast.ada(), book=Book.objects.create(title="Harbour"))
     post.tags.add(Tag.objects.create(name="Sea", slug="sea"))
     saving = threading.Thread(target=at_once, args=(post.save,))
-    with told() as events:
+    with captured_events() as events:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(change)
             cursor.execute("SELECT FROM realtime_key WHERE key = %s FOR UPDATE", [key.format(post=post)])

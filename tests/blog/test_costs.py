@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from blog.models import Author, Book, Like, Post, Tag, Tagging, User
 from tests import cast
-from tests.tail import told
+from tests.tail import captured_events
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -93,7 +93,7 @@ def test_a_transaction_costs_as_many_queries_for_many_objects_as_for_few(way: st
         for model in (Post, Book, Tag, Author, User):
             model.objects.all().delete()
         made = prepare(count)
-        with told() as events, CaptureQueriesContext(connection) as seen:
+        with captured_events() as events, CaptureQueriesContext(connection) as seen:
             act(made)
         costs.append(len(seen))
         about = [event for event in events if event.kind not in ("desk.changed", "post.updated")]
@@ -126,7 +126,7 @@ def test_what_changes_and_what_is_shown_are_locked_family_by_family() -> None:
 
 
 def test_a_post_that_is_public_from_the_beginning_is_one_event() -> None:
-    with told() as events:
+    with captured_events() as events:
         posts(2)
     assert events.kinds() == ["author.updated"] * events.kinds().count("author.updated") + ["post.published"] * 2
 
@@ -134,6 +134,6 @@ def test_a_post_that_is_public_from_the_beginning_is_one_event() -> None:
 @pytest.mark.parametrize("model", [Tagging, Like])
 @pytest.mark.parametrize("conflicts", ["ignore_conflicts", "update_conflicts"])
 def test_a_bulk_operation_that_cannot_be_announced_is_refused(model: Any, conflicts: str) -> None:
-    with told() as events, pytest.raises(NotSupportedError, match="bulk_update"):
+    with captured_events() as events, pytest.raises(NotSupportedError, match="bulk_update"):
         model.objects.bulk_create([], **{conflicts: True})
     assert events == []

@@ -28,7 +28,7 @@ def head() -> int:
     """How many events the log holds by now."""
     connection = log.LogConnection()
     try:
-        return connection.look(0).head
+        return connection.advance_and_read(0).head
     finally:
         connection.close()
 

@@ -27,7 +27,7 @@ from blog.state import (
 from blog.text.markdown import render
 from realtime import kinds, log
 from tests import cast
-from tests.tail import told
+from tests.tail import captured_events
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -172,7 +172,7 @@ def test_a_books_state_is_what_its_rows_say():
 
 def test_what_is_told_is_what_is_read():
     post, book = a_full_post(), a_full_book()
-    with told() as events:
+    with captured_events() as events:
         post.save()
         book.save()
     states = {

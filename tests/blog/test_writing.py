@@ -12,7 +12,7 @@ from django.utils import timezone
 from blog.models import Author, Book, Post, Tag, User
 from blog.tasks import publish_due
 from tests.cast import NOON, a_post
-from tests.tail import told
+from tests.tail import captured_events
 from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.django_db
@@ -278,7 +278,7 @@ def test_a_post_that_falls_due_is_published_at_its_time_with_its_version(ada: Us
 @pytest.mark.django_db(transaction=True)
 def test_publishing_with_tags_is_one_event_and_one_sentence(ada: User, browser_of) -> None:
     writer = browser_of(ada)
-    with told() as events:
+    with captured_events() as events:
         response = writer.post("/post/new/", WHOLE | {"title": "T", "text": "x", "tags_text": "sea"}, follow=True)
     assert [event.kind for event in events if event.kind.startswith("post.")] == ["post.published"]
     assert [tag["name"] for tag in events.data("post.published")["tags"]] == ["sea"]
@@ -287,6 +287,6 @@ def test_publishing_with_tags_is_one_event_and_one_sentence(ada: User, browser_o
 
 @pytest.mark.django_db(transaction=True)
 def test_a_form_with_errors_announces_nothing(ada: User, browser_of) -> None:
-    with told() as events:
+    with captured_events() as events:
         browser_of(ada).post("/post/new/", WHOLE | {"title": "", "text": "x", "tags_text": "sea"})
     assert events == []

@@ -3,7 +3,7 @@
 from tests.rfc6455.frames import CLOSE, Heard, parse
 
 
-class Line:
+class TransportStub:
     """Twisted's connection."""
 
     client, protocol = ("192.0.2.1", 1234), None

@@ -3,12 +3,12 @@ import urllib.request
 
 import pytest
 
-from realtime.embedded.listening import Doorstep, address, listen
+from realtime.embedded.listening import StartingResponder, address, listen
 from realtime.embedded.supervisor import Failed
 
 
 def test_whoever_comes_too_early_is_told_to_come_again() -> None:
-    with listen("127.0.0.1", 0) as listening, Doorstep(listening):
+    with listen("127.0.0.1", 0) as listening, StartingResponder(listening):
         for _ in range(2):
             with pytest.raises(urllib.error.HTTPError) as answer:
                 urllib.request.urlopen(address(listening) + "healthz", timeout=30)
@@ -18,7 +18,7 @@ def test_whoever_comes_too_early_is_told_to_come_again() -> None:
 
 def test_who_comes_after_it_has_left_waits_for_an_edge() -> None:
     with listen("127.0.0.1", 0) as listening:
-        Doorstep(listening).leave()
+        StartingResponder(listening).leave()
         with pytest.raises(TimeoutError):
             urllib.request.urlopen(address(listening), timeout=0.3)
 

@@ -17,7 +17,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-WINDOW = 16_384  # bytes that the kernel of a bad reader takes without being asked
+WINDOW_BITS = 16_384  # bytes that the kernel of a bad reader takes without being asked
 SIP, PAUSE = 4096, 0.25  # bytes, and seconds between two of them: 16 KiB a second
 SAID = json.dumps({"type": "subscribe", "topics": ["site", "front"]}).encode()
 
@@ -36,7 +36,7 @@ class Reader:
 class Sipping:
     """A subscribed connection that counts what it takes from then on."""
 
-    def __init__(self, kind: str, port: int, window: int = WINDOW) -> None:
+    def __init__(self, kind: str, port: int, window: int = WINDOW_BITS) -> None:
         self.found = Reader(kind, None)
         self.socket = socket.socket()
         if window:
@@ -91,7 +91,7 @@ def queues(port: int) -> dict[int, int]:
     return waiting
 
 
-class Watch:
+class AdaptivePolling:
     """Lets the bad readers be bad, and tells what became of them."""
 
     def __init__(self, port: int, stalled: int, trickling: int) -> None:
@@ -157,7 +157,7 @@ def main() -> None:
     parser.add_argument("--after", type=float, default=10.0, help="seconds from the first event to the report")
     parser.add_argument("--report", type=Path, required=True)
     options = parser.parse_args()
-    watch = Watch(options.port, options.stalled, options.trickling)
+    watch = AdaptivePolling(options.port, options.stalled, options.trickling)
     _write(options.report, [])
     watch.until_first_event()
     watch.live(options.after)

@@ -33,7 +33,7 @@ RATIO = 1.2  # of the healthy readers' p99, beside bad ones and alone
 class Lateness:
     """Seconds from an event to each of the healthy readers."""
 
-    paced: list[float] = field(default_factory=list)
+    throttled: list[float] = field(default_factory=list)
     burst: list[float] = field(default_factory=list)
 
 
@@ -61,7 +61,7 @@ async def bad(rig: Rig, options: argparse.Namespace) -> Found:
 async def _round(rig: Rig, crowd: Crowd, late: Lateness, company: "Company | None" = None) -> float:
     """Posts at a pace, then a burst of them; what the edge was at most meanwhile, in bytes."""
     most = 0.0
-    for words, kept in ((PACED, late.paced), (BURST, late.burst)):
+    for words, kept in ((PACED, late.throttled), (BURST, late.burst)):
         if company:
             await company.come()
         for member in crowd.members:

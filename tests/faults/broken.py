@@ -25,7 +25,7 @@ def early_bell() -> None:
         bell.ring()
         original(*args, **kwargs)
 
-    publish.Mark.__call__ = lambda self: None  # type: ignore[method-assign]
+    publish.PendingChange.__call__ = lambda self: None  # type: ignore[method-assign]
     _replace_publish(ring_and_publish)
 
 
@@ -60,18 +60,18 @@ def _replace_publish(function: Callable[..., None]) -> None:
 
 def skipped_position() -> None:
     """Goes on from one event too far, now and then."""
-    from consumers.delivery.log_tail import Tail
+    from consumers.delivery.log_tail import LogTail
 
-    hand_over, looks = Tail._hand_over, count(1)
+    hand_over, looks = LogTail._hand_over, count(1)
 
-    def hand_over_and_skip(self: Tail, look: Any) -> None:
-        if look.events and next(looks) % 20 == 0:
-            look = look._replace(events=look.events[1:])
-            if not look.events:
+    def hand_over_and_skip(self: LogTail, found: Any) -> None:
+        if found.events and next(looks) % 20 == 0:
+            found = found._replace(events=found.events[1:])
+            if not found.events:
                 self._seen += 1
-        hand_over(self, look)
+        hand_over(self, found)
 
-    Tail._hand_over = hand_over_and_skip
+    LogTail._hand_over = hand_over_and_skip
 
 
 def no_merge() -> None:

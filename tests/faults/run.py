@@ -268,9 +268,9 @@ class Cast:
 
 def position() -> Position:
     log = LogConnection()
-    look = log.look(LARGEST)
+    found = log.advance_and_read(LARGEST)
     log.close()
-    return Position(look.epoch, look.head)
+    return Position(found.epoch, found.head)
 
 
 def _languages(ports: Sequence[int]) -> list[tuple[int, str]]:

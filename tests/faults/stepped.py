@@ -10,23 +10,23 @@ import msgspec
 import pytest
 
 from consumers.delivery import hub as hub_module
-from consumers.delivery.backlog import Ring
+from consumers.delivery.backlog import Backlog
 from consumers.delivery.hub import Hub
-from consumers.delivery.log_tail import Tail
-from consumers.wire.batch import Burst
+from consumers.delivery.log_tail import LogTail
+from consumers.wire.batch import FrameBatch
 
 RING = 3  # rows: most pages have to be recovered from the log, while more arrives
 
 T = TypeVar("T")
 
 
-class SteppedTail(Tail):
+class SteppedTail(LogTail):
     """The tail without its thread: `step` does what the thread would do next."""
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._todo: deque[tuple[Callable[[], Any], asyncio.Future[Any]]] = deque()
-        self.look()
+        self.poll()
 
     def stop(self) -> None:
         self.connection.close()
@@ -42,7 +42,7 @@ class SteppedTail(Tail):
     def step(self) -> bool:
         """Does one job, or looks when there is none; whether there was one."""
         if not self._todo:
-            self.look()
+            self.poll()
             return False
         work, done = self._todo.popleft()
         done.set_result(work())
@@ -52,19 +52,19 @@ class SteppedTail(Tail):
 class Captured:
     """An outlet into a list."""
 
-    wire = None
-    behind = True  # so that whoever writes much waits a turn
+    encoding = None
+    is_lagging = True  # so that whoever writes much waits a turn
 
     def __init__(self) -> None:
         self.frames: list[dict[str, Any]] = []
 
-    def write(self, burst: Burst) -> None:
-        self.frames += [msgspec.json.decode(text) for text in burst.texts]
+    def write(self, frame_batch: FrameBatch) -> None:
+        self.frames += [msgspec.json.decode(text) for text in frame_batch.texts]
 
-    async def drained(self) -> None:
+    async def drain(self) -> None:
         await asyncio.sleep(0)  # a turn in which something may arrive
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         raise AssertionError("Nobody here is slow.")
 
 
@@ -74,9 +74,9 @@ async def stepped_hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
     async def deaf(heard: Callable[[], None]) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(hub_module, "Tail", SteppedTail)
+    monkeypatch.setattr(hub_module, "LogTail", SteppedTail)
     monkeypatch.setattr(hub_module, "listen", deaf)
-    monkeypatch.setattr(hub_module, "Ring", partial(Ring, rows=RING))
+    monkeypatch.setattr(hub_module, "Backlog", partial(Backlog, rows=RING))
     hub = Hub()
     await hub.ready()
     return hub

@@ -30,7 +30,7 @@ from django.db import Error, connection, transaction  # noqa: E402
 from blog.models import Author, Post  # noqa: E402
 from realtime.errors import LogAway  # noqa: E402
 from realtime.jobs.state_machine import enqueue  # noqa: E402
-from tests.realtime.jobs.sample_jobs import sample_jobs  # noqa: E402
+from tests.realtime.jobs import sample_jobs  # noqa: E402
 
 ROLLED = 0.35  # of the transactions, of their own accord
 HELD = 0.01  # of the transactions: open for seconds

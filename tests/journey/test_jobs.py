@@ -16,7 +16,7 @@ from realtime.models import Task
 from tests import cast
 from tests.journey.law import converges
 from tests.realtime.jobs.workers import Crew
-from tests.tail import told
+from tests.tail import captured_events
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -55,11 +55,11 @@ def queue(book: Book, ada: User) -> Task:
 
 def test_every_step_of_a_job_shows_where_its_book_is_and_at_the_desk(open_page, book, ada):
     pages = [open_page("/desk/", ada), open_page(f"/book/{book.pk}/", ada)]
-    with converges(*pages), told() as events:
+    with converges(*pages), captured_events() as events:
         row = queue(book, ada)
     assert events.kinds() == ["task.queued"]
     for kind, step in LIFE.items():
-        with converges(*pages), told() as events, transaction.atomic():
+        with converges(*pages), captured_events() as events, transaction.atomic():
             state_machine.move(str(row.pk), **step)
         assert events.kinds() == [kind]
 
@@ -68,7 +68,7 @@ def test_every_step_of_a_job_shows_where_its_book_is_and_at_the_desk(open_page, 
 def test_a_job_that_does_not_succeed_says_so(open_page, book, ada, kind):
     pages = [open_page("/desk/", ada), open_page(f"/book/{book.pk}/", ada)]
     row = queue(book, ada)
-    with converges(*pages), told() as events, transaction.atomic():
+    with converges(*pages), captured_events() as events, transaction.atomic():
         state_machine.move(str(row.pk), **ENDS[kind])
     assert events.kinds() == [kind]
 

@@ -11,7 +11,7 @@ from blog.models import Author, Authorship, Book, Edition, Post, Publication, Ta
 from realtime import kinds
 from tests import cast
 from tests.journey.law import converges
-from tests.tail import told
+from tests.tail import captured_events
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -46,13 +46,13 @@ def test_a_post_is_published(open_page, ada, sea, book):
         post = Post.objects.create(author=ada, title="Fog", text="It *lifts*.", book=book, chapter=2)
         post.tags.add(sea)
     pages = [open_page(path) for path in places(post) if not path.startswith("/post/")]
-    with converges(*pages), told() as events:
+    with converges(*pages), captured_events() as events:
         post.publish()
     assert events.kinds() == ["post.published", "desk.changed"]
 
 
 def test_a_post_is_updated(open_page, post):
-    with converges(*map(open_page, places(post))), told() as events:
+    with converges(*map(open_page, places(post))), captured_events() as events:
         post.title, post.text, post.urgent = "The pier held", "It held **again**.", True
         post.save()
     assert events.kinds() == ["post.updated"]
@@ -61,7 +61,7 @@ def test_a_post_is_updated(open_page, post):
 def test_a_post_changes_its_tags(open_page, post, sea):
     storm = Tag.objects.get_or_create(name="폭풍", slug="폭풍")[0]
     pages = [open_page(path) for path in [*places(post), "/tag/폭풍/"]]
-    with converges(*pages), told() as events:
+    with converges(*pages), captured_events() as events:
         post.tags.set([storm])
     assert events.kinds() == ["post.tags.changed"]
     with converges(*(page for page in pages if "/tag/sea/" not in page.url)):
@@ -70,7 +70,7 @@ def test_a_post_changes_its_tags(open_page, post, sea):
 
 def test_a_post_is_liked(open_page, post, ada):
     pages = [open_page("/"), open_page(f"/post/{post.pk}/")]
-    with converges(*pages), told() as events:
+    with converges(*pages), captured_events() as events:
         post.liked_by.add(ada)
     assert events.kinds() == ["post.likes.changed"]
 
@@ -78,12 +78,12 @@ def test_a_post_is_liked(open_page, post, ada):
 def test_a_post_is_withdrawn_and_restored(open_page, post):
     pages = [open_page(path) for path in places(post) if not path.startswith("/post/")]
     own = open_page(f"/post/{post.pk}/")
-    with converges(*pages), told() as events:
+    with converges(*pages), captured_events() as events:
         post.withdraw("Wrong pier")
     assert events.kinds() == ["post.withdrawn", "desk.changed"]
     own.get_by_text("Wrong pier").wait_for()
     assert own.get_by_text("It held all night.").count() == 0
-    with converges(*pages), told() as events:
+    with converges(*pages), captured_events() as events:
         post.publish()
     assert events.kinds() == ["post.restored", "desk.changed"]
     own.get_by_text("It held all night.").wait_for()
@@ -91,14 +91,14 @@ def test_a_post_is_withdrawn_and_restored(open_page, post):
 
 def test_a_post_is_deleted(open_page, post):
     pages = [open_page(path) for path in places(post) if not path.startswith("/post/")]
-    with converges(*pages), told() as events:
+    with converges(*pages), captured_events() as events:
         post.delete()
     assert events.kinds() == ["post.withdrawn"]
 
 
 def test_the_desk_follows_a_draft(open_page, ada):
     page = open_page("/desk/", ada)
-    with converges(page), told() as events:
+    with converges(page), captured_events() as events:
         draft = Post.objects.create(author=ada, title="Fog", text="It lifts.")
     assert events.kinds() == ["desk.changed"]
     for step in (
@@ -117,18 +117,18 @@ def test_a_book_is_published_updated_withdrawn_and_restored(open_page, book):
     author = book.authors.get()
     pages = [open_page("/books/"), open_page(f"/author/{author.pk}/")]
     own = open_page(f"/book/{book.pk}/")
-    with converges(*pages, own), told() as events:
+    with converges(*pages, own), captured_events() as events:
         book.title = "The Long Harbour"
         book.save()
     assert events.kinds() == ["book.updated"]
-    with converges(*pages), told() as events:
+    with converges(*pages), captured_events() as events:
         book.state = Book.State.WITHDRAWN
         book.save()
     assert events.kinds() == ["book.withdrawn"]
-    with converges(*pages), told() as events:
+    with converges(*pages), captured_events() as events:
         Book.objects.filter(pk=book.pk).update(state=Book.State.PUBLISHED)
     assert events.kinds() == ["book.restored"]
-    with converges(open_page("/books/")), told() as events:
+    with converges(open_page("/books/")), captured_events() as events:
         Book.objects.create(title="Another")
     assert events.kinds() == ["book.published"]
 
@@ -136,7 +136,7 @@ def test_a_book_is_published_updated_withdrawn_and_restored(open_page, book):
 def test_a_book_changes_its_authors(open_page, book):
     joins = Author.objects.create(name="Olav")
     pages = [open_page(path) for path in ("/books/", f"/book/{book.pk}/", f"/author/{joins.pk}/")]
-    with converges(*pages), told() as events:
+    with converges(*pages), captured_events() as events:
         book.authors.add(joins, through_defaults={"contribution": "maps"})
     assert events.kinds() == ["book.authors.changed"]
     with converges(*pages[:2]):
@@ -147,7 +147,7 @@ def test_a_book_changes_its_authors(open_page, book):
 
 def test_a_book_has_a_new_edition(open_page, book):
     pages = [open_page("/books/"), open_page(f"/book/{book.pk}/")]
-    with converges(*pages), told() as events:
+    with converges(*pages), captured_events() as events:
         Edition.objects.create(book=book, number=1, file="editions/harbour-1.epub")
     assert events.kinds() == ["book.updated"]
 
@@ -156,7 +156,7 @@ def test_an_author_has_a_new_name(open_page, post, book):
     author = post.byline
     book.authors.add(author)
     pages = [open_page(path) for path in [*places(post), "/books/"]]
-    with converges(*pages), told() as events:
+    with converges(*pages), captured_events() as events:
         author.name = f"{author.name} L."
         author.save()
     assert events.kinds() == ["author.updated"]
@@ -164,7 +164,7 @@ def test_an_author_has_a_new_name(open_page, post, book):
 
 def test_a_tag_has_a_new_name(open_page, post, sea):
     pages = [open_page(path) for path in ("/", f"/post/{post.pk}/", "/tag/sea/")]
-    with converges(*pages), told() as events:
+    with converges(*pages), captured_events() as events:
         Tag.objects.filter(pk=sea.pk).update(name="The sea")
     assert events.kinds() == ["tag.updated"]
     sea.save()
@@ -172,7 +172,7 @@ def test_a_tag_has_a_new_name(open_page, post, sea):
 
 def test_the_publication_has_a_new_title(open_page):
     pages = [open_page("/"), open_page("/books/")]
-    with converges(*pages), told() as events:
+    with converges(*pages), captured_events() as events:
         Publication(title="The Fog Horn", standfirst="Loud.", summary="It is **foggy**.").save()
     assert events.kinds() == ["publication.updated"]
 

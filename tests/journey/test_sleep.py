@@ -14,7 +14,7 @@ from realtime import tickets
 from tests.journey.law import caught_up
 from tests.journey.meanwhile import fifty_things_happen, heading
 from tests.journey.wire import Wire
-from tests.tail import told
+from tests.tail import captured_events
 from tests.waiting import promptly, until
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -84,7 +84,7 @@ def test_it_wakes_and_is_a_fresh_page(opened, ada, socket):
         wire.lose() if socket != "closed" else wire.drop()
         falls_asleep(page)
         when = f"{socket} at {time.monotonic()}"
-        with told() as events:
+        with captured_events() as events:
             fifty_things_happen(ada, when)
         assert len(events) >= 50
         took = wakes(page)

@@ -15,7 +15,7 @@ from realtime import log
 from realtime.errors import LogAway
 from realtime.log import LogConnection
 from realtime.position import LARGEST
-from tests.tail import told
+from tests.tail import captured_events
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -28,7 +28,7 @@ class Roll(Exception):
 
 
 def test_a_look_gives_each_event_its_place():
-    with told() as events:
+    with captured_events() as events:
         for name in "ABC":
             Author.objects.create(name=name)
     first = events[0].offset
@@ -44,10 +44,10 @@ def test_a_transaction_left_open_delays_nobody():
                 "INSERT INTO realtime_pending (kind, key, topics, data)"
                 " VALUES ('author.updated', 'author.0', '{site}', '{}')"
             )
-        with told() as events:
+        with captured_events() as events:
             Author.objects.create(name="Ada")
         assert events.kinds() == ["author.updated"]
-        with told() as late:
+        with captured_events() as late:
             other.commit()
         assert [event.key for event in late] == ["author.0"]
     finally:
@@ -92,14 +92,14 @@ def test_a_log_that_was_not_made_is_away():
         **{k: v for k, v in connection.get_connection_params().items() if k in LIBPQ}
     )
     with pytest.raises(LogAway):
-        connected.look(0)
+        connected.advance_and_read(0)
     connected.close()
 
 
 def test_200_writers_of_whom_30_percent_roll_back():
     """Each writer renames authors, in savepoints too, and keeps count of what it committed."""
     authors = [Author.objects.create(name=f"{n}") for n in range(KEYS)]
-    start, committed, errors = LogConnection().look(LARGEST).head, Counter(), []
+    start, committed, errors = LogConnection().advance_and_read(LARGEST).head, Counter(), []
     lock, gate = threading.Lock(), threading.Semaphore(24)  # connections at once
 
     def write(seed: int) -> None:
@@ -168,7 +168,7 @@ class Sequencer(threading.Thread):
         looking = LogConnection()
         while True:
             last = self.done.is_set()
-            found = looking.look(self.since).events
+            found = looking.advance_and_read(self.since).events
             self.events += found
             self.since = found[-1].offset if found else self.since
             if last and not found:
@@ -191,8 +191,8 @@ def test_a_withdrawn_text_leaves_the_log():
                 [f'{{"text": "{text}"}}', scrub],
             )
             if text == "secret":
-                LogConnection().look(LARGEST)
-        LogConnection().look(LARGEST)
+                LogConnection().advance_and_read(LARGEST)
+        LogConnection().advance_and_read(LARGEST)
         cursor.execute("SELECT data FROM realtime_event WHERE key = 'post.0' ORDER BY \"offset\"")
         assert [msgspec.json.decode(data) for (data,) in cursor.fetchall()] == [
             {"scrubbed": True},
@@ -208,8 +208,8 @@ ODD = ["site", "tag.긴급", 'a,"b"', "{}", "NULL", "back\\slash", ""]
 
 
 def test_topics_are_read_as_they_were_written_and_kept_once():
-    with closing(LogConnection()) as look:
-        since = look.look(LARGEST).head
+    with closing(LogConnection()) as found:
+        since = found.advance_and_read(LARGEST).head
         with connection.cursor() as cursor:
             for topics in (ODD, ["site"], ODD):
                 cursor.execute(
@@ -217,7 +217,7 @@ def test_topics_are_read_as_they_were_written_and_kept_once():
                     " VALUES ('author.updated', 'author.0', %s, '{}')",
                     [topics],
                 )
-        first, other, again = look.look(since).events
+        first, other, again = found.advance_and_read(since).events
     assert first.topics == tuple(ODD)
     assert (other.topics, other.left) == (("site",), ())
     assert again.topics is first.topics

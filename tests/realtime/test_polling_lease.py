@@ -9,7 +9,7 @@ from django.db.backends.postgresql.base import DatabaseWrapper
 from blog.models import Author
 from realtime.bell import Bell
 from realtime.log import LogConnection
-from realtime.polling_lease import LEFT, LENGTH, SOON, Promise
+from realtime.polling_lease import LEASE_SECONDS, RENEW_BEFORE_SECONDS, SECONDS_LEFT_SQL, PollingLease
 from realtime.position import LARGEST
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -19,51 +19,50 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def hub():
     """Somebody who looks, and may promise to look again."""
     log = LogConnection()
-    log.look(LARGEST)
+    log.advance_and_read(LARGEST)
     yield log
     log.close()
-    connection.promise = Promise()
+    connection.polling_lease = PollingLease()
 
 
 @pytest.fixture
 def rings(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     rung: list[float] = []
-    monkeypatch.setattr(
-        "realtime.polling_lease.LENGTH", LENGTH * 1000
-    )  # a machine that stands still for a second keeps it
+    # a machine that stands still for a second keeps it
+    monkeypatch.setattr("realtime.polling_lease.LEASE_SECONDS", LEASE_SECONDS * 1000)
     monkeypatch.setattr(Bell, "ring", lambda self: rung.append(monotonic()))
     return rung
 
 
-def promise(hub: LogConnection, seconds: float) -> None:
+def lease(hub: LogConnection, seconds: float) -> None:
     """Makes one, of something to find; what this connection knew of an older one is forgotten."""
     Author.objects.create(name="Ada")
-    hub.look(LARGEST, promise=seconds)
-    connection.promise = Promise()
+    hub.advance_and_read(LARGEST, lease=seconds)
+    connection.polling_lease = PollingLease()
 
 
 def test_a_commit_under_a_promise_is_not_rung_for(hub: LogConnection, rings: list[float]):
-    promise(hub, LENGTH * 1000)
+    lease(hub, LEASE_SECONDS * 1000)
     rings.clear()
     Author.objects.create(name="Ben")
-    assert connection.promise.is_open
+    assert connection.polling_lease.is_open
     assert rings == []
 
 
 def test_a_commit_without_a_promise_is_rung_for(hub: LogConnection, rings: list[float]):
     Author.objects.create(name="Ada")
-    hub.look(LARGEST)
+    hub.advance_and_read(LARGEST)
     Author.objects.create(name="Ben")
     assert len(rings) == 2
 
 
 def test_what_counts_is_the_time_after_commit(hub: LogConnection, rings: list[float], monkeypatch: pytest.MonkeyPatch):
-    promise(hub, LENGTH * 1000)
+    lease(hub, LEASE_SECONDS * 1000)
     rings.clear()
 
     def commit_late(self: DatabaseWrapper) -> None:
-        assert self.promise.is_open
-        self.promise.take(monotonic(), -1.0)  # it ends while the server writes
+        assert self.polling_lease.is_open
+        self.polling_lease.take(monotonic(), -1.0)  # it ends while the server writes
         commit(self)
 
     commit = DatabaseWrapper._commit
@@ -73,35 +72,35 @@ def test_what_counts_is_the_time_after_commit(hub: LogConnection, rings: list[fl
 
 
 def test_a_promise_that_is_over_is_none(hub: LogConnection, rings: list[float]):
-    promise(hub, 1e-6)
+    lease(hub, 1e-6)
     rings.clear()
     Author.objects.create(name="Ben")
-    assert not connection.promise.is_open
+    assert not connection.polling_lease.is_open
     assert len(rings) == 1
 
 
 def test_nothing_is_promised_where_nothing_was_found(hub: LogConnection):
-    assert hub.look(LARGEST, promise=LENGTH).promised == 0
+    assert hub.advance_and_read(LARGEST, lease=LEASE_SECONDS).promised == 0
     Author.objects.create(name="Ada")
-    assert 0 < hub.look(LARGEST, promise=LENGTH).promised <= LENGTH
+    assert 0 < hub.advance_and_read(LARGEST, lease=LEASE_SECONDS).promised <= LEASE_SECONDS
 
 
 def test_a_promise_is_never_taken_back(hub: LogConnection):
-    promise(hub, LENGTH * 1000)
+    lease(hub, LEASE_SECONDS * 1000)
     Author.objects.create(name="Ben")
-    assert hub.look(LARGEST, promise=LENGTH).promised > LENGTH
+    assert hub.advance_and_read(LARGEST, lease=LEASE_SECONDS).promised > LEASE_SECONDS
     Author.objects.create(name="Cleo")
-    assert hub.look(LARGEST).promised > LENGTH
+    assert hub.advance_and_read(LARGEST).promised > LEASE_SECONDS
 
 
 def test_it_is_asked_for_only_when_it_is_in_question(hub: LogConnection):
-    promise(hub, LENGTH * 1000)
+    lease(hub, LEASE_SECONDS * 1000)
 
     def asks() -> bool:
         asked.clear()
         with connection.execute_wrapper(note):
             Author.objects.create(name="Ben")
-        return any(LEFT in sql for sql in asked)
+        return any(SECONDS_LEFT_SQL in sql for sql in asked)
 
     def note(execute, sql, params, many, context):
         asked.append(sql)
@@ -109,15 +108,15 @@ def test_it_is_asked_for_only_when_it_is_in_question(hub: LogConnection):
 
     asked: list[str] = []
     assert asks()
-    connection.promise.take(monotonic() + 1000, LENGTH)
+    connection.polling_lease.take(monotonic() + 1000, LEASE_SECONDS)
     assert not asks()
-    connection.promise.take(monotonic() - LENGTH, LENGTH + SOON)
+    connection.polling_lease.take(monotonic() - LEASE_SECONDS, LEASE_SECONDS + RENEW_BEFORE_SECONDS)
     assert asks()
 
 
 @pytest.mark.parametrize("left", [None, -0.5, 0.0])
 def test_no_promise_is_not_open(left: float | None):
-    known = Promise()
+    known = PollingLease()
     known.take(monotonic(), left)
     assert not known.is_open
     assert known.is_in_question
@@ -125,6 +124,6 @@ def test_no_promise_is_not_open(left: float | None):
 
 def test_no_answer_makes_a_promise_longer_than_they_are():
     """The server's clock was set back by an hour."""
-    known = Promise()
-    known.take(monotonic() - LENGTH, 3600.0)
+    known = PollingLease()
+    known.take(monotonic() - LEASE_SECONDS, 3600.0)
     assert not known.is_open

@@ -7,7 +7,7 @@ from django.test import TestCase
 from blog.models import Author, Publication
 from realtime import publish
 from realtime.errors import NotInTransaction, NotRegistered
-from tests.tail import told
+from tests.tail import captured_events
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -21,7 +21,7 @@ def test_the_driver_is_psycopg2():
 
 
 def test_a_mark_is_written_in_the_transaction_that_made_it():
-    with told() as events, transaction.atomic():
+    with captured_events() as events, transaction.atomic():
         author = Author.objects.create(name="Ada")
         assert count("realtime_pending") == 0
     assert events.kinds() == ["author.updated"]
@@ -29,7 +29,7 @@ def test_a_mark_is_written_in_the_transaction_that_made_it():
 
 
 def test_a_rolled_back_change_is_never_announced():
-    with told() as events:
+    with captured_events() as events:
         with pytest.raises(Trouble), transaction.atomic():
             Author.objects.create(name="Ada")
             raise Trouble
@@ -37,7 +37,7 @@ def test_a_rolled_back_change_is_never_announced():
 
 
 def test_what_a_savepoint_rolls_back_is_forgotten():
-    with told() as events, transaction.atomic():
+    with captured_events() as events, transaction.atomic():
         kept = Author.objects.create(name="Ada")
         with pytest.raises(Trouble), transaction.atomic():
             Author.objects.create(name="Nobody")
@@ -60,7 +60,7 @@ def test_where_announcing_fails_the_change_goes_with_it(error, monkeypatch):
     def fail(*args):
         raise error
 
-    with told() as events:
+    with captured_events() as events:
         with monkeypatch.context() as patched:
             patched.setattr(publish, "insert", fail)
             with pytest.raises(error):

@@ -30,7 +30,7 @@ def written(number: int, days_ago: float = 0) -> None:
             [NOW - timedelta(days=days_ago), number],
         )
     looking = LogConnection()
-    looking.look(LARGEST)
+    looking.advance_and_read(LARGEST)
     looking.close()
 
 
@@ -43,7 +43,7 @@ def kept() -> list[int]:
 def trimmed() -> int:
     looking = LogConnection()
     try:
-        return looking.look(LARGEST).trimmed
+        return looking.advance_and_read(LARGEST).trimmed
     finally:
         looking.close()
 

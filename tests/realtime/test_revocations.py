@@ -13,7 +13,7 @@ from blog.models import User
 from realtime import tickets
 from realtime.revocations import KIND
 from tests import cast
-from tests.tail import Told, told
+from tests.tail import CapturedEvents, captured_events
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -38,7 +38,7 @@ def ada() -> User:
     return ada
 
 
-def access(events: Told) -> dict:
+def access(events: CapturedEvents) -> dict:
     """The data of the only event, which is on its person's topic and no other."""
     (event,) = events
     assert (event.kind, event.topics, event.key) == (KIND, (event.key,), event.topics[0])
@@ -112,7 +112,7 @@ def _permissions_come_back(django_db_blocker):
 def test_every_way_is_announced_once(ada: User, way: str):
     change, worth = LOSSES[way]
     pk = ada.pk
-    with told() as events:
+    with captured_events() as events:
         change(ada)
     said = access(events)
     assert (said["id"], said["tickets"], said["ended"]) == (pk, worth, [])
@@ -122,14 +122,14 @@ def test_every_way_is_announced_once(ada: User, way: str):
 
 @pytest.mark.parametrize("way", LOSSES)
 def test_what_is_rolled_back_announces_nothing(ada: User, way: str):
-    with told() as events, transaction.atomic():
+    with captured_events() as events, transaction.atomic():
         LOSSES[way][0](ada)
         transaction.set_rollback(True)
     assert events == []
 
 
 def test_a_save_that_changes_nothing_announces_nothing(ada: User):
-    with told() as events:
+    with captured_events() as events:
         ada.save()
         ada.email = "ada@example.org"
         ada.save()
@@ -142,7 +142,7 @@ def test_a_save_that_changes_nothing_announces_nothing(ada: User):
 def test_a_group_of_many_costs_as_many_queries_as_a_group_of_few(django_assert_max_num_queries):
     group = desk_group()
     group.user_set.set([User.objects.create_user(f"user-{n}") for n in range(30)])
-    with told() as events, django_assert_max_num_queries(20, connection=connection):
+    with captured_events() as events, django_assert_max_num_queries(20, connection=connection):
         group.permissions.clear()
     assert [msgspec.json.decode(event.data)["rights"] for event in events] == [[]] * 30
 
@@ -156,18 +156,18 @@ class TestSigningOut:
 
     def test_names_the_sign_in_and_leaves_the_others(self, ada: User, browser: Client):
         session = tickets.digest(browser.session.session_key)
-        with told() as events:
+        with captured_events() as events:
             browser.post("/sign-out/")
         said = access(events)
         assert (said["tickets"], said["ended"]) == ("valid", [session])
 
     def test_outside_a_request_is_announced_too(self, browser: Client):
-        with told() as events:
+        with captured_events() as events:
             browser.logout()
         assert {event.kind for event in events} == {KIND}
 
     def test_so_is_a_session_that_an_operator_deletes(self, browser: Client):
-        with told() as events:
+        with captured_events() as events:
             Session.objects.all().delete()
         assert len(access(events)["ended"]) == 1
 
@@ -176,7 +176,7 @@ class TestSigningOut:
         ada.save()
         browser.force_login(ada)
         old = tickets.read(browser.get("/live/ticket").json()["ticket"])
-        with told() as events:
+        with captured_events() as events:
             browser.post(
                 "/password/",
                 {"old_password": "stop-press", "new_password1": "a harbour wall", "new_password2": "a harbour wall"},

@@ -11,7 +11,7 @@ import pytest
 
 from tests.consumers.conftest import Edge, _django_db_marker, database, start_edge  # noqa: F401, fixtures
 from tests.rfc6455.deviations import DEVIATIONS
-from tests.rfc6455.wire import Wire, head
+from tests.rfc6455.wire import Encoding, head
 
 PROTOCOLS = ["autobahn", "lean"]  # who may speak WebSocket here: LIVE_PROTOCOL
 # besides what Django says of a page that is asked for under a name that is not ours
@@ -21,7 +21,7 @@ TROUBLE = re.compile(
 HEAD_SECONDS = 5  # that a head may take; those of the suite that take so long are begun with it
 HALF_HEADS = {"nothing": 0, "half a line": 10, "half a head": 100, "all but the end": len(head()) - 1}  # bytes
 
-Lingering = dict[tuple[str, str], Wire]
+Lingering = dict[tuple[str, str], Encoding]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -55,20 +55,20 @@ class Opener:
         self.edge = edge
         self._stack = stack
 
-    def wire(self, *sent: bytes) -> Wire:
+    def wire(self, *sent: bytes) -> Encoding:
         """A connection on which this has been sent."""
-        wire = Wire(self.edge.port)
+        wire = Encoding(self.edge.port)
         self._stack.callback(wire.close)
         wire.send(*sent)
         return wire
 
-    def asked(self, *sent: bytes) -> Wire:
+    def asked(self, *sent: bytes) -> Encoding:
         """The same, with the answer to the handshake."""
         wire = self.wire(*sent)
         wire.hear_answer()
         return wire
 
-    def __call__(self, *more: tuple[str, str]) -> Wire:
+    def __call__(self, *more: tuple[str, str]) -> Encoding:
         """A connection that is open and has been welcomed."""
         wire = self.asked(head(*more))
         assert wire.answer.status == 101, wire.answer.headers
@@ -97,9 +97,9 @@ def lingering(edges: dict[str, Edge]) -> Iterator[Lingering]:
     wires: Lingering = {}
     for name, edge in edges.items():
         for half, size in HALF_HEADS.items():
-            wires[name, half] = Wire(edge.port)
+            wires[name, half] = Encoding(edge.port)
             wires[name, half].send(head()[:size])
-        wires[name, "close"] = Wire(edge.port)
+        wires[name, "close"] = Encoding(edge.port)
         wires[name, "close"].send(head(("Origin", "https://evil.example")))
         assert wires[name, "close"].hear_answer().status == 101
     yield wires

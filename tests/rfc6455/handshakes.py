@@ -3,7 +3,7 @@
 import base64
 
 from tests.rfc6455.frames import CLOSE, closing
-from tests.rfc6455.wire import KEY, Wire, head
+from tests.rfc6455.wire import KEY, Encoding, head
 
 _RIGHT = head()
 
@@ -180,7 +180,7 @@ EITHER = {
 }
 
 
-def outcome(wire: Wire) -> str:
+def outcome(wire: Encoding) -> str:
     """What became of a handshake: `open`, `origin`, `page`, `refused` or `cut` (without an answer)."""
     try:
         answer = wire.hear_answer()

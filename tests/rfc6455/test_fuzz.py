@@ -19,7 +19,7 @@ from tests.rfc6455.frames import CLOSE, PONG
 from tests.rfc6455.handshakes import outcome
 from tests.rfc6455.heads import handshake, may_open
 from tests.rfc6455.model import EARLY, Expected, Server, Undecided
-from tests.rfc6455.wire import DEFLATE, Wire, head
+from tests.rfc6455.wire import DEFLATE, Encoding, head
 
 FIRST, COUNT = 6455, 160  # the conversations of CI
 SECONDS = float(os.environ.get("FUZZ_SECONDS", 0))
@@ -57,7 +57,7 @@ def tell(port: int, told: Conversation, expected: Expected) -> Heard:
 
 def _tell(port: int, told: Conversation, expected: Expected, so_far: Heard) -> Heard:
     pongs, messages, code, _ = so_far
-    with closing_(Wire(port)) as wire:
+    with closing_(Encoding(port)) as wire:
         offer = [("Sec-WebSocket-Extensions", DEFLATE)] if told.deflates else []
         wire.send(head(*offer))
         assert wire.hear_answer().status == 101
@@ -156,7 +156,7 @@ def test_handshakes_by_chance(edges: dict[str, Edge]):
             sent = handshake(seed)
             became = {}
             for name in PROTOCOLS:
-                with closing_(Wire(edges[name].port)) as wire:
+                with closing_(Encoding(edges[name].port)) as wire:
                     wire.send_until_end(*sent)
                     if b"\r\n\r\n" not in b"".join(sent):
                         wire.end_half()

@@ -8,7 +8,7 @@ import pytest
 from tests.rfc6455.conftest import Opener
 from tests.rfc6455.frames import PING, TEXT, frame, masked
 from tests.rfc6455.handshakes import EITHER, ODD_ORIGIN, OPEN, ORIGIN, PAGES, REFUSED, outcome
-from tests.rfc6455.wire import KEY, Wire, accept_of, head
+from tests.rfc6455.wire import KEY, Encoding, accept_of, head
 
 CASES = {name: bytes_ for cases in (OPEN, ORIGIN, ODD_ORIGIN, REFUSED, PAGES, EITHER) for name, bytes_ in cases.items()}
 
@@ -78,7 +78,7 @@ def test_a_head_may_come_in_any_two_pieces(connect: Opener):
         assert outcome(wire) == "open", cut
 
 
-def _hears_all(wire: Wire, said: bytes) -> None:
+def _hears_all(wire: Encoding, said: bytes) -> None:
     """The welcome, the answer to a frame, and the pong: in an order that the handshake leaves open."""
     wire.hear_answer()
     heard = {(frame.opcode, frame.payload.partition(b",")[0]) for frame in (wire.next(), wire.next()) if frame}

@@ -72,7 +72,7 @@ class Answer:
         return values[0] if values else None
 
 
-class Wire:
+class Encoding:
     """One TCP connection to an edge."""
 
     answer: Answer

@@ -67,7 +67,7 @@ def test_every_command_is_somewhere():
 
 
 def test_every_close_code_is_in_the_protocol():
-    assert [code for code in close_codes.Close if str(int(code)) not in DOCS["protocol"]] == []
+    assert [code for code in close_codes.CloseCode if str(int(code)) not in DOCS["protocol"]] == []
 
 
 @pytest.mark.parametrize("page", [*sorted(DOCS), "README"])

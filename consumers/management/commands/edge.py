@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from consumers.server.edge import BACKLOG, serve
-from consumers.server.roles import Part, divided
+from consumers.server.roles import Role, divided
 
 
 class Command(BaseCommand):
@@ -21,18 +21,18 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=settings.PORT, help="the port to listen on (PORT)")
         parser.add_argument("--fd", type=int, help="a socket that listens already, inherited from who starts this")
         half = parser.add_mutually_exclusive_group()
-        for option, part in ("--only-live", Part.LIVE), ("--no-live", Part.WEB):
+        for option, role in ("--only-live", Role.LIVE), ("--no-live", Role.WEB):
             half.add_argument(
-                option, dest="part", action="store_const", const=part, default=Part.ALL, help=f"serve {part.value}"
+                option, dest="role", action="store_const", const=role, default=Role.ALL, help=f"serve {role.value}"
             )
 
-    def handle(self, *args: Any, host: str, port: int, fd: int | None, part: Part, **options: Any) -> None:
+    def handle(self, *args: Any, host: str, port: int, fd: int | None, role: Role, **options: Any) -> None:
         if not settings.SECRET_KEY_LASTS:
             raise CommandError("SECRET_KEY is not set: nobody could stay signed in. Set it to a long random text.")
         _open_many_files()
-        application, live = divided(get_default_application(), part), part is not Part.WEB
+        application, live = divided(get_default_application(), role), role is not Role.WEB
         if fd is None:
-            self.stdout.write(f"Serving {part.value} on http://{host}:{port}/")
+            self.stdout.write(f"Serving {role.value} on http://{host}:{port}/")
             failure = serve(application, host=host, port=port, live=live)
         else:
             _lengthen(fd)

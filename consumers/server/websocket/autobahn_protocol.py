@@ -9,12 +9,12 @@ from daphne.server import twisted_loop
 from daphne.ws_protocol import WebSocketProtocol
 from django.conf import settings
 
-from consumers.access.rate_limits import Pace
+from consumers.access.rate_limits import TokenBucket
 from consumers.metrics import counters
-from consumers.server.direct_writer import DirectOutlet
-from consumers.server.websocket.frame_parser import AFTERWORDS, MORSEL
-from consumers.wire.batch import WINDOW, Wire
-from consumers.wire.close_codes import GOODBYE, Close, sentence
+from consumers.server.direct_writer import DirectWriter
+from consumers.server.websocket.frame_parser import AFTERWORDS, SMALL_FRAGMENT
+from consumers.wire.batch import WINDOW_BITS, Encoding
+from consumers.wire.close_codes import CLOSE_TIMEOUT, CloseCode, sentence
 
 MATCH = 258  # bytes: zlib, stopped at a limit, keeps up to as many to itself, and autobahn would lose them
 # what autobahn and Daphne keep of the handshake
@@ -30,7 +30,7 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
 
     failedByMe: bool
     _perMessageCompress: Any
-    flow: DirectOutlet | None = None
+    writer: DirectWriter | None = None
 
     CONFIG_ATTRS: tuple[str, ...] = ()  # see `configure`
 
@@ -75,10 +75,10 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
         of 40 KB is kept for a socket. On the plain path autobahn would compress for each: not offered there.
         """
         for offer in offers:
-            window = offer.request_max_window_bits or WINDOW
-            if settings.LIVE_DIRECT and self.flow is not None and window >= WINDOW:
+            window = offer.request_max_window_bits or WINDOW_BITS
+            if settings.LIVE_DIRECT and self.writer is not None and window >= WINDOW_BITS:
                 offer.request_no_context_takeover = offer.accept_no_context_takeover = True
-                self.flow.wire = Wire.DEFLATED
+                self.writer.encoding = Encoding.DEFLATED
                 return PerMessageDeflateOfferAccept(  # type: ignore[no-untyped-call]
                     offer,
                     request_no_context_takeover=True,
@@ -90,7 +90,7 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
     def onOpen(self) -> None:
         super().onOpen()
         self._forget_handshake()
-        self.pace = Pace(settings.LIVE_MAX_FRAMES, settings.LIVE_MAX_BURST)
+        self.bucket = TokenBucket(settings.LIVE_MAX_FRAMES, settings.LIVE_MAX_BURST)
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         if "server" in vars(self):  # else the handshake was refused, and Daphne has never heard of it
@@ -110,7 +110,7 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
                 self._fail_connection(self.CLOSE_STATUS_CODE_INVALID_PAYLOAD, "There is more behind the last block.")
                 return
         if len(payload) > settings.LIVE_MAX_FRAME_BYTES:
-            self._refuse(Close.TOO_LARGE)
+            self._refuse(CloseCode.TOO_LARGE)
         elif self.state == self.STATE_OPEN and self._counts(0):
             super().onMessage(payload, isBinary)
 
@@ -125,30 +125,30 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
     def _counts(self, frames: int = 1) -> bool:
         if self.state != self.STATE_OPEN:
             return False
-        if self.pace.allows(frames) and self.pace.holds(self.application_queue.qsize()):
+        if self.bucket.allows(frames) and self.bucket.holds(self.application_queue.qsize()):
             return True
-        self._refuse(Close.TOO_FAST)
+        self._refuse(CloseCode.TOO_FAST)
         return False
 
     def onMessageFrameBegin(self, length: int) -> None:
         """Autobahn can only cut the connection on a frame that is too large; a client should be told."""
         first = self.message_data_total_length == 0  # of a message, or only empty pieces came before
         super().onMessageFrameBegin(length)
-        counted = self._counts(1 if first or length < MORSEL else 0)
+        counted = self._counts(1 if first or length < SMALL_FRAGMENT else 0)
         if counted and self.message_data_total_length > settings.LIVE_MAX_FRAME_BYTES:
-            self._refuse(Close.TOO_LARGE)
+            self._refuse(CloseCode.TOO_LARGE)
 
     def connectionLost(self, reason: Any) -> None:
-        if self.flow is not None:
-            self.flow.stopProducing()  # nobody waits for this client any more
+        if self.writer is not None:
+            self.writer.stopProducing()  # nobody waits for this client any more
         super().connectionLost(reason)
 
     def _max_message_size_exceeded(self, *about: Any) -> None:
         """A small frame was about to become a large message."""
-        self._refuse(Close.TOO_LARGE)
+        self._refuse(CloseCode.TOO_LARGE)
 
     def serverClose(self, code: int | None = None) -> None:
-        if code == Close.SLOW:  # who reads nothing reads no close frame either
+        if code == CloseCode.SLOW:  # who reads nothing reads no close frame either
             self.transport.abortConnection()
         elif self.state == self.STATE_OPEN:
             counters.closed[str(code or 1000)] += 1
@@ -156,7 +156,7 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
 
     # --- clients that break the rules: RFC 6455, 7.1.7
 
-    def _refuse(self, close: Close) -> None:
+    def _refuse(self, close: CloseCode) -> None:
         self.serverClose(int(close))
         self._hear_no_more()
 
@@ -187,7 +187,7 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
     def dropConnection(self, abort: bool = False) -> None:
         """A client that says goodbye and does not read ours is not waited for."""
         super().dropConnection(abort)
-        twisted_loop.call_later(GOODBYE, self.transport.abortConnection)
+        twisted_loop.call_later(CLOSE_TIMEOUT, self.transport.abortConnection)
 
 
 def _may_be_accepted(name: str, parameters: Any) -> bool:

@@ -8,22 +8,22 @@ from codecs import getincrementaldecoder
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from consumers.wire.close_codes import Close
+from consumers.wire.close_codes import CloseCode
 
-PIECE, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
-OPCODES = frozenset({PIECE, TEXT, BINARY, CLOSE, PING, PONG})
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
+OPCODES = frozenset({CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG})
 FINAL, COMPRESSED, RESERVED, MASKED = 0x80, 0x40, 0x70, 0x80
-NORMAL, PROTOCOL_ERROR, BAD_DATA, MISTAKE = 1000, 1002, 1007, 1011
+NORMAL, PROTOCOL_ERROR, INVALID_PAYLOAD, INTERNAL_ERROR = 1000, 1002, 1007, 1011
 SENDABLE = frozenset({*range(1000, 1004), *range(1007, 1014)})  # codes of the RFC that may be in a close frame
 TAIL = b"\x00\x00\xff\xff"  # what permessage-deflate leaves out (RFC 7692, 7.2.2)
 AFTERWORDS = (b"", TAIL, b"\0" + TAIL)  # what may follow a last block of deflate (RFC 7692, 7.2.3.4)
 
-MORSEL = 256  # bytes; a message in smaller pieces costs what as many messages would
+SMALL_FRAGMENT = 256  # bytes; a message in smaller pieces costs what as many messages would
 
 _decoder = getincrementaldecoder("utf-8")
 
 
-class Violation(Exception):
+class ProtocolError(Exception):
     """Nothing more of this client is read."""
 
     def __init__(self, code: int, reason: str) -> None:
@@ -32,7 +32,7 @@ class Violation(Exception):
         self.reason = reason
 
 
-class Said(NamedTuple):
+class Message(NamedTuple):
     """A whole message, a control frame, or (PIECE) a part of a message that is not whole yet."""
 
     opcode: int
@@ -41,7 +41,7 @@ class Said(NamedTuple):
     counts: bool = True  # False: a large piece of a message that was counted already
 
 
-class _Message:
+class _FragmentedMessage:
     """One that comes in pieces. Text is decoded as it comes, so that what is wrong with it is found at once."""
 
     __slots__ = ("compressed", "decoder", "opcode", "pieces", "size", "texts")
@@ -62,10 +62,10 @@ class _Message:
         try:
             self.texts.append(self.decoder.decode(payload, last))
         except UnicodeDecodeError as error:
-            raise Violation(BAD_DATA, "This text is not UTF-8.") from error
+            raise ProtocolError(INVALID_PAYLOAD, "This text is not UTF-8.") from error
 
 
-class Reader:
+class FrameParser:
     """What one client says. While nothing is half said, it keeps nothing of it."""
 
     __slots__ = ("_inflates", "_limit", "_message", "_rest", "_wanted")
@@ -76,9 +76,9 @@ class Reader:
         self._inflates = inflates
         self._rest: bytearray | None = None  # the begin of a frame that is not whole yet
         self._wanted = 0  # bytes of it until it is; 0 while it does not say
-        self._message: _Message | None = None
+        self._message: _FragmentedMessage | None = None
 
-    def feed(self, data: bytes) -> Iterator[Said]:
+    def feed(self, data: bytes) -> Iterator[Message]:
         """What is said with these bytes. Raises Violation; it is not to be fed after that."""
         if self._rest is not None:
             self._rest += data  # in place: joined anew for each packet, a frame in tiny ones would cost their square
@@ -106,18 +106,18 @@ class Reader:
         """What is wrong with a frame shows in its first two bytes."""
         opcode = first & 15
         if not second & MASKED:
-            raise Violation(PROTOCOL_ERROR, "A client's frames are masked.")
+            raise ProtocolError(PROTOCOL_ERROR, "A client's frames are masked.")
         if opcode not in OPCODES:
-            raise Violation(PROTOCOL_ERROR, f"There is no opcode {opcode}.")
+            raise ProtocolError(PROTOCOL_ERROR, f"There is no opcode {opcode}.")
         if first & RESERVED and not self._may_be_compressed(first, opcode):
-            raise Violation(PROTOCOL_ERROR, "A reserved bit is set.")
+            raise ProtocolError(PROTOCOL_ERROR, "A reserved bit is set.")
         if opcode >= CLOSE:
             if not first & FINAL:
-                raise Violation(PROTOCOL_ERROR, "A control frame comes in one piece.")
+                raise ProtocolError(PROTOCOL_ERROR, "A control frame comes in one piece.")
             if second & 127 > 125:
-                raise Violation(PROTOCOL_ERROR, "A control frame has 125 bytes at most.")
-        elif (opcode == PIECE) == (self._message is None):
-            raise Violation(PROTOCOL_ERROR, "A message begins once and goes on in pieces.")
+                raise ProtocolError(PROTOCOL_ERROR, "A control frame has 125 bytes at most.")
+        elif (opcode == CONTINUATION) == (self._message is None):
+            raise ProtocolError(PROTOCOL_ERROR, "A message begins once and goes on in pieces.")
 
     def _may_be_compressed(self, first: int, opcode: int) -> bool:
         return self._inflates and first & RESERVED == COMPRESSED and opcode in (TEXT, BINARY)
@@ -125,38 +125,38 @@ class Reader:
     def _measure(self, first: int, length: int) -> None:
         """Before it has come: a frame that is too large is not waited for."""
         if first & 15 < CLOSE and length + (self._message.size if self._message else 0) > self._limit:
-            raise Violation(Close.TOO_LARGE, Close.TOO_LARGE.sentence)
+            raise ProtocolError(CloseCode.TOO_LARGE, CloseCode.TOO_LARGE.sentence)
 
-    def _take(self, first: int, payload: bytes) -> Said:
+    def _take(self, first: int, payload: bytes) -> Message:
         opcode = first & 15
         if opcode >= CLOSE:
-            return Said(opcode, payload)
-        if first & FINAL and opcode != PIECE:
+            return Message(opcode, payload)
+        if first & FINAL and opcode != CONTINUATION:
             return self._whole(opcode, payload, bool(first & COMPRESSED))
         return self._piece(first, opcode, payload)
 
-    def _piece(self, first: int, opcode: int, payload: bytes) -> Said:
+    def _piece(self, first: int, opcode: int, payload: bytes) -> Message:
         message = self._message
         if message is None:
-            message = self._message = _Message(opcode, bool(first & COMPRESSED))
-        counts = message.size == 0 or len(payload) < MORSEL
+            message = self._message = _FragmentedMessage(opcode, bool(first & COMPRESSED))
+        counts = message.size == 0 or len(payload) < SMALL_FRAGMENT
         message.add(payload, bool(first & FINAL))
         if not first & FINAL:
-            return Said(PIECE, b"", counts=counts)
+            return Message(CONTINUATION, b"", counts=counts)
         self._message = None
         if message.decoder is not None:
-            return Said(TEXT, b"", "".join(message.texts), counts)
+            return Message(TEXT, b"", "".join(message.texts), counts)
         return self._whole(message.opcode, b"".join(message.pieces), message.compressed)._replace(counts=counts)
 
-    def _whole(self, opcode: int, payload: bytes, compressed: bool) -> Said:
+    def _whole(self, opcode: int, payload: bytes, compressed: bool) -> Message:
         if compressed:
             payload = self._inflated(payload)
         if opcode == BINARY:
-            return Said(BINARY, payload)
+            return Message(BINARY, payload)
         try:
-            return Said(TEXT, b"", payload.decode())
+            return Message(TEXT, b"", payload.decode())
         except UnicodeDecodeError as error:
-            raise Violation(BAD_DATA, "This text is not UTF-8.") from error
+            raise ProtocolError(INVALID_PAYLOAD, "This text is not UTF-8.") from error
 
     def _inflated(self, payload: bytes) -> bytes:
         """No more than the limit is ever made of it, whatever it would become."""
@@ -164,11 +164,11 @@ class Reader:
         try:
             inflated = inflate.decompress(payload + TAIL, self._limit + 1)
         except zlib.error as error:
-            raise Violation(BAD_DATA, "This cannot be inflated.") from error
+            raise ProtocolError(INVALID_PAYLOAD, "This cannot be inflated.") from error
         if inflate.unused_data not in AFTERWORDS:
-            raise Violation(BAD_DATA, "There is more behind the last block.")
+            raise ProtocolError(INVALID_PAYLOAD, "There is more behind the last block.")
         if len(inflated) > self._limit:
-            raise Violation(Close.TOO_LARGE, Close.TOO_LARGE.sentence)
+            raise ProtocolError(CloseCode.TOO_LARGE, CloseCode.TOO_LARGE.sentence)
         return inflated
 
 
@@ -182,7 +182,7 @@ def _length(data: bytes, at: int, short: int) -> tuple[int | None, int]:
         return None, 0
     length = int.from_bytes(data[at + 2 : begin], "big")
     if length < least or length >> 63:
-        raise Violation(PROTOCOL_ERROR, "A length has its shortest form, and 63 bits at most.")
+        raise ProtocolError(PROTOCOL_ERROR, "A length has its shortest form, and 63 bits at most.")
     return length, begin + 4
 
 
@@ -201,8 +201,8 @@ def check_close(payload: bytes) -> None:
         return
     code = int.from_bytes(payload[:2], "big")
     if code not in SENDABLE and not 3000 <= code < 5000:  # nor is one byte a code
-        raise Violation(PROTOCOL_ERROR, "No close frame may have this code.")
+        raise ProtocolError(PROTOCOL_ERROR, "No close frame may have this code.")
     try:
         payload[2:].decode()
     except UnicodeDecodeError as error:
-        raise Violation(BAD_DATA, "This reason is not UTF-8.") from error
+        raise ProtocolError(INVALID_PAYLOAD, "This reason is not UTF-8.") from error

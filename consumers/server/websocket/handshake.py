@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import NamedTuple
 
 from consumers.server.websocket.header_grammar import are_extensions
-from consumers.wire.batch import WINDOW
+from consumers.wire.batch import WINDOW_BITS
 
 LONGEST = 8192  # bytes of a head; cookies may make it longer, and then Daphne reads it
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -126,7 +126,7 @@ def _answer(parameters: list[str]) -> str | None:
         seen.add(name)
         if name == "server_max_window_bits":
             window = int(value)
-    if window is not None and window < WINDOW:
+    if window is not None and window < WINDOW_BITS:
         return None
     bits = f"; server_max_window_bits={window}" if window is not None else ""
     return f"permessage-deflate; server_no_context_takeover{bits}; client_no_context_takeover"

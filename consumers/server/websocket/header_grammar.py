@@ -19,7 +19,7 @@ def is_handshake(headers: Any) -> bool:
     return b"websocket" in map(bytes.strip, asked.split(b","))
 
 
-def objects(target: bytes, version: bytes, headers: Any, body: int) -> bool:
+def is_invalid_handshake(target: bytes, version: bytes, headers: Any, body: int) -> bool:
     """Whether this is no handshake: of another HTTP, with a body, for two hosts, or with words that do not parse."""
     return (
         not _TARGET.fullmatch(target)

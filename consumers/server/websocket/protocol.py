@@ -13,107 +13,109 @@ from typing import Any, Protocol
 
 from django.conf import settings
 
-from consumers.access.rate_limits import Pace
+from consumers.access.rate_limits import TokenBucket
 from consumers.metrics import counters
-from consumers.server.direct_writer import DirectOutlet
+from consumers.server.direct_writer import DirectWriter
 from consumers.server.receive_queue import Inbox
 from consumers.server.websocket import eager_task, frame_parser, handshake
-from consumers.server.websocket.frame_parser import Reader, Said, Violation
+from consumers.server.websocket.frame_parser import FrameParser, Message, ProtocolError
 from consumers.server.websocket.handshake import Asked
-from consumers.wire.batch import Wire, framed
-from consumers.wire.close_codes import GOODBYE, Close, sentence
+from consumers.wire.batch import Encoding, framed
+from consumers.wire.close_codes import CLOSE_TIMEOUT, CloseCode, sentence
 
 logger = logging.getLogger(__name__)
 
-ROUND = 75.0  # seconds in which each socket is looked at once: who is silent for one is asked, who for two is gone
-TURN = 1.0  # seconds between two looks at some of them
-TURNS = int(ROUND / TURN)
-TOO_LATE = 10.0  # seconds for an application to end when its client is gone, as with Daphne
+KEEPALIVE_INTERVAL = (
+    75.0  # seconds in which each socket is looked at once: who is silent for one is asked, who for two is gone
+)
+CHECK_INTERVAL = 1.0  # seconds between two looks at some of them
+CHECKS_PER_INTERVAL = int(KEEPALIVE_INTERVAL / CHECK_INTERVAL)
+DISCONNECT_TIMEOUT = 10.0  # seconds for an application to end when its client is gone, as with Daphne
 
 CONNECTING, OPEN, CLOSING, CLOSED = range(4)
 Application = Callable[[dict[str, Any], Any, Any], Coroutine[Any, Any, None]]
 
 
-class Parked(Protocol):
+class DetachedConsumer(Protocol):
     """A consumer whose coroutine has ended, and who is called instead."""
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None: ...
 
-    def forget(self) -> None:
+    def connection_lost(self) -> None:
         """The connection is over."""
 
 
-class Sockets:
+class WebSockets:
     """The lean sockets of this process, and what they have in common: a setting costs 1 us to ask for."""
 
     def __init__(self, application: Application) -> None:
         self.application = application
         self.limit: int = settings.LIVE_MAX_FRAME_BYTES
-        self.pace: tuple[int, int] = settings.LIVE_MAX_FRAMES, settings.LIVE_MAX_BURST
-        self.patience: float = settings.LIVE_HANDSHAKE_SECONDS
-        self._all: set[LeanSocket] = set()
-        self._round: list[LeanSocket] = []  # who has not been looked at yet
+        self.bucket: tuple[int, int] = settings.LIVE_MAX_FRAMES, settings.LIVE_MAX_BURST
+        self.handshake_timeout: float = settings.LIVE_HANDSHAKE_SECONDS
+        self._all: set[WebSocketProtocol] = set()
+        self._round: list[WebSocketProtocol] = []  # who has not been looked at yet
         self._turns = 0  # until the next round
         self._gone: asyncio.Future[None] | None = None  # from when this process ends
 
     def begin(self, line: Any, asked: Asked) -> None:
         """The connection is one of them from now on."""
-        made = LeanSocket(self, line, asked)
+        made = WebSocketProtocol(self, line, asked)
         line.protocol = made
         self._all.add(made)
         made.begin(self.application, asked)
         if self._gone is not None:  # it was connected before, and asks only now
-            made.serverClose(int(Close.RESTARTING))
+            made.serverClose(int(CloseCode.RESTARTING))
 
-    def discard(self, ended: "LeanSocket") -> None:
+    def discard(self, ended: "WebSocketProtocol") -> None:
         self._all.discard(ended)
         if not self._all and self._gone is not None and not self._gone.done():
             self._gone.set_result(None)
 
-    def look(self) -> None:
+    def check(self) -> None:
         """At some, so that each has its turn in a round, however few they are. And again."""
         if not self._turns:
-            self._round, self._turns = list(self._all), TURNS
+            self._round, self._turns = list(self._all), CHECKS_PER_INTERVAL
         portion = ceil(len(self._round) / self._turns)
         some, self._round = self._round[:portion], self._round[portion:]
         self._turns -= 1
         for each in some:
-            each.look()
-        asyncio.get_running_loop().call_later(TURN, self.look)
+            each.check()
+        asyncio.get_running_loop().call_later(CHECK_INTERVAL, self.check)
 
     async def end(self, seconds: float) -> None:
         """Lets all go who are still here, and waits for that."""
         self._gone = asyncio.get_running_loop().create_future()
         for each in list(self._all):
-            each.serverClose(int(Close.RESTARTING))
+            each.serverClose(int(CloseCode.RESTARTING))
         if self._all:
             await asyncio.wait([self._gone], timeout=seconds)
 
 
-class LeanSocket:
+class WebSocketProtocol:
     """One WebSocket: a protocol as Twisted has them, on a connection that Twisted keeps."""
 
     __slots__ = (
-        *("_asked", "_deaf", "_heard", "_inbox", "_pace", "_parked", "_quiet", "_reader", "_sockets"),
-        *("_state", "_task", "flow", "transport"),
+        *("_asked", "_deaf", "_heard", "_inbox", "_bucket", "_consumer", "_quiet", "_parser", "_sockets"),
+        *("_state", "_task", "transport", "writer"),
     )
 
-    def __init__(self, sockets: Sockets, line: Any, asked: Asked) -> None:
+    def __init__(self, sockets: WebSockets, line: Any, asked: Asked) -> None:
         self.transport = line
-        self.flow = DirectOutlet(self, line)
+        self.writer = DirectWriter(self, line)
         self._sockets = sockets
         self._asked: Asked | None = asked
         extension = handshake.compression(asked.offers)
         if extension:
-            self.flow.wire = Wire.DEFLATED
-        self._reader = Reader(sockets.limit, inflates=bool(extension))
-        self._pace = Pace(*sockets.pace)
+            self.writer.encoding = Encoding.DEFLATED
+        self._parser = FrameParser(sockets.limit, inflates=bool(extension))
+        self._bucket = TokenBucket(*sockets.bucket)
         self._state = CONNECTING
         self._deaf = False  # nothing more of this client is read
         self._quiet = 0  # rounds since it said something
         self._inbox: Inbox | None = Inbox()  # of an application that does not park
-        self._parked: Parked | None = None
-        self._heard: list[Said] | None = None  # what a parked consumer could not take at once
+        self._consumer: DetachedConsumer | None = None
+        self._heard: list[Message] | None = None  # what a parked consumer could not take at once
         self._task: asyncio.Task[None] | None = None  # the application's, or that of a frame which takes its time
 
     @property
@@ -127,7 +129,7 @@ class LeanSocket:
         self._inbox.put_nowait({"type": "websocket.connect"})
         self._run(application(self._scope(asked), self._inbox.get, self._reply))
         if self._state == CONNECTING:
-            asyncio.get_running_loop().call_later(self._sockets.patience, self._is_late)
+            asyncio.get_running_loop().call_later(self._sockets.handshake_timeout, self._is_late)
 
     def _is_late(self) -> None:
         """The application has not answered the handshake, and its client does not wait any longer."""
@@ -146,7 +148,7 @@ class LeanSocket:
             "client": list(self.transport.client[:2]),
             "server": list(self.transport.socket.getsockname()[:2]),
             "subprotocols": asked.subprotocols,
-            "extensions": {"stop_press.outlet": self.flow, "stop_press.park": self._park},
+            "extensions": {"stop_press.writer": self.writer, "stop_press.detach": self._detach},
         }
 
     def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
@@ -157,14 +159,14 @@ class LeanSocket:
         else:
             if self._task is not None:
                 self._task.add_done_callback(self._has_run)
-            elif self._parked is None:
+            elif self._consumer is None:
                 self.serverClose(frame_parser.NORMAL)  # it is not served any more
 
     def _has_run(self, task: "asyncio.Task[None]") -> None:
         self._task = None
         if not task.cancelled() and (error := task.exception()):
             self._has_failed(error)
-        elif self._parked is None:
+        elif self._consumer is None:
             self.serverClose(frame_parser.NORMAL)
         if self._state == CLOSED:
             self._forget()
@@ -173,16 +175,16 @@ class LeanSocket:
 
     def _has_failed(self, error: BaseException) -> None:
         logger.error("Exception inside application: %s", error, exc_info=error)
-        self.serverClose(frame_parser.MISTAKE)
+        self.serverClose(frame_parser.INTERNAL_ERROR)
 
     def _forget(self) -> None:
-        if self._parked is not None:
-            self._parked.forget()
-            self._parked = None
+        if self._consumer is not None:
+            self._consumer.connection_lost()
+            self._consumer = None
 
-    def _park(self, consumer: Parked) -> None:
+    def _detach(self, consumer: DetachedConsumer) -> None:
         """The application's coroutine ends now; from here on this is called."""
-        self._parked = consumer
+        self._consumer = consumer
         assert self._inbox is not None
         early = [message["said"] for message in self._inbox.take() if message["type"] == "websocket.receive"]
         self._heard, self._inbox = early or None, None
@@ -195,12 +197,12 @@ class LeanSocket:
         if not self._heard:
             self._heard = None
 
-    def _tell(self, said: Said) -> None:
-        assert self._parked is not None
+    def _tell(self, said: Message) -> None:
+        assert self._consumer is not None
         if said.opcode == frame_parser.TEXT:
-            self._run(self._parked.receive(said.text))
+            self._run(self._consumer.receive(said.text))
         else:
-            self._run(self._parked.receive(None, said.payload))
+            self._run(self._consumer.receive(None, said.payload))
 
     async def _reply(self, message: dict[str, Any]) -> None:
         """ASGI's send."""
@@ -211,13 +213,13 @@ class LeanSocket:
                 self.serverClose(message.get("code") or frame_parser.NORMAL)
             case "websocket.send" if self._state == OPEN:
                 self._send(message)
-                await self.flow.drained()
+                await self.writer.drain()
 
     def _send(self, message: dict[str, Any]) -> None:
         if (text := message.get("text")) is not None:
-            self.flow.tell(framed(text.encode()))
+            self.writer.tell(framed(text.encode()))
         else:
-            self.flow.tell(framed(message["bytes"], 0x80 | frame_parser.BINARY))
+            self.writer.tell(framed(message["bytes"], 0x80 | frame_parser.BINARY))
 
     def _accept(self, subprotocol: str | None) -> None:
         if self._state != CONNECTING:
@@ -235,29 +237,29 @@ class LeanSocket:
             return
         self._quiet = 0
         try:
-            for said in self._reader.feed(data):
+            for said in self._parser.feed(data):
                 self._hear(said)
                 if self._deaf:
                     return
-        except Violation as violation:
+        except ProtocolError as violation:
             self._fail(violation.code, violation.reason)
 
-    def _hear(self, said: Said) -> None:
+    def _hear(self, said: Message) -> None:
         if said.opcode == frame_parser.CLOSE:
             frame_parser.check_close(said.payload)
             self._answer_close()
-        elif said.counts and not self._pace.allows():  # also while the connection ends
-            self._fail(Close.TOO_FAST, Close.TOO_FAST.sentence)
+        elif said.counts and not self._bucket.allows():  # also while the connection ends
+            self._fail(CloseCode.TOO_FAST, CloseCode.TOO_FAST.sentence)
         elif self._state not in (CONNECTING, OPEN):
             return
         elif said.opcode == frame_parser.PING:
-            self.flow.tell(framed(said.payload, 0x80 | frame_parser.PONG))
+            self.writer.tell(framed(said.payload, 0x80 | frame_parser.PONG))
         elif said.opcode in (frame_parser.TEXT, frame_parser.BINARY):
             self._receive(said)
 
-    def _receive(self, said: Said) -> None:
-        if not self._pace.holds(self._waiting):
-            self._fail(Close.TOO_FAST, Close.TOO_FAST.sentence)
+    def _receive(self, said: Message) -> None:
+        if not self._bucket.holds(self._waiting):
+            self._fail(CloseCode.TOO_FAST, CloseCode.TOO_FAST.sentence)
         elif self._inbox is not None:
             content = {"text": said.text} if said.opcode == frame_parser.TEXT else {"bytes": said.payload}
             self._inbox.put_nowait({"type": "websocket.receive", "said": said, **content})
@@ -275,21 +277,21 @@ class LeanSocket:
             return self._inbox.qsize()
         return len(self._heard) if self._heard else 0
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Once in a round. Only a sign of life finds who vanished behind a proxy."""
         self._quiet += 1
         if self._quiet > 2:
             self.transport.abortConnection()
         elif self._quiet == 2 and self._state == OPEN:
-            self.flow.tell(framed(b"", 0x80 | frame_parser.PING))
+            self.writer.tell(framed(b"", 0x80 | frame_parser.PING))
 
     # --- its end
 
     def serverClose(self, code: int) -> None:
-        if code == Close.SLOW:  # who reads nothing reads no close frame either
+        if code == CloseCode.SLOW:  # who reads nothing reads no close frame either
             self.transport.abortConnection()
         elif self._state == CONNECTING:
-            self._refuse(500 if code == frame_parser.MISTAKE else 403)
+            self._refuse(500 if code == frame_parser.INTERNAL_ERROR else 403)
         elif self._state == OPEN:
             self._say_goodbye(code, sentence(code))
 
@@ -302,7 +304,7 @@ class LeanSocket:
     def _say_goodbye(self, code: int, reason: str) -> None:
         counters.closed[str(code)] += 1
         self._write_close(code, reason)
-        asyncio.get_running_loop().call_later(GOODBYE, self.transport.abortConnection)
+        asyncio.get_running_loop().call_later(CLOSE_TIMEOUT, self.transport.abortConnection)
 
     def _write_close(self, code: int, reason: str) -> None:
         self._state = CLOSING
@@ -319,7 +321,7 @@ class LeanSocket:
         """A client who does not read our last words is not waited for."""
         self.transport.unregisterProducer()
         self.transport.loseConnection()
-        asyncio.get_running_loop().call_later(GOODBYE, self.transport.abortConnection)
+        asyncio.get_running_loop().call_later(CLOSE_TIMEOUT, self.transport.abortConnection)
 
     def _fail(self, code: int, reason: str) -> None:
         """RFC 6455, 7.1.7. Ends our half of the connection behind the close frame; the other half ends soon."""
@@ -335,11 +337,11 @@ class LeanSocket:
     def connectionLost(self, reason: Any) -> None:
         self._state, self._deaf = CLOSED, True
         self._sockets.discard(self)
-        self.flow.stopProducing()  # nobody waits for this client any more
+        self.writer.stopProducing()  # nobody waits for this client any more
         if self._inbox is not None:
             self._inbox.put_nowait({"type": "websocket.disconnect", "code": 1006})
             if self._task is not None:
-                asyncio.get_running_loop().call_later(TOO_LATE, self._task.cancel)
+                asyncio.get_running_loop().call_later(DISCONNECT_TIMEOUT, self._task.cancel)
         elif self._task is not None:
             self._task.cancel()
         else:

@@ -17,7 +17,7 @@ from blog.tasks import build_epub, publish_due
 from realtime.jobs.state_machine import State, TaskError, enqueue
 from tests.cast import a_post, posts
 from tests.realtime.jobs.workers import Crew, Worker, fresh, until_done, until_state
-from tests.tail import told
+from tests.tail import captured_events
 from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -72,7 +72,7 @@ def together(*steps: Callable[[], object]) -> list[object]:
 
 
 def test_an_edition_is_announced_with_the_book(book, media):
-    with told() as events:
+    with captured_events() as events:
         made = build(book)
     assert events.kinds() == ["book.updated"]
     assert events.data("book.updated")["edition"]["number"] == 1
@@ -91,7 +91,7 @@ def test_an_edition_is_announced_with_the_book(book, media):
 )
 def test_what_cannot_be_built_says_why(book, media, change, sentence):
     change()
-    with told() as events, pytest.raises(TaskError, match=sentence):
+    with captured_events() as events, pytest.raises(TaskError, match=sentence):
         build(book)
     assert (events, files(media), Edition.objects.count()) == ([], [], 0)
 
@@ -134,7 +134,7 @@ def test_two_builds_at_once_make_two_editions(book, media):
 
 
 def test_a_build_that_waits_too_long_says_so(book, monkeypatch):
-    monkeypatch.setattr(editions, "PATIENCE", "50ms")
+    monkeypatch.setattr(editions, "BUILD_LOCK_TIMEOUT", "50ms")
 
     def second(percent: int, step: str) -> None:
         def refused() -> None:
@@ -151,7 +151,7 @@ def test_what_is_due_is_published_once_by_however_many(ada):
     posts(ada, 20, state="scheduled")
     Post.objects.update(published_date=soon)
     later = a_post(ada, "Later", state="scheduled", published_date=timezone.now() + timedelta(hours=1))
-    with told() as events:
+    with captured_events() as events:
         done = together(*[publish_due] * 4)
     assert sum(done) == 20
     assert events.kinds().count("post.published") == 20
@@ -190,7 +190,7 @@ def worker(transactional_db, crew) -> Iterator[Worker]:
 
 
 def test_a_worker_builds_an_edition_and_tells_how_far_it_is(book, worker):
-    with told() as events:
+    with captured_events() as events:
         row = until_done(enqueue(build_epub, book.pk, about=f"book.{book.pk}", by=7), seconds=120)
     assert (row.state, row.percent, row.error) == (State.SUCCESS, 100, "")
     edition = book.editions.get()
@@ -204,7 +204,7 @@ def test_a_worker_builds_an_edition_and_tells_how_far_it_is(book, worker):
 
 def test_a_build_whose_child_is_killed_is_built_again(book, worker, ada):
     posts(ada, 400, book=book)
-    with told() as events:
+    with captured_events() as events:
         row = until_state(enqueue(build_epub, book.pk), State.PROGRESS)
         worker.kill_child()
         until(lambda: fresh(row).attempts == 2)
@@ -216,7 +216,7 @@ def test_a_build_whose_child_is_killed_is_built_again(book, worker, ada):
 
 def test_a_worker_publishes_what_is_due(ada, worker):
     post = a_post(ada, state="scheduled")
-    with told() as events:
+    with captured_events() as events:
         publish_due.delay()
         until(lambda: Post.objects.filter(pk=post.pk, state="published").exists())
     assert "post.published" in events.kinds()

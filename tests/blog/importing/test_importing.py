@@ -49,7 +49,7 @@ def announced() -> list[log.Event]:
     """All that the log holds by now."""
     connection = log.LogConnection()
     try:
-        return connection.look(0).events
+        return connection.advance_and_read(0).events
     finally:
         connection.close()
 

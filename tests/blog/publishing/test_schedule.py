@@ -10,7 +10,7 @@ from blog.models import Post
 from blog.tasks import publish_due
 from realtime.jobs.state_machine import State, enqueue
 from tests import cast
-from tests.realtime.jobs.sample_jobs import sample_jobs
+from tests.realtime.jobs import sample_jobs
 from tests.realtime.jobs.workers import Crew, fresh, until_state
 from tests.waiting import until
 

@@ -15,8 +15,8 @@ import redis
 from django.conf import settings
 
 from consumers.access import addresses
-from consumers.access.connection_quota import EDGES, Leases
-from consumers.access.rate_limits import Pace
+from consumers.access.connection_quota import EDGES_KEY, ConnectionQuota
+from consumers.access.rate_limits import TokenBucket
 from tests.consumers.conftest import Edge
 from tests.consumers.raw import Raw, frame
 from tests.consumers.reader import Reader
@@ -75,7 +75,7 @@ class TestConnections:
         until(lambda: not held())
         for number in range(4):
             many(edges[number % 2])
-        store().delete(EDGES, *store().smembers(EDGES))
+        store().delete(EDGES_KEY, *store().smembers(EDGES_KEY))
         until(lambda: sum(held()) == 4)
         assert is_turned_away(edges[0])
 
@@ -87,7 +87,7 @@ class TestConnections:
         killed.process.send_signal(signal.SIGKILL)
         killed.process.wait()
         assert is_turned_away(edges[0])
-        (name,) = [name for name in store().smembers(EDGES) if store().hgetall(name)]
+        (name,) = [name for name in store().smembers(EDGES_KEY) if store().hgetall(name)]
         assert 0 < store().ttl(name) <= 20
         store().expire(name, 0)  # what the clock would do
         assert many(edges[0]).pong()
@@ -106,36 +106,36 @@ def store() -> "redis.Redis":
 
 def held() -> list[int]:
     """The connections that each process holds, by all of its subjects."""
-    return [sum(map(int, counts.values())) for name in store().smembers(EDGES) if (counts := store().hgetall(name))]
+    return [sum(map(int, counts.values())) for name in store().smembers(EDGES_KEY) if (counts := store().hgetall(name))]
 
 
 async def test_without_redis_each_process_counts_for_itself(settings):
     settings.REDIS_URL = "unix:///nowhere/valkey.sock?db=0"
-    leases = Leases()
-    assert [await leases.take("address:192.0.2.1", 2) for _ in range(3)] == [True, True, False]
-    leases.give_back("address:192.0.2.1")
-    assert await leases.take("address:192.0.2.1", 2)
-    assert leases.alone
-    await leases.stop()
+    quota = ConnectionQuota()
+    assert [await quota.take("address:192.0.2.1", 2) for _ in range(3)] == [True, True, False]
+    quota.release("address:192.0.2.1")
+    assert await quota.take("address:192.0.2.1", 2)
+    assert quota.alone
+    await quota.stop()
 
 
 async def test_many_who_ask_at_once_get_no_more_than_there_is():
-    leases = Leases()
-    answers = await asyncio.gather(*[leases.take("address:many", 150) for _ in range(500)])
-    assert sum(answers) == leases.held["address:many"] == 150
-    await leases.stop()
+    quota = ConnectionQuota()
+    answers = await asyncio.gather(*[quota.take("address:many", 150) for _ in range(500)])
+    assert sum(answers) == quota.held["address:many"] == 150
+    await quota.stop()
 
 
 async def test_who_does_not_wait_for_the_answer_is_not_counted():
-    leases, other = Leases(), Leases()
-    impatient = [asyncio.ensure_future(leases.take("address:gone", 3)) for _ in range(3)]
+    quota, other = ConnectionQuota(), ConnectionQuota()
+    impatient = [asyncio.ensure_future(quota.take("address:gone", 3)) for _ in range(3)]
     await asyncio.sleep(0)
     for each in impatient:
         each.cancel()
     await asyncio.gather(*impatient, return_exceptions=True)
-    assert await leases.take("address:gone", 3)
+    assert await quota.take("address:gone", 3)
     assert [await other.take("address:gone", 3) for _ in range(3)] == [True, True, False]
-    for each in (leases, other):
+    for each in (quota, other):
         await each.stop()
 
 
@@ -176,10 +176,10 @@ class TestFrames:
     def test_the_pace_is_twenty_a_second(self, monkeypatch):
         now = 0.0
         monkeypatch.setattr("consumers.access.rate_limits.monotonic", lambda: now)
-        pace = Pace(20, 50)
-        assert [pace.allows() for _ in range(51)] == [True] * 50 + [False]
+        bucket = TokenBucket(20, 50)
+        assert [bucket.allows() for _ in range(51)] == [True] * 50 + [False]
         now = 0.5
-        assert [pace.allows() for _ in range(11)].count(True) == 10
+        assert [bucket.allows() for _ in range(11)].count(True) == 10
 
 
 def scope(peer: str | None, *forwarded: str) -> dict:

@@ -13,7 +13,7 @@ import pytest
 from environs import EnvError
 from websockets.exceptions import ConnectionClosed
 
-from consumers.access.rate_limits import Paces
+from consumers.access.rate_limits import AddressBuckets
 from realtime import log
 from tests.consumers.conftest import Edge
 from tests.consumers.raw import Raw
@@ -54,27 +54,27 @@ class TestRequests:
         until(lambda: asked(edge, paths[1], "198.51.100.7")[0] == 200)
 
     def test_who_asked_longest_ago_is_forgotten_first(self, monkeypatch):
-        monkeypatch.setattr("consumers.access.rate_limits.ADDRESSES", 2)
+        monkeypatch.setattr("consumers.access.rate_limits.MAX_ADDRESSES", 2)
         monkeypatch.setattr("consumers.access.rate_limits.monotonic", lambda: 0.0)
-        paces = Paces()
-        assert [paces.allows("a", 1) for _ in range(6)] == [True] * 5 + [False]
-        assert [paces.allows("b", 1) for _ in range(6)] == [True] * 5 + [False]
-        assert not paces.allows("a", 1)
-        assert paces.allows("c", 1)
-        assert not paces.allows("a", 1)
-        assert paces.allows("b", 1), "forgotten for c, and so new"
+        address_buckets = AddressBuckets()
+        assert [address_buckets.allows("a", 1) for _ in range(6)] == [True] * 5 + [False]
+        assert [address_buckets.allows("b", 1) for _ in range(6)] == [True] * 5 + [False]
+        assert not address_buckets.allows("a", 1)
+        assert address_buckets.allows("c", 1)
+        assert not address_buckets.allows("a", 1)
+        assert address_buckets.allows("b", 1), "forgotten for c, and so new"
 
     def test_who_keeps_asking_does_not_wait_longer_for_it(self, monkeypatch):
         now = 0.0
         monkeypatch.setattr("consumers.access.rate_limits.monotonic", lambda: now)
-        paces = Paces()
-        assert [paces.allows("a", 10) for _ in range(1000)].count(True) == 50
+        address_buckets = AddressBuckets()
+        assert [address_buckets.allows("a", 10) for _ in range(1000)].count(True) == 50
         now = 1.0
-        assert [paces.allows("a", 10) for _ in range(1000)].count(True) == 10
+        assert [address_buckets.allows("a", 10) for _ in range(1000)].count(True) == 10
 
     def test_without_a_limit_are_not_counted(self):
-        paces = Paces()
-        assert all(paces.allows("a", 0) for _ in range(1000))
+        address_buckets = AddressBuckets()
+        assert all(address_buckets.allows("a", 0) for _ in range(1000))
 
 
 @pytest.fixture(scope="module")

@@ -321,7 +321,9 @@ def test_nothing_that_is_not_public_is_in_anything_public(edge: Edge, connect: C
 def everything_public(edge: Edge, own: str, since: str, public: Reader) -> str:
     """All that anybody can read of it: frames, both requests, pages, feed; live, and from before it was there."""
     with closing(log.LogConnection()) as connection:
-        connection.look(LARGEST)  # what was committed has its place now, and the edge can be asked whether it is there
+        connection.advance_and_read(
+            LARGEST
+        )  # what was committed has its place now, and the edge can be asked whether it is there
     until(edge.caught_up)
     seen = [str(drained(public))]
     with closing(edge.connect()) as late:

@@ -13,20 +13,20 @@ from django.db import connection, transaction
 from blog.models import Author
 from consumers.delivery import adaptive_polling
 from consumers.delivery import log_tail as tails
-from consumers.delivery.adaptive_polling import Watch
-from consumers.delivery.log_tail import Anew, News, Tail
+from consumers.delivery.adaptive_polling import AdaptivePolling
+from consumers.delivery.log_tail import LogBatch, LogReset, LogTail
 from consumers.wire.server_frames import JSON, Variant
 from realtime.bell import listen
-from realtime.log import Event, LogConnection, Look
-from realtime.polling_lease import LENGTH, Promise
+from realtime.log import Event, LogConnection, LogRead
+from realtime.polling_lease import LEASE_SECONDS, PollingLease
 from realtime.position import LARGEST
 from tests.waiting import PATIENCE
 
 numbers = count(1)
 
 
-def look(events: int = 0, promised: float = 0.0) -> Look:
-    return Look("k3f9ab", 1, 0, [object()] * events, promised)  # type: ignore[list-item]
+def look(events: int = 0, promised: float = 0.0) -> LogRead:
+    return LogRead("k3f9ab", 1, 0, [object()] * events, promised)  # type: ignore[list-item]
 
 
 class Hub:
@@ -35,13 +35,13 @@ class Hub:
     def __init__(self) -> None:
         self.heard = ""
         self.is_ready = asyncio.Event()
-        self.tail = Tail(self._told, tuple)
+        self.tail = LogTail(self._told, tuple)
         self.tail.start(asyncio.get_running_loop())
         self._ears = asyncio.create_task(listen(self.tail.heard))
 
-    def _told(self, news: News | Anew) -> None:
+    def _told(self, news: LogBatch | LogReset) -> None:
         self.is_ready.set()
-        if isinstance(news, News):
+        if isinstance(news, LogBatch):
             self.heard += "".join(entry.event.data.decode() for entry in news.entries)
 
     async def until(self, name: str) -> None:
@@ -61,10 +61,10 @@ def clean(database: None) -> Iterator[None]:
     def forget() -> None:
         with connection.cursor() as cursor:
             cursor.execute("UPDATE realtime_log SET promised = NULL")
-        connection.promise = Promise()
+        connection.polling_lease = PollingLease()
 
     with closing(LogConnection()) as log:
-        log.look(LARGEST)
+        log.advance_and_read(LARGEST)
     forget()
     yield
     forget()
@@ -73,17 +73,17 @@ def clean(database: None) -> Iterator[None]:
 @pytest.fixture
 def eager(clean: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A watch begins with the second event, and without bell or watch nothing is found in time."""
-    monkeypatch.setattr(adaptive_polling, "MANY", 1)
-    monkeypatch.setattr(adaptive_polling, "ENOUGH", 0)
-    monkeypatch.setattr(adaptive_polling, "LOOKS", 1)
-    monkeypatch.setattr(tails, "IDLE", 600.0)
-    monkeypatch.setattr(tails, "DOUBT", 600.0)
+    monkeypatch.setattr(adaptive_polling, "MIN_EVENTS_PER_READ", 1)
+    monkeypatch.setattr(adaptive_polling, "MIN_EVENTS_PER_SECOND", 0)
+    monkeypatch.setattr(adaptive_polling, "MIN_BUSY_READS", 1)
+    monkeypatch.setattr(tails, "IDLE_INTERVAL", 600.0)
+    monkeypatch.setattr(tails, "DOUBT_INTERVAL", 600.0)
 
 
 def save_unrung() -> str:
     """Saves until a save was certainly not rung for; the name that it gave. On any thread."""
-    connection.promise = Promise()
-    while not connection.promise.is_open:  # it was open after the ring would have been
+    connection.polling_lease = PollingLease()
+    while not connection.polling_lease.is_open:  # it was open after the ring would have been
         name = f"Watch {next(numbers)};"
         Author.objects.create(name=name)
     connection.close()
@@ -112,7 +112,7 @@ async def test_where_the_promiser_was_killed_a_poll_finds_it(clean: None):
         def promise_and_die() -> str:
             Author.objects.create(name="Ada")
             with closing(LogConnection()) as log:
-                while not log.look(LARGEST, promise=LENGTH).promised:
+                while not log.advance_and_read(LARGEST, lease=LEASE_SECONDS).promised:
                     Author.objects.create(name="Ada")  # the other hub was faster and moved it
             return save_unrung()
 
@@ -125,21 +125,23 @@ async def test_where_the_promiser_was_killed_a_poll_finds_it(clean: None):
 async def test_what_needs_no_rendering_is_handed_over_at_once(
     clean: None, monkeypatch: pytest.MonkeyPatch, variants: tuple[Variant, ...], portions: list[int]
 ):
-    monkeypatch.setattr(tails, "PORTION", 2)
+    monkeypatch.setattr(tails, "MAX_EVENTS_PER_PORTION", 2)
     assert await handed_over(variants) == portions
 
 
 async def handed_over(variants: tuple[Variant, ...]) -> list[int]:
     """How many events come at once, where three are committed together."""
     told: list[int] = []
-    tail = Tail(lambda news: told.append(len(news.entries)) if isinstance(news, News) else None, lambda: variants)
+    tail = LogTail(
+        lambda news: told.append(len(news.entries)) if isinstance(news, LogBatch) else None, lambda: variants
+    )
     tail._loop = asyncio.get_running_loop()
     with closing(tail.connection):
-        await asyncio.to_thread(tail.look)
+        await asyncio.to_thread(tail.poll)
         await asyncio.sleep(0)
         told.clear()  # what earlier tests left
         await asyncio.to_thread(save_three)
-        await asyncio.to_thread(tail.look)
+        await asyncio.to_thread(tail.poll)
     await asyncio.sleep(0)
     return told
 
@@ -157,13 +159,13 @@ async def handed_over(variants: tuple[Variant, ...]) -> list[int]:
 def test_what_is_handed_over_at_once_is_bounded_in_number_and_bytes(
     monkeypatch: pytest.MonkeyPatch, sizes: list[int], expected: list[list[int]]
 ):
-    monkeypatch.setattr(tails, "TOGETHER", 100)
+    monkeypatch.setattr(tails, "MAX_PORTION_BYTES", 100)
     events = [Event(1, "author.updated", "author.1", (), (), datetime.now(UTC), b"x" * size) for size in sizes]
     assert [[len(event.data) for event in portion] for portion in tails.portions(events, 4)] == expected
 
 
 async def test_large_events_are_written_apart_though_nobody_renders(clean: None, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(tails, "TOGETHER", 1)
+    monkeypatch.setattr(tails, "MAX_PORTION_BYTES", 1)
     assert await handed_over((JSON,)) == [1, 1, 1]
 
 
@@ -175,7 +177,7 @@ def save_three() -> None:
 
 
 def test_one_transaction_with_many_events_promises_nothing():
-    one = Watch()
+    one = AdaptivePolling()
     one.note(look(events=1000), 100.0, 0.0)
     assert one.offer() == 0
     one.note(look(events=1), 100.01, 0.0)
@@ -184,30 +186,32 @@ def test_one_transaction_with_many_events_promises_nothing():
 
 
 def test_looks_in_a_row_that_find_much_begin_a_watch():
-    one = Watch()
-    for number in range(adaptive_polling.LOOKS + 1):
+    one = AdaptivePolling()
+    for number in range(adaptive_polling.MIN_BUSY_READS + 1):
         assert one.offer() == 0
-        one.note(look(events=adaptive_polling.MANY), 100.0 + number / 1000, 0.0)
-    assert one.offer() == LENGTH
-    assert one.note(look(events=adaptive_polling.MANY, promised=LENGTH), 100.1, LENGTH)  # the others are rung for
+        one.note(look(events=adaptive_polling.MIN_EVENTS_PER_READ), 100.0 + number / 1000, 0.0)
+    assert one.offer() == LEASE_SECONDS
+    assert one.note(
+        look(events=adaptive_polling.MIN_EVENTS_PER_READ, promised=LEASE_SECONDS), 100.1, LEASE_SECONDS
+    )  # the others are rung for
     assert one.is_on
 
 
 def test_a_hundred_events_a_second_begin_no_watch():
-    one = Watch()
+    one = AdaptivePolling()
     for number in range(1000):
         one.note(look(events=1 + number % 4), 100.0 + number / 40, 0.0)
         assert one.offer() == 0
 
 
 def test_a_hub_keeps_what_another_has_promised_and_rings_for_nobody():
-    one = Watch()
-    assert not one.note(look(promised=LENGTH), monotonic(), 0.0)
+    one = AdaptivePolling()
+    assert not one.note(look(promised=LEASE_SECONDS), monotonic(), 0.0)
     assert one.is_on
 
 
 def test_only_a_look_that_begins_after_the_promise_ends_the_watch():
-    one = Watch()
+    one = AdaptivePolling()
     one.note(look(promised=1e-9), monotonic(), 0.0)
     end = one._until
     one.note(look(), end - 0.001, 0.0)  # the server found it over, but this look may have begun before
@@ -219,11 +223,11 @@ def test_only_a_look_that_begins_after_the_promise_ends_the_watch():
 def test_a_watch_is_prolonged_while_enough_comes(monkeypatch: pytest.MonkeyPatch):
     now = 100.0
     monkeypatch.setattr(adaptive_polling, "monotonic", lambda: now)
-    busy, calm = Watch(), Watch()
+    busy, calm = AdaptivePolling(), AdaptivePolling()
     for one in (busy, calm):
-        one.note(look(promised=LENGTH), now, 0.0)
+        one.note(look(promised=LEASE_SECONDS), now, 0.0)
         assert one.offer() == 0
-    busy.note(look(events=1000, promised=LENGTH), now, 0.0)
-    calm.note(look(events=10, promised=LENGTH), now, 0.0)
-    now += LENGTH * 0.6
-    assert (busy.offer(), calm.offer()) == (LENGTH, 0)
+    busy.note(look(events=1000, promised=LEASE_SECONDS), now, 0.0)
+    calm.note(look(events=10, promised=LEASE_SECONDS), now, 0.0)
+    now += LEASE_SECONDS * 0.6
+    assert (busy.offer(), calm.offer()) == (LEASE_SECONDS, 0)

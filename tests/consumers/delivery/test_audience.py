@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from consumers.delivery.audience import TOGETHER, Audience, Kind
+from consumers.delivery.audience import MAX_WRITE_BYTES, Audience, AudienceKey
 from consumers.delivery.hub import SLICE
 from consumers.metrics import counters
-from consumers.server.direct_writer import DirectOutlet
-from consumers.wire.batch import Burst, Wire, framed
+from consumers.server.direct_writer import DirectWriter
+from consumers.wire.batch import Encoding, FrameBatch, framed
 from consumers.wire.server_frames import JSON
 
 
@@ -25,8 +25,8 @@ class Connection:
         for each in (self.here, self.there):
             each.setblocking(False)
         self.kept = b""
-        self.outlet = DirectOutlet(self, self)
-        self.outlet.send = self.here.send
+        self.writer = DirectWriter(self, self)
+        self.writer.send = self.here.send
 
     def registerProducer(self, producer: object, streams: bool) -> None:
         pass
@@ -55,20 +55,20 @@ def connections() -> Iterator[list[Connection]]:
 
 @pytest.fixture
 def audience(connections: list[Connection]) -> Audience:
-    audience = Audience(Kind(JSON, Wire.FRAMES, frozenset({"front"})), 0.0)
+    audience = Audience(AudienceKey(JSON, Encoding.FRAMES, frozenset({"front"})), 0.0)
     for each in connections:
-        audience.enter(SimpleNamespace(outlet=each.outlet, held=False))
+        audience.enter(SimpleNamespace(writer=each.writer, held=False))
     return audience
 
 
 def hear(audience: Audience, word: bytes) -> None:
     """An event arrives for all."""
-    audience._add(Burst([word]), 1)
+    audience._add(FrameBatch([word]), 1)
 
 
 def say(audience: Audience, word: bytes, slice_: int = SLICE) -> bytes:
     """What each is to hear."""
-    audience.beat(Burst([word]), 0.0)
+    audience.beat(FrameBatch([word]), 0.0)
     while audience.waits:
         audience.tell(slice_)
     return framed(word)
@@ -82,11 +82,11 @@ def test_who_is_behind_is_sent_nothing_past_what_is_held_back(
         frame = say(audience, word, slice_)
         assert [each.heard() for each in connections] == [frame] * 3
     behind = connections[1]
-    behind.outlet.send = None
+    behind.writer.send = None
     held = b"".join(say(audience, word, slice_) for word in (b"4", b"5", b"6"))
     assert [each.heard() for each in connections] == [held, b"", held]
     assert behind.kept == held
-    behind.outlet.send = behind.here.send
+    behind.writer.send = behind.here.send
     frames = b"".join(say(audience, word, slice_) for word in (b"7", b"8"))
     assert [each.heard() for each in connections] == [frames] * 3
     assert behind.kept == held
@@ -112,15 +112,15 @@ def test_an_end_that_nobody_noticed_yet_is_no_trouble_for_others(audience: Audie
 
 
 def test_who_leaves_or_was_told_first_is_passed_over(audience: Audience, connections: list[Connection]):
-    first, second, third = (audience._live[each.outlet] for each in connections)
-    audience.beat(Burst([b"1"]), 0.0)
+    first, second, third = (audience._live[each.writer] for each in connections)
+    audience.beat(FrameBatch([b"1"]), 0.0)
     audience.flush(third)
     audience.leave(second)
     while audience.waits:
         audience.tell(1)
     assert [each.heard() for each in connections] == [framed(b"1"), b"", framed(b"1")]
     audience.leave(first)
-    assert audience.members == [third]
+    assert audience.recipients == [third]
 
 
 def test_what_arrives_meanwhile_goes_along_and_round(audience: Audience, connections: list[Connection]):
@@ -138,7 +138,7 @@ def test_what_arrives_meanwhile_goes_along_and_round(audience: Audience, connect
 
 
 def test_each_delivery_is_counted_once(audience: Audience, connections: list[Connection]):
-    first, _, third = (audience._live[each.outlet] for each in connections)
+    first, _, third = (audience._live[each.writer] for each in connections)
     before = counters.delivered
     hear(audience, b"1")
     audience.tell(1)
@@ -152,7 +152,7 @@ def test_each_delivery_is_counted_once(audience: Audience, connections: list[Con
 
 
 def test_too_much_for_one_write_goes_after_the_rest(audience: Audience, connections: list[Connection]):
-    words = [letter * (TOGETHER // 2 + 1) for letter in (b"1", b"2")]
+    words = [letter * (MAX_WRITE_BYTES // 2 + 1) for letter in (b"1", b"2")]
     for word in words:
         hear(audience, word)
     for word in words:

@@ -98,7 +98,7 @@ class SlowToLeave(Edge):
     """Whose few readers have as long as DRAIN_SECONDS to leave, and not a second."""
 
     def command(self, fd: int) -> list[str]:
-        line = "import django; django.setup(); from consumers import drain; drain.SHORTEST = 300.0"
+        line = "import django; django.setup(); from consumers.server import drain; drain.MIN_WINDOW_SECONDS = 300.0"
         return ["-c", f"{line}; import manage; manage.django()", "edge", "--fd", str(fd)]
 
 

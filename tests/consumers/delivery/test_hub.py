@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from consumers.delivery.backlog import Ring
+from consumers.delivery.backlog import Backlog
 from consumers.delivery.hub import Hub
-from consumers.delivery.log_tail import Anew, News
+from consumers.delivery.log_tail import LogBatch, LogReset
 from consumers.delivery.recovery import compact
 from consumers.delivery.subscription import Subscription
-from consumers.wire.batch import Burst, framed
+from consumers.wire.batch import FrameBatch, framed
 from consumers.wire.server_frames import HEARTBEAT, Entry
 from realtime.log import Event
 from realtime.position import Position
@@ -21,20 +21,20 @@ from realtime.position import Position
 class Page:
     """An outlet that remembers."""
 
-    wire = None
-    behind = True  # so that whoever writes much asks whether it was taken
+    encoding = None
+    is_lagging = True  # so that whoever writes much asks whether it was taken
 
     def __init__(self) -> None:
         self.frames: list[dict] = []
         self.cuts = 0
 
-    def write(self, burst: Burst) -> None:
-        self.frames += [msgspec.json.decode(text) for text in burst.texts]
+    def write(self, frame_batch: FrameBatch) -> None:
+        self.frames += [msgspec.json.decode(text) for text in frame_batch.texts]
 
-    async def drained(self) -> None:
+    async def drain(self) -> None:
         pass
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         self.cuts += 1
 
 
@@ -49,7 +49,7 @@ def entry(
 def hub() -> Hub:
     hub = Hub()
     hub._ready = asyncio.Event()
-    hub._arrived(Anew("k3f9ab", 0, 0, 0, "start"))
+    hub._arrived(LogReset("k3f9ab", 0, 0, 0, "start"))
     return hub
 
 
@@ -70,13 +70,13 @@ async def test_readers_of_the_same_get_the_same_bytes(hub: Hub):
     readers = [a_reader(hub) for _ in range(3)]
     for subscription, _ in readers:
         await subscription.follow(["site"], [], None)
-    bursts = []
+    frame_batches = []
     for _, page in readers:
-        page.write = bursts.append
-    hub._arrived(News([entry(1, "site"), entry(2, "front"), entry(3, "site")], 0))
-    assert len(bursts) == 3
-    assert len(set(map(id, bursts))) == 1
-    assert len(bursts[0].texts) == 2
+        page.write = frame_batches.append
+    hub._arrived(LogBatch([entry(1, "site"), entry(2, "front"), entry(3, "site")], 0))
+    assert len(frame_batches) == 3
+    assert len(set(map(id, frame_batches))) == 1
+    assert len(frame_batches[0].texts) == 2
 
 
 async def test_a_position_is_never_ahead_of_what_was_sent(hub: Hub, monkeypatch: pytest.MonkeyPatch):
@@ -85,7 +85,7 @@ async def test_a_position_is_never_ahead_of_what_was_sent(hub: Hub, monkeypatch:
     readers = [a_reader(hub) for _ in range(3)]
     for subscription, _ in readers:
         await subscription.follow(["site"], [], None)
-    hub._arrived(News([entry(1, "site")], 0))
+    hub._arrived(LogBatch([entry(1, "site")], 0))
     waiting = [(subscription, page) for subscription, page in readers if len(page.frames) == 1]
     assert len(waiting) == 2
     for subscription, page in waiting:
@@ -99,9 +99,11 @@ async def test_what_arrives_while_others_are_told_joins_what_waits(hub: Hub, mon
     await busy.follow(["front"], [], None)
     await reader.follow(["site"], [], None)
     writes: list[list[str]] = []
-    page.write = lambda burst: writes.append([msgspec.json.decode(text)["position"] for text in burst.texts])
-    hub._arrived(News([entry(1, "front"), entry(2, "site")], 0))
-    hub._arrived(News([entry(3, "site")], 0))
+    page.write = lambda frame_batch: writes.append(
+        [msgspec.json.decode(text)["position"] for text in frame_batch.texts]
+    )
+    hub._arrived(LogBatch([entry(1, "front"), entry(2, "site")], 0))
+    hub._arrived(LogBatch([entry(3, "site")], 0))
     await asyncio.sleep(0)
     assert writes == [["k3f9ab-2"], ["k3f9ab-3"]]
 
@@ -113,7 +115,7 @@ async def test_whatever_happens_between_two_slices(hub: Hub, monkeypatch: pytest
     dice = random.Random(seed)
     readers = [a_reader(hub) for _ in range(12)]
     expected: dict[Page, list[str]] = {page: [] for _, page in readers}
-    too_late: list[Burst] = []
+    too_late: list[FrameBatch] = []
     for _ in range(150):
         subscription, page = dice.choice(readers)
         topic = dice.choice(["site", "front", "books"])
@@ -122,7 +124,7 @@ async def test_whatever_happens_between_two_slices(hub: Hub, monkeypatch: pytest
                 for each, its_page in readers:
                     if topic in each.topics:
                         expected[its_page].append(f"k3f9ab-{hub.offset + 1}")
-                hub._arrived(News([entry(hub.offset + 1, topic)], 0))
+                hub._arrived(LogBatch([entry(hub.offset + 1, topic)], 0))
             case "turn":
                 await asyncio.sleep(0)
             case "follow" if topic not in subscription.topics:
@@ -159,11 +161,11 @@ async def test_one_broken_reader_harms_no_other(hub: Hub):
     for subscription in (bad, good):
         await subscription.follow(["site"], [], None)
 
-    def fail(burst: Burst) -> None:
+    def fail(frame_batch: FrameBatch) -> None:
         raise RuntimeError("broken")
 
     bad_page.write = fail
-    hub._arrived(News([entry(1, "site")], 0))
+    hub._arrived(LogBatch([entry(1, "site")], 0))
     assert good_page.frames[-1]["type"] == "event"
     assert bad_page.cuts == 1
     assert hub.sockets == 1
@@ -183,7 +185,7 @@ async def test_a_heartbeat_moves_the_cursor_past_what_others_heard(hub: Hub):
     """Else who follows a quiet topic would come back from long ago, and be told that it is trimmed."""
     subscription, page = a_reader(hub)
     await subscription.follow(["site"], [], None)
-    hub._arrived(News([entry(1, "front"), entry(2, "books")], 0))
+    hub._arrived(LogBatch([entry(1, "front"), entry(2, "books")], 0))
     silence(hub)
     hub._tick()
     assert page.frames[-1] == {"type": "heartbeat", "position": "k3f9ab-2"}
@@ -200,23 +202,23 @@ async def test_who_left_is_forgotten(hub: Hub):
 
 class TestRing:
     def test_it_holds_what_came_after_its_floor(self):
-        ring = Ring(3, rows=2)
+        backlog = Backlog(3, rows=2)
         for offset in (4, 5, 6):
-            ring.append(entry(offset, "site"))
-        assert (ring.floor, [each.offset for each in ring.after(4)]) == (4, [5, 6])
-        assert ring.after(6) == []
+            backlog.append(entry(offset, "site"))
+        assert (backlog.floor, [each.offset for each in backlog.after(4)]) == (4, [5, 6])
+        assert backlog.after(6) == []
 
     def test_it_is_bounded_in_bytes_too(self):
-        ring = Ring(0, size=entry(1, "site").size * 2)
+        backlog = Backlog(0, size=entry(1, "site").size * 2)
         for offset in (1, 2, 3):
-            ring.append(entry(offset, "site"))
-        assert (len(ring), ring.floor) == (2, 1)
+            backlog.append(entry(offset, "site"))
+        assert (len(backlog), backlog.floor) == (2, 1)
 
     def test_a_withdrawal_takes_the_text_of_what_came_before(self):
-        ring = Ring(0)
+        backlog = Backlog(0)
         other, before = entry(1, "site", key="tag.u"), entry(2, "site")
         for each in (other, before, entry(3, "site", kind="tag.withdrawn"), after := entry(4, "site")):
-            ring.append(each)
+            backlog.append(each)
         texts = [b"Tide" in each.event.data for each in (other, before, after)]
         assert texts == [True, False, True]
 
@@ -239,7 +241,7 @@ class TestWhileThePastLoads:
 
     @pytest.fixture
     def loaded(self, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
-        hub._arrived(Anew("k3f9ab", 5, 5, 0, "start"))
+        hub._arrived(LogReset("k3f9ab", 5, 5, 0, "start"))
         answers = asyncio.Event()
 
         async def read(since: int, topics: frozenset[str], until: int) -> tuple[list[Entry], int]:
@@ -254,13 +256,13 @@ class TestWhileThePastLoads:
         await subscription.follow(["front"], [], None)
         following = asyncio.ensure_future(subscription.follow(["site"], [], Position("k3f9ab", 2)))
         await asyncio.sleep(0)
-        hub._arrived(News([entry(6, "site"), entry(7, "front"), entry(8, "books")], 0))
+        hub._arrived(LogBatch([entry(6, "site"), entry(7, "front"), entry(8, "books")], 0))
         hub._tick()
         hub._timer.cancel()
         assert len(page.frames) == 1
         loaded.set()
         await following
-        hub._arrived(News([entry(9, "site")], 0))
+        hub._arrived(LogBatch([entry(9, "site")], 0))
         assert [frame["position"] for frame in page.frames[1:]] == [f"k3f9ab-{n}" for n in (2, 3, 6, 7, 9)]
         assert page.frames[1]["missed"] == 1
 
@@ -269,8 +271,8 @@ class TestWhileThePastLoads:
         await subscription.follow(["front"], [], None)
         following = asyncio.ensure_future(subscription.follow(["site"], [], Position("k3f9ab", 2)))
         await asyncio.sleep(0)
-        hub._arrived(News([entry(6, "site")], 0))
-        hub._arrived(Anew("z", 1, 1, 0, "epoch"))
+        hub._arrived(LogBatch([entry(6, "site")], 0))
+        hub._arrived(LogReset("z", 1, 1, 0, "epoch"))
         loaded.set()
         await following
         answer, reset = page.frames[1:]
@@ -281,7 +283,7 @@ class TestWhileThePastLoads:
         async def read(since: int, topics: frozenset[str], until: int) -> tuple[list[Entry], int]:
             return [entry(4, "site")], 3
 
-        hub._arrived(Anew("k3f9ab", 5, 5, 0, "start"))
+        hub._arrived(LogReset("k3f9ab", 5, 5, 0, "start"))
         monkeypatch.setattr(hub, "read", read)
         subscription, page = a_reader(hub)
         await subscription.follow(["site"], [], Position("k3f9ab", 2))

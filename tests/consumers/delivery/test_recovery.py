@@ -21,7 +21,7 @@ from tests.waiting import until
 def here() -> str:
     """The newest position, once everything committed has one."""
     sequencing = LogConnection()
-    look = sequencing.look(0, 1)
+    look = sequencing.advance_and_read(0, 1)
     sequencing.close()
     return str(Position(look.epoch, look.head))
 

@@ -11,14 +11,14 @@ from typing import Any, cast
 
 import pytest
 
-from consumers.poll import Ear
-from consumers.presence.request import Attendance
-from consumers.presence.topic import Visitor
-from consumers.presence.tracker import Census, census
-from consumers.wire.batch import Burst
+from consumers.poll import Waiter
+from consumers.presence.request import RequestPresence
+from consumers.presence.topic import Occupant
+from consumers.presence.tracker import PresenceTracker, tracker
+from consumers.wire.batch import FrameBatch
 from consumers.wire.server_frames import JSON
 from realtime import tickets
-from realtime.presence import GRACE, Register, Share
+from realtime.presence import GRACE, ProcessShare, Register
 from realtime.tickets import ANONYMOUS
 from tests.conformance.site import Site
 from tests.conformance.transports import Refused, Stream, page
@@ -131,17 +131,17 @@ def test_presence_has_metrics(edge: Edge, cleo: Reader, topic: str):
 
 
 async def test_a_request_that_lasts_longer_than_a_lease_renews_it(monkeypatch):
-    monkeypatch.setattr("consumers.presence.request.RENEW", 0.01)
-    attendance = Attendance(Ear(JSON, []), ["post.7001"])
+    monkeypatch.setattr("consumers.presence.request.RENEW_INTERVAL", 0.01)
+    attendance = RequestPresence(Waiter(JSON, []), ["post.7001"])
     attendance.begin(tickets.ANONYMOUS)
-    (lease,) = census._crowds["post.7001"].leases.values()
+    (lease,) = tracker._presences["post.7001"].leases.values()
     first = lease.until
     async with asyncio.timeout(PATIENCE):
         while lease.until < first + 0.02:
             await asyncio.sleep(0.01)
     attendance.end()
-    assert not census._crowds["post.7001"].leases
-    await census.stop()
+    assert not tracker._presences["post.7001"].leases
+    await tracker.stop()
 
 
 class Hearing:
@@ -150,8 +150,8 @@ class Hearing:
     def __init__(self) -> None:
         self.readers: list[int] = []
 
-    def aside(self, burst: Burst) -> bool:
-        self.readers += [json.loads(text)["readers"] for text in burst.texts]
+    def send_ephemeral(self, frame_batch: FrameBatch) -> bool:
+        self.readers += [json.loads(text)["readers"] for text in frame_batch.texts]
         return True
 
 
@@ -159,22 +159,22 @@ async def test_who_comes_while_redis_is_asked_is_never_told_that_nobody_is_here(
     class Meanwhile(Register):
         """Somebody comes between the question and the answer, once to a topic of their own."""
 
-        async def exchange(self, *asked: Any) -> dict[str, dict[str, Share]]:
+        async def exchange(self, *asked: Any) -> dict[str, dict[str, ProcessShare]]:
             found = await super().exchange(*asked)
             while coming:
-                census.here(coming.pop(), ANONYMOUS, topics.pop(), "viewing")
+                tracker.here(coming.pop(), ANONYMOUS, topics.pop(), "viewing")
             return found
 
     topics = ["post.7002", "post.7003"]  # nobody else's: `topic` counts from post.90001
-    visitors = [Visitor(Hearing()) for _ in range(3)]
-    census, coming = Census(), visitors[1:]
-    census._register = Meanwhile()
-    census.here(visitors[0], ANONYMOUS, topics[0], "viewing")
-    heard = [cast(Hearing, visitor.told).readers for visitor in visitors]
+    occupants = [Occupant(Hearing()) for _ in range(3)]
+    tracker, coming = PresenceTracker(), occupants[1:]
+    tracker._register = Meanwhile()
+    tracker.here(occupants[0], ANONYMOUS, topics[0], "viewing")
+    heard = [cast(Hearing, occupant.told).readers for occupant in occupants]
     async with asyncio.timeout(PATIENCE):
         while not all(heard):
             await asyncio.sleep(0.01)
-    await census.stop()
+    await tracker.stop()
     assert [readers[0] for readers in heard] == [2, 2, 1]
 
 

@@ -13,7 +13,7 @@ from django.test import Client
 
 from blog.models import User
 from consumers.delivery.subscription import Subscription
-from consumers.presence.topic import Crowd, Visitor
+from consumers.presence.topic import Occupant, TopicPresence
 from realtime import tickets
 from realtime.presence import GRACE
 from tests.consumers.conftest import Edge
@@ -278,22 +278,22 @@ def test_a_socket_is_on_so_many_topics_and_no_more(start_edge: Callable[..., Edg
 
 class TestBreaks:
     def test_leases_do_not_run_out_while_the_process_sleeps(self):
-        crowd, visitor = Crowd("front"), Visitor(cast(Subscription, None))
-        crowd.enter(visitor, "viewing", now=0)
-        crowd.prolong(60)
-        crowd.expire(79)
-        assert list(crowd.leases) == [visitor]
-        crowd.expire(80)
-        assert not crowd.leases
+        presence, occupant = TopicPresence("front"), Occupant(cast(Subscription, None))
+        presence.enter(occupant, "viewing", now=0)
+        presence.prolong(60)
+        presence.expire(79)
+        assert list(presence.leases) == [occupant]
+        presence.expire(80)
+        assert not presence.leases
 
     def test_a_blip_of_five_seconds_changes_nothing(self, edge: Edge, other_edge: Edge, comes, topic: str):
         cleo, ada = comes(edge), comes(edge, "ada", "desk")
-        cut = [comes(other_edge), comes(other_edge, "ben", "desk"), comes(other_edge, "mina")]
-        for reader in (cleo, ada, *cut):
+        abort = [comes(other_edge), comes(other_edge, "ben", "desk"), comes(other_edge, "mina")]
+        for reader in (cleo, ada, *abort):
             here(reader, topic)
         told(cleo, readers=5)
         told(ada, readers=5, people=[{"name": name, "state": "viewing"} for name in ("ada", "ben")])
-        for reader in cut:
+        for reader in abort:
             reader.close()
         assert not heard(cleo, 5)
         for name, rights in (("", ()), ("ben", ("desk",)), ("mina", ())):

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from consumers.server.direct_writer import AHEAD, tune
+from consumers.server.direct_writer import MAX_KERNEL_UNSENT_BYTES, tune
 
 TCP = socket.IPPROTO_TCP
 
@@ -17,4 +17,4 @@ def test_what_is_accepted_is_as_the_socket_that_listens():
             accepted, _ = listening.accept()
             with accepted:
                 assert accepted.getsockopt(TCP, socket.TCP_NODELAY)
-                assert accepted.getsockopt(TCP, socket.TCP_NOTSENT_LOWAT) == AHEAD
+                assert accepted.getsockopt(TCP, socket.TCP_NOTSENT_LOWAT) == MAX_KERNEL_UNSENT_BYTES

@@ -15,7 +15,7 @@ class Leaver:
     def __init__(self) -> None:
         self.told: list[tuple[int, int]] = []
         self.left: float | None = None
-        self.outlet = self
+        self.writer = self
 
     def say(self, frame: Leaving) -> None:
         self.told.append(frame.reconnect_in)
@@ -30,7 +30,7 @@ class Clock:
     hastens = float("inf")  # when somebody asks for haste
 
     async def pause(self, haste: asyncio.Event) -> None:
-        self.now += drain.WAVE
+        self.now += drain.WAVE_INTERVAL
         if self.now >= self.hastens:
             haste.set()
 
@@ -52,7 +52,7 @@ async def test_readers_leave_over_a_window_that_they_are_told(number: int, secon
     assert {each for reader in readers for each in reader.told} == {(0, seconds * 1000)}
     left = [reader.left for reader in readers if reader.left is not None]
     assert len(left) == number
-    assert max(left) <= seconds + drain.WAVE
+    assert max(left) <= seconds + drain.WAVE_INTERVAL
     quarters = Counter(int(4 * each / seconds) for each in left)
     assert max(quarters.values()) <= max(1, 0.3 * number), "a quarter of them in each quarter of it"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from consumers.server.reaper import ASKED, ROUND, TURN, Rounds
+from consumers.server.reaper import CHECK_INTERVAL, KEEPALIVE_IDLE_SECONDS, KEEPALIVE_INTERVAL, Reaper
 from tests.consumers.conftest import Edge
 from tests.consumers.raw import Raw
 from tests.waiting import until
@@ -20,7 +20,7 @@ from tests.waiting import until
 class Connection:
     """What the server knows of one."""
 
-    def __init__(self, server: Rounds) -> None:
+    def __init__(self, server: Reaper) -> None:
         self.looks = 0
         self.errors: list[Exception] = []
         self.server = server
@@ -39,12 +39,12 @@ class Connection:
 
 
 @pytest.fixture
-def server() -> Rounds:
-    return Rounds(None, endpoints=["none"])
+def server() -> Reaper:
+    return Reaper(None, endpoints=["none"])
 
 
-def test_in_a_round_each_connection_is_looked_at_once(server: Rounds):
-    turns = math.ceil(ROUND / TURN)
+def test_in_a_round_each_connection_is_looked_at_once(server: Reaper):
+    turns = math.ceil(KEEPALIVE_INTERVAL / CHECK_INTERVAL)
     connections = [Connection(server) for _ in range(20 * turns)]
     server.timeout_checker()
     assert sum(each.looks for each in connections) == 20
@@ -54,7 +54,7 @@ def test_in_a_round_each_connection_is_looked_at_once(server: Rounds):
     assert [each.looks for each in connections] == [1] * (len(connections) - 1) + [0]
 
 
-async def test_a_connection_is_forgotten_when_it_and_its_application_have_ended(server: Rounds):
+async def test_a_connection_is_forgotten_when_it_and_its_application_have_ended(server: Reaper):
     async def application():
         pass
 
@@ -70,7 +70,7 @@ async def test_a_connection_is_forgotten_when_it_and_its_application_have_ended(
     assert not server._gone
 
 
-async def test_an_application_that_fails_is_said_to_who_waits_and_logged(server: Rounds, caplog):
+async def test_an_application_that_fails_is_said_to_who_waits_and_logged(server: Reaper, caplog):
     async def application():
         raise ValueError("on purpose")
 
@@ -83,7 +83,7 @@ async def test_an_application_that_fails_is_said_to_who_waits_and_logged(server:
     assert [record.message for record in caplog.records] == 2 * ["Exception inside application: on purpose"]
 
 
-async def test_an_application_that_goes_on_for_nobody_is_ended(server: Rounds, caplog):
+async def test_an_application_that_goes_on_for_nobody_is_ended(server: Reaper, caplog):
     gone, stays = Connection(server), Connection(server)
     running = [each.run(asyncio.Event().wait) for each in (gone, stays)]
     server.protocol_disconnected(gone)
@@ -101,7 +101,7 @@ async def test_an_application_that_goes_on_for_nobody_is_ended(server: Rounds, c
 def test_the_kernel_asks_after_who_is_silent(edge: Edge):
     """Of a machine that is gone nothing more is heard, and nobody here would notice."""
     with closing(Raw(edge)) as raw:
-        until(lambda: 0 < asks_in(raw.socket) <= ASKED)
+        until(lambda: 0 < asks_in(raw.socket) <= KEEPALIVE_IDLE_SECONDS)
 
 
 def asks_in(connection: socket.socket) -> float:

@@ -34,22 +34,24 @@ READERS = int(os.environ.get("ROLLING_READERS", "100"))
 PAUSE = READERS / 5000  # seconds between two events: as many as one process of clients can take
 
 
-class Door:
+class TwoEdges:
     """A port with two edges on it, as `live --edges 2` keeps them."""
 
     def __init__(self, environment: dict[str, str], said: Path) -> None:
         listener = listening.listen("127.0.0.1", 0)
         self.port = listener.getsockname()[1]
         self.url = f"ws://127.0.0.1:{self.port}/live/socket"
-        self.doors = listening.beside(listener, 2)
+        self.listeners = listening.beside(listener, 2)
         self.readiness = Readiness()
         self.environment = {**environment, **self.readiness.environment, "LIVE_MAX_PER_ADDRESS": "0"}
         self.said = said.open("w")
-        self.edges = [self.start(door) for door in self.doors]
+        self.edges = [self.start(two_edges) for two_edges in self.listeners]
 
-    def start(self, door: socket.socket, *arguments: str) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "manage.py", "edge", "--fd", str(door.fileno()), *arguments]
-        edge = subprocess.Popen(command, cwd=ROOT, env=self.environment, pass_fds=[door.fileno()], stderr=self.said)
+    def start(self, two_edges: socket.socket, *arguments: str) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "manage.py", "edge", "--fd", str(two_edges.fileno()), *arguments]
+        edge = subprocess.Popen(
+            command, cwd=ROOT, env=self.environment, pass_fds=[two_edges.fileno()], stderr=self.said
+        )
         until(self.readiness.heard, 60)
         return edge
 
@@ -59,8 +61,8 @@ class Door:
     def roll(self) -> list[int]:
         """Each is replaced by one that is ready; the exit codes of the old."""
         codes = []
-        for number, door in enumerate(self.doors):
-            old, self.edges[number] = self.edges[number], self.start(door)
+        for number, two_edges in enumerate(self.listeners):
+            old, self.edges[number] = self.edges[number], self.start(two_edges)
             old.send_signal(signal.SIGTERM)
             codes.append(old.wait(60))
         return codes
@@ -70,8 +72,8 @@ class Door:
             edge.send_signal(signal.SIGINT)
         for edge in self.edges:
             edge.wait(60)
-        for door in self.doors:
-            door.close()
+        for two_edges in self.listeners:
+            two_edges.close()
         self.readiness.close()
         self.said.close()
 
@@ -117,22 +119,22 @@ class Follower:
 
 
 @pytest.fixture
-def door(database: None, child_environment: dict[str, str], tmp_path: Path) -> Iterator[Door]:
-    with contextlib.closing(Door({**child_environment, "PYTHONUNBUFFERED": "1"}, tmp_path / "said")) as door:
-        yield door
+def two_edges(database: None, child_environment: dict[str, str], tmp_path: Path) -> Iterator[TwoEdges]:
+    with contextlib.closing(TwoEdges({**child_environment, "PYTHONUNBUFFERED": "1"}, tmp_path / "said")) as two_edges:
+        yield two_edges
         assert "Traceback" not in (tmp_path / "said").read_text()
 
 
-async def test_a_rolling_restart_of_two_edges_loses_nothing(door: Door):
+async def test_a_rolling_restart_of_two_edges_loses_nothing(two_edges: TwoEdges):
     dice = random.Random(SEED)
-    followers = [Follower(door.url, dice) for _ in range(READERS)]
+    followers = [Follower(two_edges.url, dice) for _ in range(READERS)]
     tasks = [asyncio.create_task(each.read()) for each in followers]
     await met(lambda: all(each.here for each in followers))
     written: list[str] = []
     for _ in range(3):  # they come back together where the machine has stood still, but hardly three times
         for each in followers:
             each.back.clear()
-        await roll(door, followers, written)
+        await roll(two_edges, followers, written)
         if busiest(followers) <= READERS / 2:
             break
     for task in tasks:
@@ -145,7 +147,7 @@ async def test_a_rolling_restart_of_two_edges_loses_nothing(door: Door):
     assert busiest(followers) <= READERS / 2, "at most twice the mean of the window"
 
 
-async def roll(door: Door, followers: list[Follower], written: list[str]) -> None:
+async def roll(two_edges: TwoEdges, followers: list[Follower], written: list[str]) -> None:
     """Replaces both edges while somebody writes; until everybody has all of it."""
     stop = threading.Event()
 
@@ -156,7 +158,7 @@ async def roll(door: Door, followers: list[Follower], written: list[str]) -> Non
         connection.close()
 
     writing = asyncio.create_task(asyncio.to_thread(writer))
-    assert await asyncio.to_thread(door.roll) == [0, 0]
+    assert await asyncio.to_thread(two_edges.roll) == [0, 0]
     stop.set()
     await writing
     await met(lambda: all(len(each.keys) >= len(written) for each in followers))
@@ -177,14 +179,14 @@ async def met(holds: Callable[[], bool], seconds: float = 60) -> None:
         await asyncio.sleep(0.02)
 
 
-def test_the_door_of_a_dead_edge_is_closed_until_there_is_another(door: Door):
-    for number, bell in enumerate(door.doors):
-        door.edges[number].kill()
-        door.edges[number].wait()
-        listening.close(bell)
+def test_the_door_of_a_dead_edge_is_closed_until_there_is_another(two_edges: TwoEdges):
+    for number, listener in enumerate(two_edges.listeners):
+        two_edges.edges[number].kill()
+        two_edges.edges[number].wait()
+        listening.close(listener)
         for _ in range(12):  # of which half would wait at the closed door
-            assert door.status("/live/ticket") == 200
-        door.edges[number] = door.start(bell)
+            assert two_edges.status("/live/ticket") == 200
+        two_edges.edges[number] = two_edges.start(listener)
 
 
 class TestHalves:
@@ -194,9 +196,9 @@ class TestHalves:
         assert status(edge.port, "/healthz") != 404
         assert edge.stop() == 0
 
-    def test_a_web_process_has_no_live_connections(self, door: Door):
-        with contextlib.closing(listening.listen("127.0.0.1", 0)) as bell:
-            web, port = door.start(bell, "--no-live"), bell.getsockname()[1]
+    def test_a_web_process_has_no_live_connections(self, two_edges: TwoEdges):
+        with contextlib.closing(listening.listen("127.0.0.1", 0)) as listener:
+            web, port = two_edges.start(listener, "--no-live"), listener.getsockname()[1]
             live = ("/live/stream?topic=front", "/live/log?topic=front")
             assert [status(port, path) for path in ("/live/ticket", "/static/missing", *live)] == [200, 404, 404, 404]
             with pytest.raises(InvalidStatus):

@@ -28,7 +28,7 @@ TEXT = "All night it held, and in the morning the tide was out. " * 20
 pytestmark = pytest.mark.skipif(os.environ.get("LIVE_DIRECT") == "false", reason="compressed on the direct path only")
 
 
-class Wire:
+class WireCapture:
     """A client's end of a WebSocket, frame by frame."""
 
     def __init__(self, edge: Edge, offer: str = "") -> None:
@@ -83,11 +83,11 @@ def peak(edge: Edge) -> int:
 
 
 @pytest.fixture
-def connect(edge: Edge) -> Iterator[Callable[..., Wire]]:
-    wires: list[Wire] = []
+def connect(edge: Edge) -> Iterator[Callable[..., WireCapture]]:
+    wires: list[WireCapture] = []
 
-    def one(offer: str = "") -> Wire:
-        wires.append(Wire(edge, offer))
+    def one(offer: str = "") -> WireCapture:
+        wires.append(WireCapture(edge, offer))
         return wires[-1]
 
     yield one
@@ -96,7 +96,7 @@ def connect(edge: Edge) -> Iterator[Callable[..., Wire]]:
 
 
 @pytest.mark.parametrize("offer", [BROWSER, LIBRARY, "permessage-deflate; server_max_window_bits=9, " + BROWSER])
-def test_neither_side_keeps_a_context(connect: Callable[..., Wire], offer: str):
+def test_neither_side_keeps_a_context(connect: Callable[..., WireCapture], offer: str):
     answer = connect(offer).answer
     assert "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover" in answer
     assert "; client_no_context_takeover" in answer
@@ -104,7 +104,7 @@ def test_neither_side_keeps_a_context(connect: Callable[..., Wire], offer: str):
 
 
 @pytest.mark.parametrize("offer", ["", "x-webkit-deflate-frame", "permessage-deflate; server_max_window_bits=9"])
-def test_who_does_not_offer_it_gets_plain_frames(connect: Callable[..., Wire], offer: str):
+def test_who_does_not_offer_it_gets_plain_frames(connect: Callable[..., WireCapture], offer: str):
     wire = connect(offer)
     assert "Extensions" not in wire.answer
     wire.follow("tag.plain")
@@ -113,7 +113,7 @@ def test_who_does_not_offer_it_gets_plain_frames(connect: Callable[..., Wire], o
     assert (first, json.loads(payload)["data"]["name"]) == (0x81, TEXT)
 
 
-def test_everybody_gets_the_same_bytes(connect: Callable[..., Wire]):
+def test_everybody_gets_the_same_bytes(connect: Callable[..., WireCapture]):
     wires = [connect(BROWSER), connect(LIBRARY)]
     for wire in wires:
         wire.follow("tag.same")
@@ -126,7 +126,7 @@ def test_everybody_gets_the_same_bytes(connect: Callable[..., Wire]):
     assert len(deflated(TEXT.encode())) < len(framed(TEXT.encode())) / 5
 
 
-def test_a_client_may_compress_what_it_says(connect: Callable[..., Wire]):
+def test_a_client_may_compress_what_it_says(connect: Callable[..., WireCapture]):
     wire = connect(BROWSER)
     for topic in ("tag.a", "tag.b"):
         wire.send(0xC1, compressed(json.dumps({"type": "subscribe", "topics": [topic]}).encode()))
@@ -134,7 +134,7 @@ def test_a_client_may_compress_what_it_says(connect: Callable[..., Wire]):
 
 
 @pytest.mark.parametrize("pieces", [1, 3])
-def test_a_bomb_is_not_inflated(connect: Callable[..., Wire], edge: Edge, cleo: Reader, pieces: int):
+def test_a_bomb_is_not_inflated(connect: Callable[..., WireCapture], edge: Edge, cleo: Reader, pieces: int):
     wire = connect(BROWSER)
     wire.frame()
     bomb, before = compressed(b" " * 60 * MEGABYTE), peak(edge)
@@ -149,7 +149,7 @@ def test_a_bomb_is_not_inflated(connect: Callable[..., Wire], edge: Edge, cleo: 
     assert cleo.is_told_nothing()
 
 
-def test_what_cannot_be_inflated_is_an_error_of_the_transport(connect: Callable[..., Wire]):
+def test_what_cannot_be_inflated_is_an_error_of_the_transport(connect: Callable[..., WireCapture]):
     wire = connect(BROWSER)
     wire.frame()
     wire.send(0xC1, b"\xff\xff\xff\xff")

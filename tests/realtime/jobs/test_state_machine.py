@@ -15,7 +15,7 @@ from realtime.jobs import state_machine, sweep
 from realtime.jobs.result_backend import sentence
 from realtime.jobs.state_machine import FINAL, STEPS, State, TaskError, claim, enqueue, move, progress
 from realtime.models import Task
-from tests.tail import told
+from tests.tail import captured_events
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -72,7 +72,7 @@ def backend():
 def test_a_row_takes_the_steps_of_the_table_and_no_other(here):
     for there in KINDS:
         row = a_job(here)
-        with told() as events:
+        with captured_events() as events:
             moved = move(str(row.pk), there, percent=50, step="half")
         row.refresh_from_db()
         allowed = there in STEPS[here]
@@ -89,7 +89,7 @@ def test_no_state_but_a_failure_is_ever_left_after_the_end():
 
 
 def test_enqueue_announces_the_row_and_sends_it_with_the_same_id():
-    with told() as events:
+    with captured_events() as events:
         row = enqueue(build_epub, 5, about="book.5", by=7)
     assert events.kinds() == ["task.queued"]
     assert events[0].topics == (f"task.{row.pk}", "user.7", "desk")
@@ -108,7 +108,7 @@ def test_enqueue_announces_the_row_and_sends_it_with_the_same_id():
 
 
 def test_a_rolled_back_enqueue_says_and_sends_nothing():
-    with told() as events, transaction.atomic():
+    with captured_events() as events, transaction.atomic():
         enqueue(build_epub, 5)
         transaction.set_rollback(True)
     assert (events, Task.objects.count(), in_queue()) == ([], 0, 0)
@@ -137,7 +137,7 @@ def test_percent_never_goes_back_but_after_a_retry():
 
 def test_the_same_progress_again_is_no_event():
     row = a_job(State.STARTED)
-    with told() as events:
+    with captured_events() as events:
         for _ in range(3):
             move(str(row.pk), State.PROGRESS, percent=40, step="half")
     assert events.kinds() == ["task.progressed"]
@@ -150,7 +150,7 @@ def test_a_double_is_announced_once():
         (State.SUCCESS, {"number": 1}),
     ):
         row = a_job(State.STARTED)
-        with told() as events:
+        with captured_events() as events:
             for _ in range(2):
                 backend().store_result(str(row.pk), result, state)
         assert events.kinds() == [KINDS[state]]
@@ -162,7 +162,7 @@ def test_what_comes_late_overwrites_no_end(end):
     for late in (State.STARTED, State.PROGRESS, State.RETRY):
         row = a_job(State.STARTED)
         backend().store_result(str(row.pk), TaskError("x") if end != State.SUCCESS else 1, end)
-        with told() as events:
+        with captured_events() as events:
             backend().store_result(str(row.pk), {"percent": 5}, late)
         row.refresh_from_db()
         assert (row.state, backend().get_state(str(row.pk)), events) == (end, end, []), late
@@ -178,7 +178,7 @@ def test_a_retry_that_is_stored_after_the_next_run_began_is_not_believed():
 
 def test_what_celery_stores_and_what_is_announced_are_one_transaction():
     row = a_job(State.STARTED)
-    with told() as events, transaction.atomic():
+    with captured_events() as events, transaction.atomic():
         backend().store_result(str(row.pk), 1, State.SUCCESS)
         transaction.set_rollback(True)
     row.refresh_from_db()
@@ -187,7 +187,7 @@ def test_what_celery_stores_and_what_is_announced_are_one_transaction():
 
 def test_progress_stored_by_update_state_moves_the_row():
     row = a_job(State.STARTED)
-    with told() as events:
+    with captured_events() as events:
         backend().store_result(str(row.pk), {"percent": 40, "step": "chapter 12 of 30"}, State.PROGRESS)
     data = events.data("task.progressed")
     assert (data["percent"], data["step"]) == (40, "chapter 12 of 30")
@@ -228,7 +228,7 @@ def test_one_delivery_runs_and_its_double_does_not():
 @pytest.mark.parametrize("state", [State.STARTED, State.PROGRESS, State.FAILURE])
 def test_a_redelivery_begins_again_and_says_so(state):
     row = a_job(state)
-    with told() as events:
+    with captured_events() as events:
         assert claim(str(row.pk), redelivered=True)
     assert events.kinds() == ["task.retried", "task.started"]
     row.refresh_from_db()
@@ -240,7 +240,7 @@ def test_what_takes_the_worker_down_is_not_tried_for_ever():
     assert claim(str(row.pk))
     assert claim(str(row.pk), redelivered=True)
     assert claim(str(row.pk), redelivered=True)
-    with told() as events:
+    with captured_events() as events:
         assert not claim(str(row.pk), redelivered=True)
     assert events.data("task.failed")["error"] == "The worker stopped before the job was done."
 
@@ -258,7 +258,7 @@ def test_the_sweep_begins_a_lost_job_again(state):
     row = a_job(state)
     purge()
     silent(row)
-    with told() as events:
+    with captured_events() as events:
         assert end_lost_jobs() == 1
     assert events.kinds() == ["task.retried"]
     assert in_queue() == 1
@@ -275,7 +275,7 @@ def test_the_sweep_fails_what_may_not_be_run_again(change, monkeypatch):
         Task.objects.update(attempts=3)
     else:
         Task.objects.update(name="blog.tasks.gone")
-    with told() as events:
+    with captured_events() as events:
         assert end_lost_jobs() == 1
     assert events.data("task.failed")["error"] == "The worker stopped before the job was done."
 
@@ -283,7 +283,7 @@ def test_the_sweep_fails_what_may_not_be_run_again(change, monkeypatch):
 def test_the_sweep_leaves_a_job_that_shows_life():
     for state in (State.STARTED, State.PROGRESS, State.PENDING, *FINAL):
         a_job(state)
-    with told() as events:
+    with captured_events() as events:
         assert end_lost_jobs() == 0
     assert events == []
 
@@ -301,7 +301,7 @@ def test_the_sweep_leaves_a_job_that_ended_or_showed_life_since_it_was_seen(ends
         return set()
 
     monkeypatch.setattr(sweep, "_known_to_workers", meanwhile)
-    with told() as events:
+    with captured_events() as events:
         assert end_lost_jobs() == 0
     assert events.kinds() == (["task.succeeded"] if ends else [])
 
@@ -323,6 +323,6 @@ def test_the_sweep_tells_who_waited_an_hour_that_nobody_came():
     a_job()
     purge()
     Task.objects.update(queued=timezone.now() - timedelta(hours=2))
-    with told() as events:
+    with captured_events() as events:
         assert end_lost_jobs() == 1
     assert events.data("task.failed")["error"] == "The job never started: no worker took it."

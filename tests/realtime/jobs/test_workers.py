@@ -13,9 +13,9 @@ from realtime.celery import app
 from realtime.jobs import sweep
 from realtime.jobs.state_machine import State, enqueue
 from realtime.models import Task
-from tests.realtime.jobs.sample_jobs import sample_jobs
+from tests.realtime.jobs import sample_jobs
 from tests.realtime.jobs.workers import Crew, Worker, fresh, until_done, until_state
-from tests.tail import Told, told
+from tests.tail import CapturedEvents, captured_events
 from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -39,7 +39,7 @@ def settled(transactional_db, crew) -> Iterator[None]:
     crew.settle()
 
 
-def percents(events: Told) -> list[tuple[str, int]]:
+def percents(events: CapturedEvents) -> list[tuple[str, int]]:
     return [(event.kind, msgspec.json.decode(event.data)["percent"]) for event in events]
 
 
@@ -55,7 +55,7 @@ def test_a_job_that_refuses_says_why(worker):
 
 
 def test_a_job_that_tries_again_says_so_each_time(worker):
-    with told() as events:
+    with captured_events() as events:
         row = until_done(enqueue(sample_jobs.stumble, 2))
     assert (row.state, row.attempts, row.result) == (State.SUCCESS, 3, 2)
     again = ["task.started", "task.progressed", "task.retried"]
@@ -65,7 +65,7 @@ def test_a_job_that_tries_again_says_so_each_time(worker):
 
 
 def test_a_job_that_hangs_is_ended_once(worker):
-    with told() as events:
+    with captured_events() as events:
         row = until_done(enqueue(sample_jobs.hang))
         until(lambda: app.backend.get_state(str(row.pk)) == State.FAILURE)
     assert row.error == "The job took longer than it may."
@@ -79,7 +79,7 @@ def test_progress_that_nobody_would_see_fails_the_job(worker):
 
 
 def test_a_running_job_is_cancelled_once(worker):
-    with told() as events:
+    with captured_events() as events:
         row = until_state(enqueue(sample_jobs.stay), State.PROGRESS)
         for _ in range(2):
             app.control.revoke(str(row.pk), terminate=True)
@@ -90,7 +90,7 @@ def test_a_running_job_is_cancelled_once(worker):
 
 
 def test_a_killed_child_s_job_is_begun_again(worker):
-    with told() as events:
+    with captured_events() as events:
         row = until_state(enqueue(sample_jobs.stay), State.PROGRESS)
         worker.kill_child()
         until(lambda: fresh(row).attempts == 2 and row.state == State.PROGRESS)
@@ -100,7 +100,7 @@ def test_a_killed_child_s_job_is_begun_again(worker):
 
 
 def test_a_job_that_kills_its_worker_is_not_tried_for_ever(worker):
-    with told() as events:
+    with captured_events() as events:
         row = until_done(enqueue(sample_jobs.fall), seconds=60)
     assert (row.state, row.error) == (State.FAILURE, "The worker stopped before the job was done.")
     assert events.kinds().count("task.started") == 3
@@ -136,7 +136,7 @@ def test_a_killed_worker_s_job_is_given_to_the_next_or_ends(crew, worker, attemp
     row = until_state(enqueue(sample_jobs.stay), State.PROGRESS)
     Task.objects.filter(pk=row.pk).update(attempts=attempts)
     doomed.kill()
-    with told() as events:
+    with captured_events() as events:
         assert sweep.end_lost_jobs(silent=timedelta(0)) == 1
     if attempts == 3:
         assert events.data("task.failed")["error"] == "The worker stopped before the job was done."

@@ -9,10 +9,10 @@ from pathlib import Path
 from realtime.celery import app
 from realtime.jobs.state_machine import FINAL, enqueue
 from realtime.models import Task
-from tests.realtime.jobs.sample_jobs import sample_jobs
+from tests.realtime.jobs import sample_jobs
 from tests.waiting import PATIENCE, until
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 START = 60  # seconds; two, on a machine with nothing else to do
 
 

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from consumers.server.websocket.frame_parser import (
     BINARY,
-    PIECE,
+    CONTINUATION,
     PING,
     PONG,
     TEXT,
-    Reader,
-    Said,
-    Violation,
+    FrameParser,
+    Message,
+    ProtocolError,
     check_close,
     unmasked,
 )
@@ -32,20 +32,20 @@ TOO_LARGE = 4509
 class Heard(NamedTuple):
     """What a reader made of some bytes."""
 
-    said: list[Said]
+    said: list[Message]
     code: int | None  # of the violation that ended it
 
     @property
-    def messages(self) -> list[Said]:
-        return [Said(each.opcode, each.payload, each.text) for each in self.said if each.opcode != PIECE]
+    def messages(self) -> list[Message]:
+        return [Message(each.opcode, each.payload, each.text) for each in self.said if each.opcode != CONTINUATION]
 
 
 def read(packets: Iterable[bytes], limit: int = LIMIT, inflates: bool = True) -> Heard:
-    reader, said = Reader(limit, inflates), []
+    reader, said = FrameParser(limit, inflates), []
     try:
         for packet in packets:
             said.extend(reader.feed(packet))
-    except Violation as violation:
+    except ProtocolError as violation:
         return Heard(said, violation.code)
     return Heard(said, None)
 
@@ -59,16 +59,16 @@ def cut(data: bytes, places: Iterable[int]) -> list[bytes]:
 
 masks = st.binary(min_size=4, max_size=4)
 controls = st.builds(
-    lambda opcode, payload: Said(opcode, payload), st.sampled_from((PING, PONG)), st.binary(max_size=125)
+    lambda opcode, payload: Message(opcode, payload), st.sampled_from((PING, PONG)), st.binary(max_size=125)
 )
-messages = st.text(max_size=300).map(lambda text: Said(TEXT, b"", text)) | st.binary(max_size=300).map(
-    lambda payload: Said(BINARY, payload)
+messages = st.text(max_size=300).map(lambda text: Message(TEXT, b"", text)) | st.binary(max_size=300).map(
+    lambda payload: Message(BINARY, payload)
 )
 
 
 class Stream(NamedTuple):
     data: bytes
-    said: list[Said]
+    said: list[Message]
 
 
 @st.composite
@@ -134,13 +134,13 @@ def test_a_mask_is_taken_off_byte_by_byte(mask: bytes, payload: bytes):
 
 def test_a_large_frame_in_tiny_packets_is_not_copied_for_each_of_them():
     """What has come grows where it is; else 64 KiB would be 2 GB of copies."""
-    data, reader = frame(BINARY, b"x" * 65_536), Reader(65_536, inflates=False)
+    data, reader = frame(BINARY, b"x" * 65_536), FrameParser(65_536, inflates=False)
     assert not list(reader.feed(data[:20]))
     growing = reader._rest
     for byte in data[20:-1]:
         assert not list(reader.feed(bytes((byte,))))
         assert reader._rest is growing
-    assert list(reader.feed(data[-1:])) == [Said(BINARY, b"x" * 65_536)]
+    assert list(reader.feed(data[-1:])) == [Message(BINARY, b"x" * 65_536)]
 
 
 def test_of_a_bomb_no_more_is_made_than_may_be():
@@ -154,7 +154,7 @@ def test_of_a_bomb_no_more_is_made_than_may_be():
 
 
 def test_nothing_is_kept_of_what_was_said():
-    reader = Reader(LIMIT, inflates=True)
+    reader = FrameParser(LIMIT, inflates=True)
     for packet in cut(frame(TEXT, b"x" * 900) + b"".join(in_pieces(TEXT, b"a", b"b")), [1, 5, 400, 905, 910]):
         list(reader.feed(packet))
     assert reader._rest is None
@@ -165,7 +165,7 @@ def test_nothing_is_kept_of_what_was_said():
     "packets",
     [
         [announced(TEXT, LIMIT + 1, 16)],
-        [frame(TEXT, b"x" * LIMIT, final=False), frame(PIECE, b"", final=False), announced(PIECE, 1, 7)],
+        [frame(TEXT, b"x" * LIMIT, final=False), frame(CONTINUATION, b"", final=False), announced(CONTINUATION, 1, 7)],
         [frame(TEXT, compressed(b"x" * (LIMIT + 1)), rsv=0x40)],
     ],
     ids=["announced", "in pieces", "inflated"],
@@ -198,8 +198,8 @@ VIOLATIONS = {
     "a control opcode that there is not": (frame(11), 1002),
     "the second reserved bit": (frame(TEXT, b"x", rsv=0x20), 1002),
     "a compressed ping": (frame(PING, rsv=0x40), 1002),
-    "a compressed piece": (frame(TEXT, final=False) + frame(PIECE, rsv=0x40), 1002),
-    "a piece of nothing": (frame(PIECE), 1002),
+    "a compressed piece": (frame(TEXT, final=False) + frame(CONTINUATION, rsv=0x40), 1002),
+    "a piece of nothing": (frame(CONTINUATION), 1002),
     "a message within another": (frame(TEXT, final=False) + frame(TEXT), 1002),
     "half a ping": (frame(PING, final=False), 1002),
     "a ping of 126 bytes": (frame(PING, b"x" * 126), 1002),
@@ -217,7 +217,7 @@ VIOLATIONS = {
 def test_a_violation_ends_it(what: str):
     data, code = VIOLATIONS[what]
     assert read([frame(PING, b"before") + data + frame(PING, b"behind")]) == Heard(
-        [Said(PING, b"before"), *read([data]).said], code
+        [Message(PING, b"before"), *read([data]).said], code
     )
 
 
@@ -241,11 +241,11 @@ def test_a_close_that_is_none(payload: bytes):
 def is_violation(payload: bytes) -> bool:
     try:
         check_close(payload)
-    except Violation:
+    except ProtocolError:
         return True
     return False
 
 
 def test_the_example_of_the_rfc():
     """RFC 6455, 5.7."""
-    assert read([bytes.fromhex("818537fa213d7f9f4d5158")]).messages == [Said(TEXT, b"", "Hello")]
+    assert read([bytes.fromhex("818537fa213d7f9f4d5158")]).messages == [Message(TEXT, b"", "Hello")]

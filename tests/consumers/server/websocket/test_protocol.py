@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from consumers.server.websocket import handshake, protocol
-from consumers.server.websocket.protocol import TURNS, LeanSocket, Sockets
-from tests.consumers.line import Line
-from tests.rfc6455.frames import CLOSE, PING, PONG, TEXT, Heard, closing, frame
+from consumers.server.websocket.protocol import CHECKS_PER_INTERVAL, WebSocketProtocol, WebSockets
+from tests.consumers.line import TransportStub
 from tests.rfc6455.wire import head
+from tests.rfc6455.frames import CLOSE, PING, PONG, TEXT, Heard, closing, frame
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -32,7 +32,7 @@ class Consumer:
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         assert (await receive())["type"] == "websocket.connect"
         await send({"type": "websocket.accept"})
-        scope["extensions"]["stop_press.park"](self)
+        scope["extensions"]["stop_press.detach"](self)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         self.told.append(bytes_data if text_data is None else text_data)
@@ -47,7 +47,7 @@ class Consumer:
             if text_data == "fail later":
                 raise ValueError("on purpose")
 
-    def forget(self) -> None:
+    def connection_lost(self) -> None:
         self.forgotten += 1
 
 
@@ -55,8 +55,8 @@ def said(*texts: str) -> bytes:
     return b"".join(frame(TEXT, text.encode()) for text in texts)
 
 
-def opened(application: Any, sockets: Sockets | None = None) -> tuple[LeanSocket, Line]:
-    sockets, line = sockets or Sockets(application), Line()
+def opened(application: Any, sockets: WebSockets | None = None) -> tuple[WebSocketProtocol, TransportStub]:
+    sockets, line = sockets or WebSockets(application), TransportStub()
     asked = handshake.read(head())
     assert asked is not None
     sockets.begin(line, asked)
@@ -80,41 +80,41 @@ def consumer() -> Consumer:
 
 @pytest.fixture(autouse=True)
 def _nobody_looks_by_himself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "TURN", 1000.0)
+    monkeypatch.setattr(protocol, "CHECK_INTERVAL", 1000.0)
 
 
 class TestRounds:
     async def test_who_is_silent_is_asked_and_then_cut_however_few_they_are(self, consumer: Consumer):
-        sockets = Sockets(consumer)
+        sockets = WebSockets(consumer)
         lines = [opened(consumer, sockets)[1] for _ in range(3)]
-        for _ in range(TURNS):
-            sockets.look()
+        for _ in range(CHECKS_PER_INTERVAL):
+            sockets.check()
         assert not any(line.frames() for line in lines)
-        for _ in range(TURNS):
-            sockets.look()
+        for _ in range(CHECKS_PER_INTERVAL):
+            sockets.check()
         assert [[each.opcode for each in line.frames()] for line in lines] == 3 * [[PING]]
         assert not any(line.ended for line in lines)
-        for _ in range(TURNS):
-            sockets.look()
+        for _ in range(CHECKS_PER_INTERVAL):
+            sockets.check()
         assert [line.ended for line in lines] == 3 * [["cut"]]
 
     async def test_in_a_round_each_is_looked_at_once_and_never_all_in_one_turn(self, consumer: Consumer):
-        sockets = Sockets(consumer)
-        lines = [opened(consumer, sockets)[1] for _ in range(2 * TURNS + 1)]
-        for _ in range(TURNS):
-            sockets.look()
-        for _ in range(TURNS):
+        sockets = WebSockets(consumer)
+        lines = [opened(consumer, sockets)[1] for _ in range(2 * CHECKS_PER_INTERVAL + 1)]
+        for _ in range(CHECKS_PER_INTERVAL):
+            sockets.check()
+        for _ in range(CHECKS_PER_INTERVAL):
             before = sum(len(line.frames()) for line in lines)
-            sockets.look()
+            sockets.check()
             assert sum(len(line.frames()) for line in lines) - before <= 3
         assert [len(line.frames()) for line in lines] == [1] * len(lines)
 
     async def test_any_byte_is_a_sign_of_life(self, consumer: Consumer):
-        sockets = Sockets(consumer)
+        sockets = WebSockets(consumer)
         socket, line = opened(consumer, sockets)
         for byte in frame(PONG) + frame(PONG):
-            for _ in range(TURNS):
-                sockets.look()
+            for _ in range(CHECKS_PER_INTERVAL):
+                sockets.check()
             socket.dataReceived(bytes((byte,)))
         assert not line.frames()
         assert not line.ended
@@ -254,7 +254,7 @@ class TestApplications:
         assert (heard[1]["text"], heard[2]["bytes"], heard[3]["code"]) == ("one", b"two", 1006)
 
     async def test_one_that_goes_on_for_nobody_is_ended(self, monkeypatch):
-        monkeypatch.setattr(protocol, "TOO_LATE", 0.0)
+        monkeypatch.setattr(protocol, "DISCONNECT_TIMEOUT", 0.0)
         ended = asyncio.Event()
 
         async def goes_on(*_: Any) -> None:
@@ -300,10 +300,10 @@ class TestApplications:
 class TestEnds:
     @pytest.fixture(autouse=True)
     def _no_time_for_a_goodbye(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(protocol, "GOODBYE", 0.0)
+        monkeypatch.setattr(protocol, "CLOSE_TIMEOUT", 0.0)
 
     @staticmethod
-    async def is_cut(line: Line) -> bool:
+    async def is_cut(line: TransportStub) -> bool:
         async with asyncio.timeout(30):
             while "cut" not in line.ended:
                 await asyncio.sleep(0)
@@ -346,7 +346,7 @@ class TestEnds:
         assert (consumer.told, consumer.forgotten) == (["whole"], 1)
 
     async def test_of_the_process_lets_all_go_and_waits_for_that(self, consumer: Consumer):
-        sockets = Sockets(consumer)
+        sockets = WebSockets(consumer)
         some = [opened(consumer, sockets) for _ in range(3)]
         ending = asyncio.ensure_future(sockets.end(30.0))
         await turns()
