@@ -82,6 +82,15 @@ class Hub:
         self.start()
         await self._ready.wait()
 
+    async def ready_in_time(self) -> bool:
+        """Starts the hub if need be; returns whether it is ready within READY_TIMEOUT. For new readers."""
+        if self.is_ready:
+            return True
+        waiting = asyncio.ensure_future(self.ready())
+        _, late = await asyncio.wait([waiting], timeout=READY_TIMEOUT)
+        waiting.cancel()
+        return not late
+
     @property
     def tail(self) -> LogTail:
         assert self._tail is not None, "start() comes first"
@@ -216,7 +225,7 @@ class Hub:
 
     def _begin(self, anew: LogReset) -> None:
         self._write_all()
-        self.revocations.begin(anew.access, another=anew.reason == "epoch")
+        self.revocations.reset(anew.access, is_another_log=anew.reason == "epoch")
         self.epoch, self.offset, self.trimmed = anew.epoch, anew.offset, anew.trimmed
         self._old = anew.head
         self.backlog = Backlog(anew.offset)
@@ -228,7 +237,7 @@ class Hub:
     def _take(self, news: LogBatch) -> None:
         self.trimmed = news.trimmed
         if news.entries:
-            self.revocations.hear(entry.event for entry in news.entries)  # first: what it takes away comes with these
+            self.revocations.apply(entry.event for entry in news.entries)  # first: what it takes away comes with these
             for entry in news.entries:
                 self.backlog.append(entry)
             self.offset = news.entries[-1].offset
@@ -282,7 +291,7 @@ class Hub:
     def _tick(self) -> None:
         """One timer for all: an audience that heard nothing for almost a heartbeat hears where it stands."""
         self.clock = monotonic()
-        self.revocations.forget()
+        self.revocations.expire()
         silent = self.clock - HEARTBEAT + 2 * TICK
         heartbeat = FrameBatch([Heartbeat(str(self.position)).encoded()])
         quiet = [audience for audience in self._audiences.values() if audience.spoke < silent]
