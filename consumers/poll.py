@@ -49,7 +49,7 @@ class LivePoll(LiveRequest):
     async def answer(self, asked: LogQuery, since: Position | None) -> None:
         try:
             async with asyncio.timeout(READ_TIMEOUT):
-                await hub.poll()  # the answer holds all that was committed before the question
+                await hub.history.poll()  # the answer holds all that was committed before the question
         except TimeoutError as error:
             raise log_away() from error
         since = since or hub.position
@@ -81,9 +81,9 @@ class LivePoll(LiveRequest):
 
     async def _read(self, waiter: "Waiter", asked: LogQuery, since: Position) -> Page:
         position = hub.position
-        past = await recovery.missed(hub, since, set(self.topics), compacted=asked.compact)
+        past = await recovery.missed(hub.history, since, set(self.topics), compacted=asked.compact)
         page = past[: asked.limit]
-        await hub.render([each.entry for each in page], asked.variant)
+        await hub.history.render([each.entry for each in page], asked.variant)
         if waiter.broken:
             raise Unrecoverable(waiter.broken)
         frames, size = [], 0
@@ -117,7 +117,7 @@ class SilentWriter(IndirectWriter):
 class Waiter:
     """Follows topics only to learn that an event arrived; what it is, the backlog tells."""
 
-    held = True  # nothing is written to it, heartbeats included
+    is_held = True  # nothing is written to it, heartbeats included
 
     def __init__(self, variant: Variant, topics: Iterable[str]) -> None:
         self.variant = variant
@@ -128,11 +128,11 @@ class Waiter:
         self.writer: Writer = SilentWriter(self.heard.set)
 
     def __enter__(self) -> "Waiter":
-        hub.join(self)
+        hub.registry.join(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        hub.leave(self)
+        hub.registry.leave(self)
 
     async def hears(self, seconds: float) -> bool:
         """Waits until an event arrives, `seconds` at most; whether one did."""

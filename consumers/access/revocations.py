@@ -13,7 +13,7 @@ from typing import Protocol
 
 from realtime import kinds
 from realtime.errors import BadTicket
-from realtime.log import Event
+from realtime.log import Event, LogConnection
 from realtime.revocations import KIND, Access
 from realtime.tickets import LIFETIME, Reader
 
@@ -109,3 +109,8 @@ def _tell(session: SignedIn, change: Access) -> None:
         session.access_ended()
     elif is_older and change.tickets == "stale":
         session.access_changed(replace(reader, rights=frozenset(change.rights), version=change.version))
+
+
+def read_recent(connection: LogConnection) -> list[Event]:
+    """Returns the revocations that living tickets may be older than, oldest first. Raises LogAway."""
+    return connection.recent(KIND, REVOCATION_SECONDS)
