@@ -1,8 +1,8 @@
 /** @import { Presence as Frame } from "./frames.js" */
-/** @import { PressComposer } from "./composer.js" */
-/** @import { Page } from "./page.js" */
-/** @import { PressPeople } from "./people.js" */
-/** @import { LiveStatus } from "./status.js" */
+/** @import { PressComposer } from "../desk/press-composer.js" */
+/** @import { Page } from "../page/page.js" */
+/** @import { PressPeople } from "../desk/press-people.js" */
+/** @import { LiveStatus } from "../reader/live-status.js" */
 
 /**
  * Says where this page's reader is, for as long as they are: what is counted is who looks, not what is

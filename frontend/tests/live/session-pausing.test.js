@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { browse, settled } from "./browser.js";
-import { event } from "./newsroom.js";
+import { browse, settled } from "../browser.js";
+import { event } from "../samples.js";
 import { Recorder, Told } from "./recorder.js";
 import { socketOnly, Wire } from "./wire.js";
 
@@ -16,8 +16,8 @@ const post = (/** @type {number} */ id, /** @type {string} */ position, rest = {
 
 beforeEach(async () => {
   browse("<main></main>");
-  const { Session } = await import("../static/js/session.js");
-  const { Cursor } = await import("../static/js/cursor.js");
+  const { Session } = await import("../../static/js/live/session.js");
+  const { Cursor } = await import("../../static/js/live/cursor.js");
   Wire.opened = [];
   [page, status] = [new Recorder(), new Told()];
   const tickets = { current: "", age: Infinity, renew: async () => "" };

@@ -1,4 +1,4 @@
-import { store } from "./store.js";
+import { store } from "./storage.js";
 
 /**
  * `<press-keys>` around a button: turns single keys off, and on again, in this browser.

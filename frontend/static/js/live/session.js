@@ -1,17 +1,17 @@
 import { Cursor, earlier } from "./cursor.js";
 import { SIGNED_OUT } from "./frames.js";
-import { Greeter } from "./greeter.js";
-import { Hold } from "./hold.js";
-import { Inbox } from "./inbox.js";
+import { Greeter } from "./identity.js";
+import { Hold } from "./pause-buffer.js";
+import { Inbox } from "./receive-queue.js";
 import { Presence } from "./presence.js";
-import { Refill } from "./refill.js";
-import { Refusal } from "./refusal.js";
+import { Refill } from "./refresh-scheduler.js";
+import { Refusal } from "./http-error.js";
 import { Subscription } from "./subscription.js";
 
 /** @import { Frame, Hello, LiveEvent, Reset, Subscribed, Refused } from "./frames.js" */
 /** @import { Connection } from "./connection.js" */
-/** @import { Page } from "./page.js" */
-/** @import { LiveStatus } from "./status.js" */
+/** @import { Page } from "../page/page.js" */
+/** @import { LiveStatus } from "../reader/live-status.js" */
 /** @import { Tickets } from "./tickets.js" */
 
 /**

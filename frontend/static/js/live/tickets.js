@@ -1,4 +1,4 @@
-import { Refusal, soon } from "./refusal.js";
+import { Refusal, soon } from "./http-error.js";
 
 /** Says who reads: the page's ticket first, later ones from the server. */
 export class Tickets {

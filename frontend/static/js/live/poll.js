@@ -1,5 +1,5 @@
 import { Requests } from "./requests.js";
-import { Refusal } from "./refusal.js";
+import { Refusal } from "./http-error.js";
 
 /**
  * The last choice: asks the log what is new, and lets the server wait with its answer until

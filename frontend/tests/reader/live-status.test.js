@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { browse } from "./browser.js";
+import { browse } from "../browser.js";
 
 const WORDS = 'data-word-live="Live" data-word-reconnecting="Reconnecting" data-word-ended="Ended" data-word-updated="last update {time}"';
 
 /** @param {string} html */
 async function page(html) {
   const window = browse(html);
-  for (const [name, file, key] of [["live-status", "status", "LiveStatus"], ["press-composer", "composer", "PressComposer"]]) {
+  for (const [name, file, key] of [["live-status", "reader/live-status", "LiveStatus"], ["press-composer", "desk/press-composer", "PressComposer"]]) {
     // a class extends the HTMLElement of its own window, so each test's window needs its own
-    const module = await import(`../static/js/${file}.js?window=${Math.random()}`);
+    const module = await import(`../../static/js/${file}.js?window=${Math.random()}`);
     window.customElements.define(name, module[key]);
   }
   return window;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { browse, define } from "./browser.js";
+import { browse, define } from "../browser.js";
 
 /** A layout for jsdom, which has none: items below each other, of the heights they say. */
 function lay() {
@@ -19,7 +19,7 @@ function lay() {
 
 /** @param {number} scrolled */
 async function reading(scrolled) {
-  const { Anchor } = await import("../static/js/anchor.js");
+  const { Anchor } = await import("../../static/js/page/anchor.js");
   define("scrollY", scrolled);
   return new Anchor();
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { browse, settled } from "./browser.js";
-import { event } from "./newsroom.js";
+import { browse, settled } from "../browser.js";
+import { event } from "../samples.js";
 import { Recorder } from "./recorder.js";
 import { nobody, socketOnly, Wire, welcome } from "./wire.js";
 
@@ -15,8 +15,8 @@ let page;
 let tickets;
 
 async function begin(position = "e-1", ticket = "") {
-  const { Session } = await import("../static/js/session.js");
-  const { Cursor } = await import("../static/js/cursor.js");
+  const { Session } = await import("../../static/js/live/session.js");
+  const { Cursor } = await import("../../static/js/live/cursor.js");
   const none = () => {};
   const status = { show: (/** @type {string} */ state) => states.push(state), updated: none, readers: none, waiting: none, paused: none };
   page = new Recorder();
@@ -244,7 +244,7 @@ test("what the reader wants of a gap is read between events", async () => {
 });
 
 test("a page that lacks something is read anew, once for many changes", async () => {
-  const { Refill } = await import("../static/js/refill.js");
+  const { Refill } = await import("../../static/js/live/refresh-scheduler.js");
   [Refill.LEAST, Refill.RATE] = [40, Infinity];
   await begin();
   await Wire.last.greets();
@@ -256,7 +256,7 @@ test("a page that lacks something is read anew, once for many changes", async ()
 });
 
 test("what a pause kept from being filled is filled after it", async () => {
-  const { Refill } = await import("../static/js/refill.js");
+  const { Refill } = await import("../../static/js/live/refresh-scheduler.js");
   [Refill.LEAST, Refill.RATE] = [10, Infinity];
   await begin();
   await Wire.last.greets();
@@ -271,7 +271,7 @@ test("what a pause kept from being filled is filled after it", async () => {
 });
 
 test("where the connection does not say who reads, it is asked from time to time", async () => {
-  const { Greeter } = await import("../static/js/greeter.js");
+  const { Greeter } = await import("../../static/js/live/identity.js");
   const fresh = Greeter.FRESH;
   Greeter.FRESH = 30;
   await begin("e-1", "ticket");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { browse, define } from "./browser.js";
-import { entry, event, feed, ids } from "./newsroom.js";
+import { browse, define } from "../browser.js";
+import { entry, event, feed, ids } from "../samples.js";
 
 const GAP = `<press-gap data-word-many="missed {count}" data-word-some="missed some"><span role="status"></span>
   <button data-load></button><button data-jump></button><button data-close></button></press-gap>`;
@@ -26,9 +26,9 @@ const row = () => document.querySelector("press-gap [role=status]")?.textContent
 
 async function open(/** @type {string} */ html) {
   const window = browse(html, "http://localhost/?tag=sea");
-  const { PressGap } = await import(`../static/js/gap.js?window=${Math.random()}`);
+  const { PressGap } = await import(`../../static/js/page/press-gap.js?window=${Math.random()}`);
   window.customElements.define("press-gap", PressGap);
-  const { Page } = await import("../static/js/page.js");
+  const { Page } = await import("../../static/js/page/page.js");
   const anchor = { keep: (/** @type {() => any} */ change) => change(), get isHeld() { return isHeld; } }; // prettier-ignore
   page = new Page(/** @type {any} */ (anchor), () => {});
   [asked, pages] = [[], {}];

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { Hold } from "../static/js/hold.js";
-import { browse } from "./browser.js";
-import { event } from "./newsroom.js";
+import { Hold } from "../../static/js/live/pause-buffer.js";
+import { browse } from "../browser.js";
+import { event } from "../samples.js";
 
 const LINE = `<press-pause hidden data-word-pause="Pause" data-word-resume="Resume"><button type="button"><span data-word>Pause</span></button></press-pause>
   <input><p contenteditable="true"></p>`;
@@ -12,7 +12,7 @@ let told;
 
 beforeEach(async () => {
   const window = browse(LINE);
-  const { PressPause } = await import(`../static/js/pause.js?window=${Math.random()}`);
+  const { PressPause } = await import(`../../static/js/reader/press-pause.js?window=${Math.random()}`);
   window.customElements.define("press-pause", PressPause);
   told = [];
   const pause = /** @type {any} */ (document.querySelector("press-pause"));
@@ -51,7 +51,7 @@ test("the key p does the same, unless somebody writes or means something else", 
 
 test("single keys can be turned off, and on again", async () => {
   document.body.insertAdjacentHTML("beforeend", '<press-keys hidden data-word-off="Off" data-word-on="On"><button></button></press-keys>');
-  const { PressKeys } = await import(`../static/js/keys.js?window=${Math.random()}`);
+  const { PressKeys } = await import(`../../static/js/reader/press-keys.js?window=${Math.random()}`);
   window.customElements.define("press-keys", PressKeys);
   const button = /** @type {any} */ (document.querySelector("press-keys button"));
   button.click();

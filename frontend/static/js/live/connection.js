@@ -1,11 +1,11 @@
-import { Climb } from "./climb.js";
+import { Climb } from "./upgrade.js";
 import { saysWhy, staysAway, TRY_LATER } from "./frames.js";
-import { Pulse } from "./pulse.js";
-import { Wakes } from "./wakes.js";
+import { Pulse } from "./heartbeat.js";
+import { Wakes } from "./wake-detector.js";
 
 /** @import { Frame } from "./frames.js" */
 /** @import { Backoff } from "./backoff.js" */
-/** @import { Ladder } from "./ladder.js" */
+/** @import { Ladder } from "./fallback.js" */
 /** @import { Transport } from "./socket.js" */
 
 /**

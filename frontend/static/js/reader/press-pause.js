@@ -1,4 +1,4 @@
-import { PressKeys } from "./keys.js";
+import { PressKeys } from "./press-keys.js";
 
 /**
  * `<press-pause>` around a button: the reader stops the page, and lets it go on. The key `p` does the

@@ -1,5 +1,5 @@
 /** A server of streams and polls whose answers the test writes, as docs/protocol.md says. */
-import { define, settled } from "./browser.js";
+import { define, settled } from "../browser.js";
 
 /** One request that this page made, to be answered. */
 export class Asked {

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { browse, define, plain } from "./browser.js";
-import { entry, event, feed, ids, likesOf } from "./newsroom.js";
+import { browse, define, plain } from "../browser.js";
+import { entry, event, feed, ids, likesOf } from "../samples.js";
 
 const still = { keep: (/** @type {() => void} */ change) => change() };
 
 /** @param {string} body */
 async function open(body, url = "http://localhost/") {
   browse(body, url);
-  const { Page } = await import("../static/js/page.js");
+  const { Page } = await import("../../static/js/page/page.js");
   return new Page(/** @type {any} */ (still), () => {});
 }
 

@@ -1,4 +1,4 @@
-/** @import { Person } from "./frames.js" */
+/** @import { Person } from "../live/frames.js" */
 
 /**
  * `<press-people places="post.42 desk">`: where this page's reader is, and who else is at the first of

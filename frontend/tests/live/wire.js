@@ -1,5 +1,5 @@
 /** A socket whose other end is the test, and a server that answers as docs/protocol.md says. */
-import { settled } from "./browser.js";
+import { settled } from "../browser.js";
 
 export class Wire {
   /** @type {Wire[]} */
@@ -67,9 +67,9 @@ export const nobody = { type: "hello", user: null, name: null, expires: null };
  * @param {{next: () => number}} waits
  */
 export async function socketOnly(waits) {
-  const { Connection } = await import("../static/js/connection.js");
-  const { Ladder } = await import("../static/js/ladder.js");
-  const { Socket } = await import("../static/js/socket.js");
+  const { Connection } = await import("../../static/js/live/connection.js");
+  const { Ladder } = await import("../../static/js/live/fallback.js");
+  const { Socket } = await import("../../static/js/live/socket.js");
   const ladder = new Ladder([() => new Socket(() => /** @type {any} */ (new Wire()))], store());
   const backoff = { late: waits.next, reset: () => {}, ...waits };
   return new Connection(ladder, /** @type {any} */ (backoff));

@@ -1,4 +1,4 @@
-import { blocks } from "./blocks.js";
+import { blocks } from "./event-stream.js";
 import { Requests } from "./requests.js";
 
 /**

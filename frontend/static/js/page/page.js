@@ -1,13 +1,13 @@
 import { all, parse, showing, version } from "./fragment.js";
-import { fetchPage } from "./fresh.js";
+import { fetchPage } from "./fetch-page.js";
 import { List } from "./list.js";
-import { exchange, morph, renew, renewReader } from "./regions.js";
+import { exchange, morph, renew, renewReader } from "./morphing.js";
 
-/** @import { LiveEvent } from "./frames.js" */
+/** @import { LiveEvent } from "../live/frames.js" */
 /** @import { Anchor } from "./anchor.js" */
-/** @import { PressComposer } from "./composer.js" */
-/** @import { Fresh } from "./fresh.js" */
-/** @import { PressGap } from "./gap.js" */
+/** @import { PressComposer } from "../desk/press-composer.js" */
+/** @import { Fresh } from "./fetch-page.js" */
+/** @import { PressGap } from "./press-gap.js" */
 
 /**
  * The page, and the four things that can happen to it: something is inserted into a list,

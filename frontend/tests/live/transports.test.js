@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { browse, settled } from "./browser.js";
-import { event } from "./newsroom.js";
+import { browse, settled } from "../browser.js";
+import { event } from "../samples.js";
 import { Asked, block } from "./server.js";
 
 /** @type {any} */
@@ -17,7 +17,7 @@ const post = (/** @type {number} */ id, /** @type {string} */ position, /** @typ
 
 /** @param {"stream" | "poll"} name */
 async function open(name) {
-  const module = await import(`../static/js/${name}.js`);
+  const module = await import(`../../static/js/live/${name}.js`);
   transport = new (module.Stream ?? module.Poll)();
   if (module.Poll) module.Poll.LEAST = 0;
   transport.heard = (/** @type {any} */ frame) => heard.push(frame);

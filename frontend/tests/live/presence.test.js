@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { browse, define } from "./browser.js";
+import { browse, define } from "../browser.js";
 import { Told } from "./recorder.js";
 
 /** @type {any[]} */
@@ -13,11 +13,11 @@ let presence;
 /** @param {string} html */
 async function page(html, topics = ["site"]) {
   const window = browse(html);
-  for (const [name, file, key] of [["press-people", "people", "PressPeople"], ["press-composer", "composer", "PressComposer"]]) {
-    const module = await import(`../static/js/${file}.js?window=${Math.random()}`);
+  for (const [name, file, key] of [["press-people", "desk/press-people", "PressPeople"], ["press-composer", "desk/press-composer", "PressComposer"]]) {
+    const module = await import(`../../static/js/${file}.js?window=${Math.random()}`);
     window.customElements.define(name, module[key]);
   }
-  const { Presence } = await import("../static/js/presence.js");
+  const { Presence } = await import("../../static/js/live/presence.js");
   [sent, status] = [[], new Told()];
   presence = new Presence({ topics: () => new Set(topics) }, (/** @type {any} */ frame) => sent.push(`${frame.topic} ${frame.state}`), status);
   presence.start();

@@ -1,6 +1,6 @@
-import { Following } from "./following.js";
+import { Following } from "./topic-cursor.js";
 import { BROKEN, TRY_LATER } from "./frames.js";
-import { Refusal } from "./refusal.js";
+import { Refusal } from "./http-error.js";
 
 /** @import { LiveEvent } from "./frames.js" */
 /** @import { Transport } from "./socket.js" */

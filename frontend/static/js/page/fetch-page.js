@@ -1,4 +1,4 @@
-import { Refusal, soon } from "./refusal.js";
+import { Refusal, soon } from "../live/http-error.js";
 
 /**
  * A page as the server makes it now. `isThere`: it is what the address stands for, and not what is

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { Backoff } from "../static/js/backoff.js";
-import { Climb } from "../static/js/climb.js";
-import { Connection } from "../static/js/connection.js";
-import { Ladder } from "../static/js/ladder.js";
-import { browse } from "./browser.js";
+import { Backoff } from "../../static/js/live/backoff.js";
+import { Climb } from "../../static/js/live/upgrade.js";
+import { Connection } from "../../static/js/live/connection.js";
+import { Ladder } from "../../static/js/live/fallback.js";
+import { browse } from "../browser.js";
 import { store } from "./wire.js";
 
 /** A way to the server whose other end is the test. */

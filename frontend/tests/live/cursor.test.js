@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Backoff } from "../static/js/backoff.js";
-import { Cursor, earlier } from "../static/js/cursor.js";
+import { Backoff } from "../../static/js/live/backoff.js";
+import { Cursor, earlier } from "../../static/js/live/cursor.js";
 
 test("the cursor is the position of the last frame that was processed and has one", () => {
   const cursor = new Cursor("e-1");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { browse } from "./browser.js";
+import { browse } from "../browser.js";
 import { socketOnly, Wire, welcome } from "./wire.js";
 
 /** @type {any} */
