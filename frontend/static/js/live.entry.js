@@ -5,7 +5,7 @@ import { Connection } from "./live/connection.js";
 import { Cursor } from "./live/cursor.js";
 import { PressGap } from "./page/press-gap.js";
 import { PressKeys } from "./reader/press-keys.js";
-import { Ladder } from "./live/fallback.js";
+import { TransportFallback } from "./live/fallback.js";
 import { Page } from "./page/page.js";
 import { PressPause } from "./reader/press-pause.js";
 import { PressPeople } from "./desk/press-people.js";
@@ -13,7 +13,7 @@ import { Poll } from "./live/poll.js";
 import { Session } from "./live/session.js";
 import { Socket } from "./live/socket.js";
 import { LiveStatus } from "./reader/live-status.js";
-import { store } from "./reader/storage.js";
+import { browserStorage } from "./reader/storage.js";
 import { Stream } from "./live/stream.js";
 import { Tickets } from "./live/tickets.js";
 import { Title } from "./page/title.js";
@@ -36,7 +36,7 @@ function live(status) {
   const ways = [() => new Socket(() => new WebSocket(url)), () => new Stream(), () => new Poll()];
   const title = new Title();
   const session = new Session(
-    new Connection(new Ladder(ways, store("sessionStorage")), new Backoff()),
+    new Connection(new TransportFallback(ways, browserStorage("sessionStorage")), new Backoff()),
     new Cursor(meta("live-position")),
     new Page(new Anchor(), () => title.follow()),
     new Tickets(meta("live-ticket"), "/live/ticket"),

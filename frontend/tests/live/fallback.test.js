@@ -1,39 +1,39 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { Backoff } from "../../static/js/live/backoff.js";
-import { Climb } from "../../static/js/live/upgrade.js";
+import { TransportUpgrade } from "../../static/js/live/upgrade.js";
 import { Connection } from "../../static/js/live/connection.js";
-import { Ladder } from "../../static/js/live/fallback.js";
+import { TransportFallback } from "../../static/js/live/fallback.js";
 import { browse } from "../browser.js";
-import { store } from "./wire.js";
+import { tabStorage } from "./test-socket.js";
 
 /** A way to the server whose other end is the test. */
-class Way {
-  /** @type {Way[]} */
+class TestTransport {
+  /** @type {TestTransport[]} */
   static opened = [];
 
   proof = "welcome";
-  heard = (/** @type {any} */ _) => {};
-  closed = (/** @type {number} */ _, /** @type {number} */ __ = 0) => {};
+  onFrame = (/** @type {any} */ _) => {};
+  onClose = (/** @type {number} */ _, /** @type {number} */ __ = 0) => {};
   isClosed = false;
   /** @type {any[]} */
   sent = [];
 
   /**
    * @param {string} name
-   * @param {number} patience
+   * @param {number} timeout
    */
-  constructor(name, patience) {
+  constructor(name, timeout) {
     this.name = name;
-    this.patience = patience;
+    this.timeout = timeout;
   }
 
   static get last() {
-    return /** @type {Way} */ (Way.opened.at(-1));
+    return /** @type {TestTransport} */ (TestTransport.opened.at(-1));
   }
 
   open() {
-    Way.opened.push(this);
+    TestTransport.opened.push(this);
   }
 
   send(/** @type {any} */ frame) {
@@ -45,7 +45,7 @@ class Way {
   }
 
   works() {
-    this.heard({ type: "welcome", protocol: 1, epoch: "e", heartbeat: 25 });
+    this.onFrame({ type: "welcome", protocol: 1, epoch: "e", heartbeat: 25 });
   }
 }
 
@@ -53,20 +53,20 @@ class Way {
 let connection;
 /** @type {number[]} */
 let lost;
-const tab = { ...store() };
-const names = () => Way.opened.map(({ name }) => name);
+const tab = { ...tabStorage() };
+const names = () => TestTransport.opened.map(({ name }) => name);
 
-function connect(kept = store()) {
-  const ways = ["socket", "stream", "poll"].map((name) => () => new Way(name, 2_000));
-  connection = new Connection(new Ladder(/** @type {any} */ (ways), kept), new Backoff(() => 0.5));
+function connect(kept = tabStorage()) {
+  const ways = ["socket", "stream", "poll"].map((name) => () => new TestTransport(name, 2_000));
+  connection = new Connection(new TransportFallback(/** @type {any} */ (ways), kept), new Backoff(() => 0.5));
   lost = [];
-  connection.start({ heard: () => {}, lost: (code) => lost.push(code), refused: (code) => lost.push(code) });
+  connection.start({ onFrame: () => {}, onLost: (code) => lost.push(code), onRefused: (code) => lost.push(code) });
   return kept;
 }
 
 beforeEach((context) => {
   browse("<main></main>");
-  Way.opened = [];
+  TestTransport.opened = [];
   /** @type {any} */ (context).mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"], now: 1_000_000 });
 });
 
@@ -74,13 +74,13 @@ afterEach(() => connection.stop());
 
 test("a socket that is blocked makes way for the stream at once, and the stream for the poll", ({ mock }) => {
   connect(tab);
-  Way.last.closed(1006);
+  TestTransport.last.onClose(1006);
   mock.timers.tick(1);
   assert.deepEqual(names(), ["socket", "stream"]);
-  Way.last.closed(1006);
+  TestTransport.last.onClose(1006);
   mock.timers.tick(1);
   assert.deepEqual(names(), ["socket", "stream", "poll"]);
-  Way.last.works();
+  TestTransport.last.works();
   assert.ok(connection.isDelayed);
 });
 
@@ -89,13 +89,13 @@ test("silence where there should be a first word counts as blocked: live within 
   mock.timers.tick(2_001);
   mock.timers.tick(2_001);
   assert.deepEqual(names(), ["socket", "stream", "poll"]);
-  assert.ok(Way.opened.slice(0, 2).every(({ isClosed }) => isClosed));
+  assert.ok(TestTransport.opened.slice(0, 2).every(({ isClosed }) => isClosed));
 });
 
 test("below the last way it waits, and starts at the top again", ({ mock }) => {
   connect();
   for (let way = 0; way < 3; way += 1) {
-    Way.last.closed(1006);
+    TestTransport.last.onClose(1006);
     mock.timers.tick(way < 2 ? 1 : 499);
   }
   assert.equal(names().length, 3);
@@ -105,12 +105,12 @@ test("below the last way it waits, and starts at the top again", ({ mock }) => {
 
 test("a socket that worked has a second chance before it counts as blocked", ({ mock }) => {
   connect();
-  Way.last.works();
-  Way.last.closed(1006);
+  TestTransport.last.works();
+  TestTransport.last.onClose(1006);
   mock.timers.tick(1_000);
-  Way.last.closed(1006);
+  TestTransport.last.onClose(1006);
   mock.timers.tick(1_000);
-  Way.last.closed(1006);
+  TestTransport.last.onClose(1006);
   mock.timers.tick(1);
   assert.deepEqual(names(), ["socket", "socket", "socket", "stream"]);
 });
@@ -118,9 +118,9 @@ test("a socket that worked has a second chance before it counts as blocked", ({ 
 test("a connection that worked and was cut comes back the same way", ({ mock }) => {
   connect();
   for (let cut = 0; cut < 3; cut += 1) {
-    Way.last.works();
+    TestTransport.last.works();
     mock.timers.tick(30_000);
-    Way.last.closed(1006);
+    TestTransport.last.onClose(1006);
     mock.timers.tick(501);
   }
   assert.deepEqual(new Set(names()), new Set(["socket"]));
@@ -128,7 +128,7 @@ test("a connection that worked and was cut comes back the same way", ({ mock }) 
 
 test("a server that says why it closes is not blocked; where there was no room it waits longer", ({ mock }) => {
   connect();
-  Way.last.closed(4013);
+  TestTransport.last.onClose(4013);
   mock.timers.tick(14_999);
   assert.deepEqual(names(), ["socket"]);
   mock.timers.tick(1);
@@ -137,7 +137,7 @@ test("a server that says why it closes is not blocked; where there was no room i
 
 test("Retry-After is kept to, also by a page that is shown again", ({ mock }) => {
   connect();
-  Way.last.closed(4013, 7_000);
+  TestTransport.last.onClose(4013, 7_000);
   document.dispatchEvent(new Event("visibilitychange"));
   mock.timers.tick(6_999);
   assert.equal(names().length, 1);
@@ -147,51 +147,51 @@ test("Retry-After is kept to, also by a page that is shown again", ({ mock }) =>
 
 test("every minute the socket is tried again beside the way in use, and taken when it opens", ({ mock }) => {
   connect();
-  Way.last.closed(1006);
+  TestTransport.last.onClose(1006);
   mock.timers.tick(1);
-  const stream = Way.last;
+  const stream = TestTransport.last;
   stream.works();
   mock.timers.tick(30_000);
   stream.works();
   mock.timers.tick(30_000);
   assert.deepEqual(names(), ["socket", "stream", "socket"]);
-  Way.last.closed(1006);
+  TestTransport.last.onClose(1006);
   assert.ok(!stream.isClosed);
   for (let half = 0; half < 2; half += 1) {
     stream.works();
     mock.timers.tick(30_000);
   }
   assert.equal(names().length, 4);
-  Way.last.works();
+  TestTransport.last.works();
   assert.ok(stream.isClosed);
   connection.send({ type: "ping" });
-  assert.deepEqual(Way.last.sent, [{ type: "ping" }]);
-  mock.timers.tick(Climb.EVERY - 30_000);
+  assert.deepEqual(TestTransport.last.sent, [{ type: "ping" }]);
+  mock.timers.tick(TransportUpgrade.INTERVAL_MS - 30_000);
   assert.equal(names().length, 4);
 });
 
 test("the next page of the tab begins with the way that worked, for a minute", ({ mock }) => {
   const kept = connect();
-  Way.last.closed(1006);
+  TestTransport.last.onClose(1006);
   mock.timers.tick(1);
-  Way.last.works();
+  TestTransport.last.works();
   connection.stop();
   connect(kept);
-  assert.equal(Way.last.name, "stream");
+  assert.equal(TestTransport.last.name, "stream");
   connection.stop();
-  mock.timers.tick(Ladder.MEMORY + 1);
+  mock.timers.tick(TransportFallback.REMEMBERED_MS + 1);
   connect(kept);
-  assert.equal(Way.last.name, "socket");
+  assert.equal(TestTransport.last.name, "socket");
 });
 
 test("a connection that lives for a moment only is no success: the waits go on growing", ({ mock }) => {
   connect();
   const waits = [500, 1_000, 2_000];
   for (const wait of waits) {
-    Way.last.works();
+    TestTransport.last.works();
     connection.settled();
     const before = names().length;
-    Way.last.closed(4008);
+    TestTransport.last.onClose(4008);
     mock.timers.tick(wait - 1);
     assert.equal(names().length, before);
     mock.timers.tick(1);
@@ -201,11 +201,11 @@ test("a connection that lives for a moment only is no success: the waits go on g
 
 test("after a short sleep it asks, and after a long one it comes back at once", ({ mock }) => {
   connect();
-  Way.last.works();
+  TestTransport.last.works();
   mock.timers.setTime(1_000_000 + 15_000);
   mock.timers.tick(2_000);
-  assert.deepEqual(Way.last.sent, [{ type: "ping" }]);
-  Way.last.works();
+  assert.deepEqual(TestTransport.last.sent, [{ type: "ping" }]);
+  TestTransport.last.works();
   mock.timers.setTime(1_000_000 + 900_000);
   document.dispatchEvent(new Event("visibilitychange"));
   assert.equal(names().length, 2);
@@ -213,9 +213,9 @@ test("after a short sleep it asks, and after a long one it comes back at once", 
 
 test("a network that says it is gone is asked, and given up when nothing answers", ({ mock }) => {
   connect();
-  Way.last.works();
+  TestTransport.last.works();
   window.dispatchEvent(new Event("offline"));
-  assert.deepEqual(Way.last.sent, [{ type: "ping" }]);
+  assert.deepEqual(TestTransport.last.sent, [{ type: "ping" }]);
   mock.timers.tick(3_000);
   assert.deepEqual(lost, [0]);
 });

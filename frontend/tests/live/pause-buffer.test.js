@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { Hold } from "../../static/js/live/pause-buffer.js";
+import { PauseBuffer } from "../../static/js/live/pause-buffer.js";
 import { browse } from "../browser.js";
 import { event } from "../samples.js";
 
@@ -64,33 +64,33 @@ test("single keys can be turned off, and on again", async () => {
 
 test("what is not paused passes", () => {
   const events = /** @type {any[]} */ ([event("post.1", {})]);
-  assert.deepEqual(new Hold().take(events), events);
+  assert.deepEqual(new PauseBuffer().take(events), events);
 });
 
 test("paused, events wait in order; ten edits of one post count as one", () => {
-  const hold = new Hold();
-  hold.isOn = true;
+  const buffer = new PauseBuffer();
+  buffer.isOn = true;
   const events = /** @type {any[]} */ ([event("post.1", {}), event("post.2", {}), event("post.1", {})]);
-  assert.deepEqual(hold.take(events), []);
-  assert.equal(hold.size, 2);
-  assert.deepEqual(hold.release(), events);
-  assert.equal(hold.size, 0);
+  assert.deepEqual(buffer.take(events), []);
+  assert.equal(buffer.size, 2);
+  assert.deepEqual(buffer.release(), events);
+  assert.equal(buffer.size, 0);
 });
 
 test("what is withdrawn goes at once, and nothing that waits brings it back", () => {
-  const hold = new Hold();
-  hold.isOn = true;
-  hold.take(/** @type {any[]} */ ([event("post.1", {}), event("post.2", {})]));
+  const buffer = new PauseBuffer();
+  buffer.isOn = true;
+  buffer.take(/** @type {any[]} */ ([event("post.1", {}), event("post.2", {})]));
   const gone = /** @type {any} */ (event("post.1", {}, { kind: "post.withdrawn" }));
   const scrubbed = /** @type {any} */ (event("post.2", {}, { data: { scrubbed: true } }));
-  assert.deepEqual(hold.take([gone, scrubbed]), [gone, scrubbed]);
-  assert.deepEqual(hold.release(), []);
+  assert.deepEqual(buffer.take([gone, scrubbed]), [gone, scrubbed]);
+  assert.deepEqual(buffer.release(), []);
 });
 
 test("more than a page can hold makes it stale", () => {
-  const hold = new Hold();
-  hold.isOn = true;
-  for (let number = 0; number <= Hold.MOST; number += 1) hold.take(/** @type {any[]} */ ([event(`post.${number}`, {})]));
-  assert.ok(hold.isStale);
-  assert.equal(hold.release().length, Hold.MOST);
+  const buffer = new PauseBuffer();
+  buffer.isOn = true;
+  for (let number = 0; number <= PauseBuffer.MAX_EVENTS; number += 1) buffer.take(/** @type {any[]} */ ([event(`post.${number}`, {})]));
+  assert.ok(buffer.isStale);
+  assert.equal(buffer.release().length, PauseBuffer.MAX_EVENTS);
 });

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { browse, define } from "../browser.js";
-import { Told } from "./recorder.js";
+import { StatusRecorder } from "./recorders.js";
 
 /** @type {any[]} */
 let sent;
-/** @type {Told} */
+/** @type {StatusRecorder} */
 let status;
 /** @type {any} */
 let presence;
@@ -18,7 +18,7 @@ async function page(html, topics = ["site"]) {
     window.customElements.define(name, module[key]);
   }
   const { Presence } = await import("../../static/js/live/presence.js");
-  [sent, status] = [[], new Told()];
+  [sent, status] = [[], new StatusRecorder()];
   presence = new Presence({ topics: () => new Set(topics) }, (/** @type {any} */ frame) => sent.push(`${frame.topic} ${frame.state}`), status);
   presence.start();
 }
@@ -87,11 +87,11 @@ test("what is saved, or as it was, is not unsaved", async ({ mock }) => {
 test("others are named, oneself is not; nobody is named while nobody knows", async () => {
   await page(FORM);
   const people = [{ name: "ada", state: "viewing" }, { name: "mina", state: "unsaved" }];
-  assert.equal(presence.heard({ topic: "post.7", readers: 4, people }, "ada"), 4);
+  assert.equal(presence.update({ topic: "post.7", readers: 4, people }, "ada"), 4);
   assert.equal(status.counts.at(-1), 4);
   const words = () => document.querySelector("press-people")?.textContent?.trim();
   assert.equal(words(), "mina is editing this (unsaved)");
-  presence.heard({ topic: "desk", readers: 9, people: [] }, "ada");
+  presence.update({ topic: "desk", readers: 9, people: [] }, "ada");
   assert.equal(words(), "mina is editing this (unsaved)");
   assert.equal(status.counts.at(-1), 4);
   presence.lost();

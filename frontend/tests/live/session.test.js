@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { browse, settled } from "../browser.js";
 import { event } from "../samples.js";
-import { Recorder } from "./recorder.js";
-import { nobody, socketOnly, Wire, welcome } from "./wire.js";
+import { PageRecorder } from "./recorders.js";
+import { nobody, socketOnly, TestSocket, welcome } from "./test-socket.js";
 
 /** @type {any} */
 let session;
 /** @type {string[]} */
 let states;
-/** @type {Recorder} */
+/** @type {PageRecorder} */
 let page;
 /** @type {{current: string, age: number, renewed: number, next: string | undefined, renew: () => Promise<string>}} */
 let tickets;
@@ -19,7 +19,7 @@ async function begin(position = "e-1", ticket = "") {
   const { Cursor } = await import("../../static/js/live/cursor.js");
   const none = () => {};
   const status = { show: (/** @type {string} */ state) => states.push(state), updated: none, readers: none, waiting: none, paused: none };
-  page = new Recorder();
+  page = new PageRecorder();
   const renew = async () => (tickets.current = tickets.next ?? `new-${(tickets.renewed += 1)}`);
   tickets = { current: ticket, age: Infinity, renewed: 0, next: undefined, renew };
   const parts = [await socketOnly({ next: () => 0 }), new Cursor(position), page, tickets, status];
@@ -29,7 +29,7 @@ async function begin(position = "e-1", ticket = "") {
 
 beforeEach(() => {
   browse("<main></main>");
-  Wire.opened = [];
+  TestSocket.opened = [];
   states = [];
 });
 
@@ -37,111 +37,111 @@ afterEach(() => session.stop());
 
 test("it says hello, waits to be known, and subscribes from the page's position", async () => {
   await begin("e-7", "ticket");
-  await Wire.last.says(welcome);
-  assert.deepEqual(Wire.last.sent, [{ type: "hello", format: "html", language: "en", ticket: "ticket" }]);
-  await Wire.last.says({ type: "hello", user: 7, name: "ada", expires: null });
-  assert.deepEqual(Wire.last.asked("subscribe"), [{ type: "subscribe", topics: ["site", "front"], since: "e-7" }]);
+  await TestSocket.last.says(welcome);
+  assert.deepEqual(TestSocket.last.sent, [{ type: "hello", format: "html", language: "en", ticket: "ticket" }]);
+  await TestSocket.last.says({ type: "hello", user: 7, name: "ada", expires: null });
+  assert.deepEqual(TestSocket.last.asked("subscribe"), [{ type: "subscribe", topics: ["site", "front"], since: "e-7" }]);
 });
 
 test("it is live when all that was missed has been applied", async () => {
   await begin();
-  await Wire.last.says(welcome);
-  await Wire.last.says({ type: "hello", user: null, name: null, expires: null });
+  await TestSocket.last.says(welcome);
+  await TestSocket.last.says({ type: "hello", user: null, name: null, expires: null });
   const answer = { type: "subscribed", topics: ["site", "front"], refused: [], position: "e-1", recovered: true, missed: 2 };
-  await Wire.last.says(answer, event("post.1", {}, { position: "e-2" }));
+  await TestSocket.last.says(answer, event("post.1", {}, { position: "e-2" }));
   assert.equal(states.at(-1), "catching-up");
-  await Wire.last.says(event("post.2", {}, { position: "e-3" }));
+  await TestSocket.last.says(event("post.2", {}, { position: "e-3" }));
   assert.equal(states.at(-1), "live");
   assert.deepEqual(page.keys, ["post.1", "post.2"]);
 });
 
 test("after a cut it comes back and resumes from the last event it applied", async () => {
   await begin();
-  await Wire.last.greets();
-  await Wire.last.says(event("post.1", {}, { position: "e-12" }), { type: "heartbeat", position: "e-15" });
-  await Wire.last.cuts(4012);
+  await TestSocket.last.greets();
+  await TestSocket.last.says(event("post.1", {}, { position: "e-12" }), { type: "heartbeat", position: "e-15" });
+  await TestSocket.last.cuts(4012);
   assert.equal(states.at(-1), "reconnecting");
-  await Wire.last.greets();
-  assert.equal(Wire.opened.length, 2);
-  assert.equal(Wire.last.asked("subscribe")[0].since, "e-15");
+  await TestSocket.last.greets();
+  assert.equal(TestSocket.opened.length, 2);
+  assert.equal(TestSocket.last.asked("subscribe")[0].since, "e-15");
   assert.equal(states.at(-1), "live");
 });
 
 test("topics that an event brought are followed from that event, and again if the answer was lost", async () => {
   await begin();
-  await Wire.last.greets();
+  await TestSocket.last.greets();
   page.named.add("book.7");
-  await Wire.last.says(event("post.1", {}, { position: "e-12" }));
-  assert.deepEqual(Wire.last.asked("subscribe").at(-1), { type: "subscribe", topics: ["book.7"], since: "e-12" });
-  await Wire.last.says(event("post.2", {}, { position: "e-20" }));
-  await Wire.last.cuts(1006);
-  await Wire.last.says(welcome);
-  await Wire.last.says({ type: "hello", user: null, name: null, expires: null });
-  const asked = Wire.last.asked("subscribe");
+  await TestSocket.last.says(event("post.1", {}, { position: "e-12" }));
+  assert.deepEqual(TestSocket.last.asked("subscribe").at(-1), { type: "subscribe", topics: ["book.7"], since: "e-12" });
+  await TestSocket.last.says(event("post.2", {}, { position: "e-20" }));
+  await TestSocket.last.cuts(1006);
+  await TestSocket.last.says(welcome);
+  await TestSocket.last.says({ type: "hello", user: null, name: null, expires: null });
+  const asked = TestSocket.last.asked("subscribe");
   assert.deepEqual(asked, [{ type: "subscribe", topics: ["site", "front", "book.7"], since: "e-12" }]);
 });
 
 test("topics that nothing on the page names any more are let go", async () => {
   await begin();
-  await Wire.last.greets();
+  await TestSocket.last.greets();
   page.named.delete("front");
-  await Wire.last.says(event("post.1", {}, { position: "e-2" }));
-  assert.deepEqual(Wire.last.asked("unsubscribe"), [{ type: "unsubscribe", topics: ["front"] }]);
+  await TestSocket.last.says(event("post.1", {}, { position: "e-2" }));
+  assert.deepEqual(TestSocket.last.asked("unsubscribe"), [{ type: "unsubscribe", topics: ["front"] }]);
 });
 
 test("a refused topic is not asked for again on this connection", async () => {
   await begin();
   page.named.add("desk");
-  await Wire.last.says(welcome);
-  await Wire.last.says({ type: "hello", user: null, name: null, expires: null });
+  await TestSocket.last.says(welcome);
+  await TestSocket.last.says({ type: "hello", user: null, name: null, expires: null });
   const refused = [{ topic: "desk", code: "forbidden" }];
-  await Wire.last.says({ type: "subscribed", topics: ["site", "front"], refused, position: "e-1", recovered: true, missed: 0 });
-  await Wire.last.says(event("post.1", {}, { position: "e-2" }));
-  assert.equal(Wire.last.asked("subscribe").length, 1);
+  await TestSocket.last.says({ type: "subscribed", topics: ["site", "front"], refused, position: "e-1", recovered: true, missed: 0 });
+  await TestSocket.last.says(event("post.1", {}, { position: "e-2" }));
+  assert.equal(TestSocket.last.asked("subscribe").length, 1);
 });
 
 test("a reset reads the page anew and stands where the reset says", async () => {
   await begin("old-3");
-  await Wire.last.says(welcome);
-  await Wire.last.says({ type: "hello", user: null, name: null, expires: null });
+  await TestSocket.last.says(welcome);
+  await TestSocket.last.says({ type: "hello", user: null, name: null, expires: null });
   const answer = { type: "subscribed", topics: ["site", "front"], refused: [], position: "e-40", recovered: false, missed: 0 };
-  await Wire.last.says(answer, { type: "reset", topics: ["front"], position: "e-40", missed: null, reason: "epoch" });
+  await TestSocket.last.says(answer, { type: "reset", topics: ["front"], position: "e-40", missed: null, reason: "epoch" });
   assert.equal(page.refreshed, 1);
   assert.equal(states.at(-1), "live");
-  await Wire.last.cuts(4008);
-  await Wire.last.greets();
-  assert.equal(Wire.last.asked("subscribe")[0].since, "e-40");
+  await TestSocket.last.cuts(4008);
+  await TestSocket.last.greets();
+  assert.equal(TestSocket.last.asked("subscribe")[0].since, "e-40");
 });
 
 test("an event that cannot be applied costs a fresh page, not the events after it", async () => {
   await begin();
-  await Wire.last.greets();
-  await Wire.last.says(event("broken", {}, { position: "e-2" }));
-  await Wire.last.says(event("post.2", {}, { position: "e-3" }));
+  await TestSocket.last.greets();
+  await TestSocket.last.says(event("broken", {}, { position: "e-2" }));
+  await TestSocket.last.says(event("post.2", {}, { position: "e-3" }));
   assert.equal(page.refreshed, 1);
   assert.deepEqual(page.keys, ["post.2"]);
 });
 
 test("signed out, it comes back with a new ticket; a bad ticket is exchanged at once", async () => {
   await begin("e-1", "ticket");
-  await Wire.last.greets();
-  await Wire.last.cuts(4401);
-  await Wire.last.says(welcome);
-  assert.equal(Wire.last.asked("hello")[0].ticket, "new-1");
-  await Wire.last.says({ type: "error", code: "bad-ticket", detail: "expired" });
-  assert.equal(Wire.last.asked("hello")[1].ticket, "new-2");
+  await TestSocket.last.greets();
+  await TestSocket.last.cuts(4401);
+  await TestSocket.last.says(welcome);
+  assert.equal(TestSocket.last.asked("hello")[0].ticket, "new-1");
+  await TestSocket.last.says({ type: "error", code: "bad-ticket", detail: "expired" });
+  assert.equal(TestSocket.last.asked("hello")[1].ticket, "new-2");
 });
 
 test("a ticket is renewed before it ends, without subscribing twice", async () => {
   await begin("e-1", "ticket");
-  await Wire.last.says(welcome);
+  await TestSocket.last.says(welcome);
   const soon = new Date(Date.now() + 60_005).toISOString();
-  await Wire.last.says({ type: "hello", user: 7, name: "ada", expires: soon });
+  await TestSocket.last.says({ type: "hello", user: 7, name: "ada", expires: soon });
   await new Promise((done) => setTimeout(done, 20));
   await settled();
-  assert.equal(Wire.last.asked("hello").at(-1).ticket, "new-1");
-  await Wire.last.says({ type: "hello", user: 7, name: "ada", expires: null });
-  assert.equal(Wire.last.asked("subscribe").length, 1);
+  assert.equal(TestSocket.last.asked("hello").at(-1).ticket, "new-1");
+  await TestSocket.last.says({ type: "hello", user: 7, name: "ada", expires: null });
+  assert.equal(TestSocket.last.asked("subscribe").length, 1);
 });
 
 const ada = { type: "hello", user: 7, name: "ada", expires: null };
@@ -150,9 +150,9 @@ const followed = (rest) => ({ type: "subscribed", topics: ["site", "front"], ref
 
 test("a ticket that was just had is not renewed at once, however wrong the clock is", async () => {
   await begin("e-1", "ticket");
-  await Wire.last.says(welcome);
+  await TestSocket.last.says(welcome);
   tickets.age = 0;
-  await Wire.last.says({ ...ada, expires: new Date(Date.now() - 3_600_000).toISOString() });
+  await TestSocket.last.says({ ...ada, expires: new Date(Date.now() - 3_600_000).toISOString() });
   await new Promise((done) => setTimeout(done, 20));
   assert.equal(tickets.renewed, 0);
 });
@@ -160,109 +160,109 @@ test("a ticket that was just had is not renewed at once, however wrong the clock
 test("a topic that was taken away is asked for with a new ticket, from where it was taken", async () => {
   await begin("e-1", "ticket");
   page.named.add("desk");
-  await Wire.last.says(welcome, ada);
-  await Wire.last.says(followed({ topics: ["site", "front", "desk"] }));
-  await Wire.last.says({ type: "unsubscribed", topics: ["desk"], code: "forbidden" }, event("post.1", {}, { position: "e-5" }));
-  assert.equal(Wire.last.asked("hello").at(-1).ticket, "new-1");
-  await Wire.last.says(ada);
-  assert.deepEqual(Wire.last.asked("subscribe").at(-1), { type: "subscribe", topics: ["desk"], since: "e-1" });
-  await Wire.last.says(followed({ topics: ["site", "front", "desk"] }));
+  await TestSocket.last.says(welcome, ada);
+  await TestSocket.last.says(followed({ topics: ["site", "front", "desk"] }));
+  await TestSocket.last.says({ type: "unsubscribed", topics: ["desk"], code: "forbidden" }, event("post.1", {}, { position: "e-5" }));
+  assert.equal(TestSocket.last.asked("hello").at(-1).ticket, "new-1");
+  await TestSocket.last.says(ada);
+  assert.deepEqual(TestSocket.last.asked("subscribe").at(-1), { type: "subscribe", topics: ["desk"], since: "e-1" });
+  await TestSocket.last.says(followed({ topics: ["site", "front", "desk"] }));
   assert.equal(page.refreshed, 0);
 });
 
 test("a topic that a new ticket does not open either costs a page for who reads, once", async () => {
   await begin("e-1", "ticket");
   page.named.add("desk");
-  await Wire.last.says(welcome, ada);
+  await TestSocket.last.says(welcome, ada);
   const refused = followed({ refused: [{ topic: "desk", code: "forbidden" }] });
-  for (const answer of [refused, ada, refused, ada, refused]) await Wire.last.says(answer);
+  for (const answer of [refused, ada, refused, ada, refused]) await TestSocket.last.says(answer);
   assert.deepEqual(page.asked, ["for who reads"]);
-  await Wire.last.says(event("post.1", {}, { position: "e-2" }), event("post.2", {}, { position: "e-3" }));
-  assert.equal(Wire.last.asked("subscribe").length, 3);
+  await TestSocket.last.says(event("post.1", {}, { position: "e-2" }), event("post.2", {}, { position: "e-3" }));
+  assert.equal(TestSocket.last.asked("subscribe").length, 3);
 });
 
 test("signed out elsewhere, it goes on as nobody and with nobody's page", async () => {
   await begin("e-1", "ticket");
-  await Wire.last.greets(ada);
+  await TestSocket.last.greets(ada);
   tickets.next = "";
-  await Wire.last.cuts(4401);
-  await Wire.last.says(welcome);
-  assert.equal(Wire.last.asked("hello")[0].ticket, undefined);
-  await Wire.last.says(nobody);
+  await TestSocket.last.cuts(4401);
+  await TestSocket.last.says(welcome);
+  assert.equal(TestSocket.last.asked("hello")[0].ticket, undefined);
+  await TestSocket.last.says(nobody);
   assert.deepEqual(page.asked, ["for who reads"]);
-  assert.equal(Wire.last.asked("subscribe").length, 1);
-  await Wire.last.cuts(1006);
-  await Wire.last.greets();
+  assert.equal(TestSocket.last.asked("subscribe").length, 1);
+  await TestSocket.last.cuts(1006);
+  await TestSocket.last.greets();
   assert.equal(page.refreshed, 1);
 });
 
 test("signed in again in another tab, it is told when it is looked at", async () => {
   await begin("e-1", "ticket");
-  await Wire.last.greets(ada);
+  await TestSocket.last.greets(ada);
   tickets.next = "";
-  await Wire.last.cuts(4401);
-  await Wire.last.greets(nobody);
+  await TestSocket.last.cuts(4401);
+  await TestSocket.last.greets(nobody);
   tickets.next = "again";
   document.dispatchEvent(new Event("visibilitychange"));
   await settled();
-  assert.equal(Wire.last.asked("hello").at(-1).ticket, "again");
-  await Wire.last.says(ada);
+  assert.equal(TestSocket.last.asked("hello").at(-1).ticket, "again");
+  await TestSocket.last.says(ada);
   assert.equal(page.refreshed, 2);
 });
 
 test("with other rights it is the same reader, and another page", async () => {
   await begin("e-1", "ticket");
-  await Wire.last.greets(ada);
-  await Wire.last.cuts(4401);
-  await Wire.last.greets(ada);
+  await TestSocket.last.greets(ada);
+  await TestSocket.last.cuts(4401);
+  await TestSocket.last.greets(ada);
   assert.deepEqual(page.asked, ["for who reads"]);
 });
 
 test("who reads is nobody from the first to the last: no page is read anew for that", async () => {
   await begin();
-  await Wire.last.greets();
-  await Wire.last.cuts(1006);
-  await Wire.last.greets();
+  await TestSocket.last.greets();
+  await TestSocket.last.cuts(1006);
+  await TestSocket.last.greets();
   assert.equal(page.refreshed, 0);
 });
 
 test("a reset says how many were missed", async () => {
   await begin();
-  await Wire.last.greets();
-  await Wire.last.says({ type: "reset", topics: ["front"], position: "e-400", missed: 312, reason: "trimmed" });
+  await TestSocket.last.greets();
+  await TestSocket.last.says({ type: "reset", topics: ["front"], position: "e-400", missed: 312, reason: "trimmed" });
   assert.deepEqual(page.asked, [312]);
 });
 
 test("what the reader wants of a gap is read between events", async () => {
   await begin();
-  await Wire.last.greets();
+  await TestSocket.last.greets();
   session.want("load");
-  await Wire.last.says(event("post.1", {}, { position: "e-2" }));
+  await TestSocket.last.says(event("post.1", {}, { position: "e-2" }));
   session.want("jump");
   await settled();
   assert.deepEqual([page.asked, page.keys], [["load", "jump"], ["post.1"]]);
 });
 
 test("a page that lacks something is read anew, once for many changes", async () => {
-  const { Refill } = await import("../../static/js/live/refresh-scheduler.js");
-  [Refill.LEAST, Refill.RATE] = [40, Infinity];
+  const { RefreshScheduler } = await import("../../static/js/live/refresh-scheduler.js");
+  [RefreshScheduler.MIN_WAIT_MS, RefreshScheduler.MAX_PAGES_PER_SECOND] = [40, Infinity];
   await begin();
-  await Wire.last.greets();
+  await TestSocket.last.greets();
   page.isIncomplete = true;
-  for (const number of [2, 3, 4]) await Wire.last.says(event("post.1", {}, { position: `e-${number}` }));
+  for (const number of [2, 3, 4]) await TestSocket.last.says(event("post.1", {}, { position: `e-${number}` }));
   assert.equal(page.refreshed, 0);
   await new Promise((done) => setTimeout(done, 80));
   assert.equal(page.refreshed, 1);
 });
 
 test("what a pause kept from being filled is filled after it", async () => {
-  const { Refill } = await import("../../static/js/live/refresh-scheduler.js");
-  [Refill.LEAST, Refill.RATE] = [10, Infinity];
+  const { RefreshScheduler } = await import("../../static/js/live/refresh-scheduler.js");
+  [RefreshScheduler.MIN_WAIT_MS, RefreshScheduler.MAX_PAGES_PER_SECOND] = [10, Infinity];
   await begin();
-  await Wire.last.greets();
+  await TestSocket.last.greets();
   session.pause();
   page.isIncomplete = true;
-  await Wire.last.says(event("post.1", {}, { position: "e-2", kind: "post.withdrawn" }));
+  await TestSocket.last.says(event("post.1", {}, { position: "e-2", kind: "post.withdrawn" }));
   await new Promise((done) => setTimeout(done, 40));
   assert.equal(page.refreshed, 0);
   session.resume();
@@ -271,32 +271,32 @@ test("what a pause kept from being filled is filled after it", async () => {
 });
 
 test("where the connection does not say who reads, it is asked from time to time", async () => {
-  const { Greeter } = await import("../../static/js/live/identity.js");
-  const fresh = Greeter.FRESH;
-  Greeter.FRESH = 30;
+  const { Identity } = await import("../../static/js/live/identity.js");
+  const fresh = Identity.MIN_RENEWAL_INTERVAL_MS;
+  Identity.MIN_RENEWAL_INTERVAL_MS = 30;
   await begin("e-1", "ticket");
-  await Wire.last.greets({ type: "hello", user: undefined, name: null, expires: null });
+  await TestSocket.last.greets({ type: "hello", user: undefined, name: null, expires: null });
   tickets.next = "";
   await new Promise((done) => setTimeout(done, 60));
-  await Wire.last.says(nobody);
+  await TestSocket.last.says(nobody);
   assert.deepEqual(page.asked, ["for who reads"]);
-  Greeter.FRESH = fresh;
+  Identity.MIN_RENEWAL_INTERVAL_MS = fresh;
 });
 
 test("told to stay away, it does", async () => {
   await begin();
-  await Wire.last.greets();
-  await Wire.last.cuts(4503);
-  assert.equal(Wire.opened.length, 1);
+  await TestSocket.last.greets();
+  await TestSocket.last.cuts(4503);
+  assert.equal(TestSocket.opened.length, 1);
   assert.equal(states.at(-1), "offline");
 });
 
 test("stopped for the way back, it starts again from its cursor", async () => {
   await begin();
-  await Wire.last.greets();
-  await Wire.last.says(event("post.1", {}, { position: "e-9" }));
+  await TestSocket.last.greets();
+  await TestSocket.last.says(event("post.1", {}, { position: "e-9" }));
   session.stop();
   session.start();
-  await Wire.last.greets();
-  assert.equal(Wire.last.asked("subscribe")[0].since, "e-9");
+  await TestSocket.last.greets();
+  assert.equal(TestSocket.last.asked("subscribe")[0].since, "e-9");
 });

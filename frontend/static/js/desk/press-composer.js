@@ -7,8 +7,8 @@
  * syllable. So composition is ended first, and the form is sent one task later.
  */
 export class PressComposer extends HTMLElement {
-  static PAUSE = 5_000; // ms without a key, and somebody is not typing any more
-  static KEPT = 1_800_000; // ms; who leaves a text alone for longer has left it
+  static TYPING_PAUSE_MS = 5_000; // ms without a key, and somebody is not typing any more
+  static ABANDONED_AFTER_MS = 1_800_000; // ms; who leaves a text alone for longer has left it
 
   #composing = false;
   #typed = -Infinity; // when
@@ -44,8 +44,8 @@ export class PressComposer extends HTMLElement {
   /** What who sits here does, for those who want to know before they begin. */
   get activity() {
     const age = Date.now() - this.#typed;
-    if (!this.isUnsaved || age > PressComposer.KEPT) return "viewing";
-    return age < PressComposer.PAUSE ? "typing" : "unsaved";
+    if (!this.isUnsaved || age > PressComposer.ABANDONED_AFTER_MS) return "viewing";
+    return age < PressComposer.TYPING_PAUSE_MS ? "typing" : "unsaved";
   }
 
   /**
@@ -68,7 +68,7 @@ export class PressComposer extends HTMLElement {
     this.#rearmed();
     this.#typed = Date.now();
     clearTimeout(this.#idle);
-    this.#idle = setTimeout(() => this.#tell(), PressComposer.PAUSE);
+    this.#idle = setTimeout(() => this.#tell(), PressComposer.TYPING_PAUSE_MS);
     this.#tell();
   };
 

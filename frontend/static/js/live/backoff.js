@@ -1,7 +1,7 @@
 /** How long to wait before the next try: 0-1 s, then twice as long each time, at most 30 s. */
 export class Backoff {
-  static FIRST = 1_000; // ms; one lost packet should not be felt
-  static LONGEST = 30_000; // ms; a laptop that wakes up comes back within this
+  static BASE_MS = 1_000; // ms; one lost packet should not be felt
+  static MAX_WAIT_MS = 30_000; // ms; a laptop that wakes up comes back within this
 
   #tries = 0;
   #random;
@@ -13,14 +13,14 @@ export class Backoff {
 
   /** Milliseconds, all of them at random ("full jitter"), so that a thousand readers do not return at once. */
   next() {
-    const longest = Math.min(Backoff.LONGEST, Backoff.FIRST * 2 ** this.#tries);
+    const longest = Math.min(Backoff.MAX_WAIT_MS, Backoff.BASE_MS * 2 ** this.#tries);
     this.#tries += 1;
     return this.#random() * longest;
   }
 
   /** Where there was no room: in the whole of the longest wait, without the quick first tries. */
   late() {
-    return this.#random() * Backoff.LONGEST;
+    return this.#random() * Backoff.MAX_WAIT_MS;
   }
 
   /** After a try that worked. */

@@ -1,18 +1,18 @@
-import { Climb } from "./upgrade.js";
+import { TransportUpgrade } from "./upgrade.js";
 import { saysWhy, staysAway, TRY_LATER } from "./frames.js";
-import { Pulse } from "./heartbeat.js";
-import { Wakes } from "./wake-detector.js";
+import { Heartbeat } from "./heartbeat.js";
+import { WakeDetector } from "./wake-detector.js";
 
 /** @import { Frame } from "./frames.js" */
 /** @import { Backoff } from "./backoff.js" */
-/** @import { Ladder } from "./fallback.js" */
+/** @import { TransportFallback } from "./fallback.js" */
 /** @import { Transport } from "./socket.js" */
 
 /**
  * @typedef {object} Listener what a connection tells
- * @property {(frame: Frame) => void} heard
- * @property {(code: number) => void} lost the connection ended; another try follows
- * @property {(code: number) => void} refused the server does not want us: no try follows
+ * @property {(frame: Frame) => void} onFrame
+ * @property {(code: number) => void} onLost the connection ended; another try follows
+ * @property {(code: number) => void} onRefused the server does not want us: no try follows
  */
 
 /**
@@ -20,14 +20,14 @@ import { Wakes } from "./wake-detector.js";
  * another way where the one it has is blocked, and goes back to a better one.
  */
 export class Connection {
-  static STEADY = 5_000; // ms; what ends sooner was no success, and the wait goes on growing
-  static ASLEEP = 40_000; // ms; after that the server has given us up, and asking costs 3 s more
+  static STABLE_AFTER_MS = 5_000; // ms; what ends sooner was no success, and the wait goes on growing
+  static ABANDONED_AFTER_MS = 40_000; // ms; after that the server has given us up, and asking costs 3 s more
 
-  #ladder;
+  #fallback;
   #backoff;
-  #pulse = new Pulse(() => this.send({ type: "ping" }), () => this.restart());
-  #wakes = new Wakes((slept) => this.#woke(slept), () => this.#cut());
-  #climb;
+  #heartbeat = new Heartbeat(() => this.send({ type: "ping" }), () => this.restart());
+  #wakeDetector = new WakeDetector((slept) => this.#woke(slept), () => this.#cut());
+  #upgrade;
   /** @type {Listener | undefined} */
   #listener;
   /** @type {Transport | undefined} */
@@ -41,13 +41,13 @@ export class Connection {
   #notBefore = 0; // the time before which the server does not want us
 
   /**
-   * @param {Ladder} ladder
+   * @param {TransportFallback} fallback
    * @param {Backoff} backoff
    */
-  constructor(ladder, backoff) {
-    this.#ladder = ladder;
+  constructor(fallback, backoff) {
+    this.#fallback = fallback;
     this.#backoff = backoff;
-    this.#climb = new Climb(() => ladder.make(0), (transport, first) => this.#arrived(transport, first));
+    this.#upgrade = new TransportUpgrade(() => fallback.make(0), (transport, first) => this.#arrived(transport, first));
   }
 
   /** By asking again and again: what is new comes, but not at once. */
@@ -58,14 +58,14 @@ export class Connection {
   /** @param {Listener} listener */
   start(listener) {
     this.#listener = listener;
-    this.#wakes.start();
+    this.#wakeDetector.start();
     this.#connect();
   }
 
   stop() {
     this.#listener = undefined;
-    this.#wakes.stop();
-    this.#climb.stop();
+    this.#wakeDetector.stop();
+    this.#upgrade.stop();
     this.#drop();
   }
 
@@ -76,7 +76,7 @@ export class Connection {
 
   /** The server takes us: once that has lasted, the next failure is a first one again. */
   settled() {
-    if (!this.#steady) this.#steady = setTimeout(() => this.#backoff.reset(), Connection.STEADY);
+    if (!this.#steady) this.#steady = setTimeout(() => this.#backoff.reset(), Connection.STABLE_AFTER_MS);
   }
 
   /**
@@ -91,9 +91,9 @@ export class Connection {
 
   #connect() {
     this.#drop();
-    const transport = this.#ladder.make();
+    const transport = this.#fallback.make();
     this.#use(transport);
-    this.#limit = setTimeout(() => this.#closed(0), transport.patience);
+    this.#limit = setTimeout(() => this.#closed(0), transport.timeout);
     transport.open();
   }
 
@@ -101,8 +101,8 @@ export class Connection {
   #use(transport) {
     this.#transport = transport;
     this.#proven = false;
-    transport.heard = (frame) => this.#hear(frame);
-    transport.closed = (code, wait) => this.#closed(code, wait);
+    transport.onFrame = (frame) => this.#hear(frame);
+    transport.onClose = (code, wait) => this.#closed(code, wait);
   }
 
   /**
@@ -111,8 +111,8 @@ export class Connection {
    */
   #arrived(transport, first) {
     this.#drop();
-    this.#listener?.lost(0); // what the other one brought and was not handled yet comes again
-    this.#ladder.top();
+    this.#listener?.onLost(0); // what the other one brought and was not handled yet comes again
+    this.#fallback.top();
     this.#use(transport);
     this.#hear(first);
   }
@@ -120,21 +120,21 @@ export class Connection {
   /** @param {Frame} frame */
   #hear(frame) {
     if (!this.#proven && frame.type === this.#transport?.proof) this.#prove();
-    if (this.#proven) this.#pulse.heard();
-    if (frame.type === "welcome") this.#pulse.heartbeat = frame.heartbeat * 1_000;
+    if (this.#proven) this.#heartbeat.reset();
+    if (frame.type === "welcome") this.#heartbeat.interval = frame.heartbeat * 1_000;
     if (frame.type === "leaving") {
       const [from, to] = frame.reconnect_in;
       this.#returnIn = from + Math.random() * (to - from);
     }
-    this.#listener?.heard(frame);
+    this.#listener?.onFrame(frame);
   }
 
   #prove() {
     clearTimeout(this.#limit);
     this.#proven = true;
-    this.#ladder.worked();
-    if (this.#ladder.isTop) this.#climb.stop();
-    else this.#climb.start(this.#ladder.hadBetter);
+    this.#fallback.worked();
+    if (this.#fallback.isTop) this.#upgrade.stop();
+    else this.#upgrade.start(this.#fallback.hadBetter);
   }
 
   /**
@@ -145,8 +145,8 @@ export class Connection {
     // a server that says why it closes was reached: nothing in between is in the way
     const isBlocked = !this.#proven && !saysWhy(code);
     this.#drop();
-    if (staysAway(code)) this.#listener?.refused(code);
-    else this.#lost(code, isBlocked && this.#ladder.failed() ? 0 : wait);
+    if (staysAway(code)) this.#listener?.onRefused(code);
+    else this.#lost(code, isBlocked && this.#fallback.failed() ? 0 : wait);
   }
 
   /**
@@ -155,7 +155,7 @@ export class Connection {
    */
   #lost(code, wait) {
     if (!this.#listener) return;
-    this.#listener.lost(code);
+    this.#listener.onLost(code);
     const named = wait ?? this.#returnIn ?? (code === TRY_LATER ? this.#backoff.late() : undefined);
     this.#returnIn = undefined;
     this.#notBefore = Date.now() + (named ?? 0);
@@ -165,26 +165,26 @@ export class Connection {
   /** What we have is surely gone: another one, at once. */
   #reopen() {
     this.#drop();
-    this.#listener?.lost(0);
+    this.#listener?.onLost(0);
     this.#connect();
   }
 
   /** @param {number} slept ms */
   #woke(slept) {
-    if (this.#transport && this.#proven && slept < Connection.ASLEEP) this.#pulse.ask();
+    if (this.#transport && this.#proven && slept < Connection.ABANDONED_AFTER_MS) this.#heartbeat.ping();
     else if (this.#transport && this.#proven) this.#reopen();
     else if (Date.now() >= this.#notBefore) this.#connect();
   }
 
   #cut() {
-    if (this.#transport) this.#pulse.ask();
-    else this.#listener?.lost(0);
+    if (this.#transport) this.#heartbeat.ping();
+    else this.#listener?.onLost(0);
   }
 
   #drop() {
     for (const timer of [this.#retry, this.#limit, this.#steady]) clearTimeout(timer);
     this.#retry = this.#limit = this.#steady = 0;
-    this.#pulse.stop();
+    this.#heartbeat.stop();
     const transport = this.#transport;
     this.#transport = undefined;
     transport?.close();

@@ -1,5 +1,5 @@
 /**
- * @typedef {{id: string, event: string, data: string}} Block of an event stream
+ * @typedef {{id: string, event: string, data: string}} EventStreamBlock of an event stream
  */
 
 /**
@@ -9,9 +9,9 @@
  * Retry-After; so the stream is fetched, and read here.
  *
  * @param {ReadableStream<Uint8Array>} body
- * @returns {AsyncGenerator<Block>}
+ * @returns {AsyncGenerator<EventStreamBlock>}
  */
-export async function* blocks(body) {
+export async function* readEventStream(body) {
   const reader = body.getReader();
   const decoder = new TextDecoder();
   let rest = "";
@@ -36,7 +36,7 @@ function parse(text) {
   for (const line of text.split("\n")) {
     const [, name, value] = /^(id|event|data)(?:: ?(.*))?$/.exec(line) ?? [];
     if (name === "data" && block.data) block.data += `\n${value ?? ""}`;
-    else if (name) block[/** @type {keyof Block} */ (name)] = value ?? "";
+    else if (name) block[/** @type {keyof EventStreamBlock} */ (name)] = value ?? "";
   }
   return block;
 }

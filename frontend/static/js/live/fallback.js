@@ -7,8 +7,8 @@
  * tried at once. One that did work on this page is given a second chance first: more likely the
  * server is away for a moment. Below the last one it starts again at the top.
  */
-export class Ladder {
-  static MEMORY = 60_000; // ms that the next page of this tab trusts what this one found out
+export class TransportFallback {
+  static REMEMBERED_MS = 60_000; // ms that the next page of this tab trusts what this one found out
 
   #ways;
   #store;
@@ -25,7 +25,7 @@ export class Ladder {
     this.#ways = ways;
     this.#store = store;
     const { at = 0, time = 0 } = JSON.parse(store.getItem("live-way") ?? "{}");
-    if (Date.now() - time < Ladder.MEMORY && at < ways.length) this.#at = at;
+    if (Date.now() - time < TransportFallback.REMEMBERED_MS && at < ways.length) this.#at = at;
   }
 
   get isTop() {

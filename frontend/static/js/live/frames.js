@@ -3,19 +3,19 @@
  *
  * @typedef {{type: "welcome", protocol: number, epoch: string, heartbeat: number}} Welcome
  * @typedef {{type: "hello", user: number | null | undefined, name: string | null, expires: string | null}} Hello `user` undefined: not said
- * @typedef {{topic: string, code: string}} Refusal
- * @typedef {{type: "subscribed", topics: string[], refused: Refusal[], position: string, recovered: boolean, missed: number}} Subscribed
+ * @typedef {{topic: string, code: string}} RefusedTopic
+ * @typedef {{type: "subscribed", topics: string[], refused: RefusedTopic[], position: string, recovered: boolean, missed: number}} Subscribed
  * @typedef {{type: "unsubscribed", topics: string[], code: string}} Unsubscribed
  * @typedef {{type: "event", position: string, topics: string[], left: string[], kind: string, key: string, time: string, data?: any, html: Record<string, string>}} LiveEvent
  * @typedef {{type: "reset", topics: string[], position: string, missed: number | null, reason: string}} Reset
- * @typedef {{type: "heartbeat" | "pong", position: string}} Beat
+ * @typedef {{type: "heartbeat" | "pong", position: string}} PositionFrame
  * @typedef {{name: string, state: "viewing" | "typing" | "unsaved"}} Person
  * @typedef {{type: "presence", topic: string, readers: number, people?: Person[]}} Presence
  * @typedef {{type: "leaving", reconnect_in: [number, number]}} Leaving
- * @typedef {{type: "error", code: string, detail: string}} Refused
+ * @typedef {{type: "error", code: string, detail: string}} ErrorFrame
  * @typedef {{type: "released"}} Released not from the wire: the reader goes on after a pause
- * @typedef {{type: "wanted", what: "load" | "jump" | "refill"}} Wanted not from the wire: more of the page itself
- * @typedef {Welcome | Hello | Subscribed | Unsubscribed | LiveEvent | Reset | Beat | Presence | Leaving | Refused | Released | Wanted} Frame
+ * @typedef {{type: "wanted", what: "load" | "jump" | "refresh"}} Wanted not from the wire: more of the page itself
+ * @typedef {Welcome | Hello | Subscribed | Unsubscribed | LiveEvent | Reset | PositionFrame | Presence | Leaving | ErrorFrame | Released | Wanted} Frame
  */
 
 /** What a close code asks of the reader: 4500-4999 stay away, everything else come back. */

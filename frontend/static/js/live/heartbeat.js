@@ -2,35 +2,35 @@
  * Whether the other end is still there. A connection may look open long after its network is gone:
  * silence longer than the server's heartbeat is asked about, and no answer means it is gone.
  */
-export class Pulse {
-  static ANSWER = 3_000; // ms for an answer; a radio that wakes up needs one or two
-  static PATIENCE = 1.4; // times the heartbeat that may pass in silence
+export class Heartbeat {
+  static PONG_TIMEOUT_MS = 3_000; // ms for an answer; a radio that wakes up needs one or two
+  static ALLOWED_SILENCE = 1.4; // times the heartbeat that may pass in silence
 
-  heartbeat = 25_000; // ms, until the server says otherwise
-  #ping;
-  #gone;
+  interval = 25_000; // ms, until the server says otherwise
+  #sendPing;
+  #onDead;
   #silence = 0;
   #answer = 0;
 
   /**
-   * @param {() => void} ping
-   * @param {() => void} gone
+   * @param {() => void} sendPing
+   * @param {() => void} onDead
    */
-  constructor(ping, gone) {
-    this.#ping = ping;
-    this.#gone = gone;
+  constructor(sendPing, onDead) {
+    this.#sendPing = sendPing;
+    this.#onDead = onDead;
   }
 
   /** Something came: all is well. */
-  heard() {
+  reset() {
     this.stop();
-    this.#silence = setTimeout(() => this.ask(), this.heartbeat * Pulse.PATIENCE);
+    this.#silence = setTimeout(() => this.ping(), this.interval * Heartbeat.ALLOWED_SILENCE);
   }
 
-  ask() {
+  ping() {
     if (this.#answer) return;
-    this.#answer = setTimeout(this.#gone, Pulse.ANSWER);
-    this.#ping();
+    this.#answer = setTimeout(this.#onDead, Heartbeat.PONG_TIMEOUT_MS);
+    this.#sendPing();
   }
 
   stop() {

@@ -1,6 +1,6 @@
 /** An answer that says no. `wait` is what its Retry-After asks for, in ms. */
-export class Refusal extends Error {
-  static LONGEST = 600_000; // ms; a mistyped header must not silence a page for a day
+export class HttpError extends Error {
+  static MAX_RETRY_AFTER_MS = 600_000; // ms; a mistyped header must not silence a page for a day
 
   /** @param {Response} answer */
   constructor(answer) {
@@ -17,10 +17,10 @@ export class Refusal extends Error {
 export function retryAfter(header) {
   if (!header) return undefined;
   const wait = /^\d+$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - Date.now();
-  return Number.isNaN(wait) ? undefined : Math.min(Math.max(wait, 0), Refusal.LONGEST);
+  return Number.isNaN(wait) ? undefined : Math.min(Math.max(wait, 0), HttpError.MAX_RETRY_AFTER_MS);
 }
 
 /** For a request that must not wait for ever: a connection that was kept open may be long dead. */
-export function soon() {
+export function requestTimeout() {
   return AbortSignal.timeout(10_000);
 }

@@ -5,11 +5,11 @@
  * Says who reads: hello with the newest ticket, another before that one ends, and another when the
  * server does not take it. Knows whether that is still who the page was made for.
  */
-export class Greeter {
-  static RENEW = 60_000; // ms before a ticket expires
-  static FRESH = 300_000; // ms; a ticket is not renewed sooner, however wrong this machine's clock is
-  static LATEST = 2 ** 31 - 1; // ms; a longer timer fires at once
-  static TRIES = 2; // new tickets on one connection: what they are refused, this reader may not have
+export class Identity {
+  static RENEW_BEFORE_MS = 60_000; // ms before a ticket expires
+  static MIN_RENEWAL_INTERVAL_MS = 300_000; // ms; a ticket is not renewed sooner, however wrong this machine's clock is
+  static MAX_TIMER_MS = 2 ** 31 - 1; // ms; a longer timer fires at once
+  static MAX_RETRIES = 2; // new tickets on one connection: what they are refused, this reader may not have
 
   #tickets;
   #send;
@@ -58,9 +58,9 @@ export class Greeter {
     if (this.#shown === undefined && user !== null) this.#shown = user;
     if (user === null || (user !== undefined && !expires)) return;
     // a stream or a poll does not say who reads: we ask from time to time whether that is still so
-    const left = expires ? new Date(expires).getTime() - Date.now() - Greeter.RENEW : Greeter.FRESH;
-    const wait = Math.max(left, Greeter.FRESH - this.#tickets.age, 0);
-    this.#renewal = setTimeout(() => this.renew(), Math.min(wait, Greeter.LATEST));
+    const left = expires ? new Date(expires).getTime() - Date.now() - Identity.RENEW_BEFORE_MS : Identity.MIN_RENEWAL_INTERVAL_MS;
+    const wait = Math.max(left, Identity.MIN_RENEWAL_INTERVAL_MS - this.#tickets.age, 0);
+    this.#renewal = setTimeout(() => this.renew(), Math.min(wait, Identity.MAX_TIMER_MS));
   }
 
   /** Somebody else reads now than whom the page was made for, or somebody with other rights. */
@@ -79,7 +79,7 @@ export class Greeter {
    * a new one; false when that did not help before.
    */
   async again() {
-    if (this.#tries === Greeter.TRIES || !this.#tickets.current) return false;
+    if (this.#tries === Identity.MAX_RETRIES || !this.#tickets.current) return false;
     this.#tries += 1;
     await this.#tickets.renew();
     this.#hello();

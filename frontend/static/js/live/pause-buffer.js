@@ -4,8 +4,8 @@
  * What a reader who pauses will see later. While it is on, events wait here as data, and nothing on
  * the page moves; with one exception: what is withdrawn goes at once, from the page and from here.
  */
-export class Hold {
-  static MOST = 1_000; // events; a page that missed more is read anew when its reader goes on
+export class PauseBuffer {
+  static MAX_EVENTS = 1_000; // events; a page that missed more is read anew when its reader goes on
 
   isOn = false;
   /** What is held is not all that the page needs: it must be read anew. */
@@ -27,8 +27,8 @@ export class Hold {
     const gone = events.filter(takesBack);
     const keys = new Set(gone.map(({ key }) => key));
     this.#held = [...this.#held, ...events].filter(({ key }) => !keys.has(key));
-    if (this.#held.length > Hold.MOST) {
-      this.#held = this.#held.slice(-Hold.MOST);
+    if (this.#held.length > PauseBuffer.MAX_EVENTS) {
+      this.#held = this.#held.slice(-PauseBuffer.MAX_EVENTS);
       this.isStale = true;
     }
     return gone;

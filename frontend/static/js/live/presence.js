@@ -9,8 +9,8 @@
  * open. Who writes says that too, and goes on saying it behind other tabs while it is not saved.
  */
 export class Presence {
-  static EVERY = 10_000; // ms; the server forgets a reader after 20 s
-  static PUBLIC = /^(front|books|(post|book|author|tag)\..+)$/; // `site` is on every page: it tells nothing
+  static INTERVAL_MS = 10_000; // ms; the server forgets a reader after 20 s
+  static PUBLIC_TOPIC = /^(front|books|(post|book|author|tag)\..+)$/; // `site` is on every page: it tells nothing
 
   #page;
   #send;
@@ -34,7 +34,7 @@ export class Presence {
   start() {
     this.stop();
     for (const name of ["visibilitychange", "writing"]) document.addEventListener(name, this.#changed);
-    this.#timer = setInterval(this.#tell, Presence.EVERY);
+    this.#timer = setInterval(this.#tell, Presence.INTERVAL_MS);
     this.#tick();
     this.#tell();
   }
@@ -57,9 +57,9 @@ export class Presence {
    * @param {string} self who reads here
    * @returns {number | undefined} those who read this page
    */
-  heard({ topic, readers, people = [] }, self) {
+  update({ topic, readers, people = [] }, self) {
     if (this.#people?.topic === topic) this.#people.show(people.filter(({ name }) => name !== self));
-    if (topic !== this.#places[0] || !Presence.PUBLIC.test(topic)) return undefined;
+    if (topic !== this.#places[0] || !Presence.PUBLIC_TOPIC.test(topic)) return undefined;
     this.#status.readers(readers);
     return readers;
   }
@@ -81,7 +81,7 @@ export class Presence {
 
   get #places() {
     if (this.#people) return this.#people.places;
-    const topic = [...this.#page.topics()].find((name) => Presence.PUBLIC.test(name));
+    const topic = [...this.#page.topics()].find((name) => Presence.PUBLIC_TOPIC.test(name));
     return topic ? [topic] : [];
   }
 

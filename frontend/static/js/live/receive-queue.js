@@ -6,7 +6,7 @@
  * What arrives while the page is being patched, or fetched anew, waits here. A batch that fails
  * is not tried again: its failure goes to `failed`, and the frames come again after a reconnect.
  */
-export class Inbox {
+export class ReceiveQueue {
   #handle;
   #failed;
   /** @type {Frame[]} */

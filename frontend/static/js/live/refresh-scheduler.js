@@ -4,11 +4,11 @@
  *
  * All readers of a page lose the same item at the same moment, so each waits a while at random.
  */
-export class Refill {
-  static LEAST = 500; // ms; more of the same follows at once
-  static RATE = 100; // pages a second that the readers of one page ask for together
-  static UNKNOWN = 200; // readers, where nobody says how many
-  static LATER = 30_000; // ms, after a failure
+export class RefreshScheduler {
+  static MIN_WAIT_MS = 500; // ms; more of the same follows at once
+  static MAX_PAGES_PER_SECOND = 100; // pages a second that the readers of one page ask for together
+  static ASSUMED_READERS = 200; // readers, where nobody says how many
+  static RETRY_AFTER_MS = 30_000; // ms, after a failure
 
   #fill;
   #timer = 0;
@@ -19,12 +19,12 @@ export class Refill {
   }
 
   /** @param {number} [readers] of this page now */
-  want(readers = Refill.UNKNOWN) {
-    this.#in(Refill.LEAST + (Math.random() * 1_000 * readers) / Refill.RATE);
+  want(readers = RefreshScheduler.ASSUMED_READERS) {
+    this.#in(RefreshScheduler.MIN_WAIT_MS + (Math.random() * 1_000 * readers) / RefreshScheduler.MAX_PAGES_PER_SECOND);
   }
 
   later() {
-    this.#in(Refill.LATER * (0.5 + Math.random()));
+    this.#in(RefreshScheduler.RETRY_AFTER_MS * (0.5 + Math.random()));
   }
 
   stop() {

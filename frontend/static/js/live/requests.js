@@ -1,6 +1,6 @@
-import { Following } from "./topic-cursor.js";
+import { TopicCursor } from "./topic-cursor.js";
 import { BROKEN, TRY_LATER } from "./frames.js";
-import { Refusal } from "./http-error.js";
+import { HttpError } from "./http-error.js";
 
 /** @import { LiveEvent } from "./frames.js" */
 /** @import { Transport } from "./socket.js" */
@@ -11,16 +11,16 @@ import { Refusal } from "./http-error.js";
  * It speaks the frames of the socket, so that who listens need not know which transport it is.
  */
 export class Requests {
-  static REST = 30_000; // ms between two looks of a hidden page
+  static HIDDEN_INTERVAL_MS = 30_000; // ms between two looks of a hidden page
 
   proof = "subscribed";
 
-  /** @type {Transport["heard"]} */
-  heard = () => {};
-  /** @type {Transport["closed"]} */
-  closed = () => {};
+  /** @type {Transport["onFrame"]} */
+  onFrame = () => {};
+  /** @type {Transport["onClose"]} */
+  onClose = () => {};
 
-  following = new Following();
+  cursor = new TopicCursor();
   #unanswered = 0; // subscribes
   #asksForLife = false;
   #request = new AbortController();
@@ -30,12 +30,12 @@ export class Requests {
   /** The server has nothing to say before it is asked: this greets in its place. */
   open() {
     document.addEventListener("visibilitychange", this.#seen);
-    queueMicrotask(() => this.heard({ type: "welcome", protocol: 1, epoch: "", heartbeat: 25 }));
+    queueMicrotask(() => this.onFrame({ type: "welcome", protocol: 1, epoch: "", heartbeat: 25 }));
   }
 
   close() {
     document.removeEventListener("visibilitychange", this.#seen);
-    this.heard = this.closed = () => {};
+    this.onFrame = this.onClose = () => {};
     this.#request.abort();
   }
 
@@ -44,14 +44,14 @@ export class Requests {
     switch (frame.type) {
       case "hello": // who reads, the session cookie says
         this.#manner = { format: frame.format, language: frame.language };
-        return this.heard({ type: "hello", user: frame.ticket ? undefined : null, name: null, expires: null });
+        return this.onFrame({ type: "hello", user: frame.ticket ? undefined : null, name: null, expires: null });
       case "subscribe":
         this.#unanswered += 1;
-        this.following.ask(frame.topics, frame.since ?? "");
+        this.cursor.ask(frame.topics, frame.since ?? "");
         return this.#ask();
       case "unsubscribe": // the next request leaves them out; until then they harm nobody
-        this.following.drop(frame.topics);
-        return this.heard({ type: "unsubscribed", topics: frame.topics, code: "asked" });
+        this.cursor.drop(frame.topics);
+        return this.onFrame({ type: "unsubscribed", topics: frame.topics, code: "asked" });
       case "ping":
         this.#asksForLife = true;
         return this.#ask();
@@ -75,11 +75,11 @@ export class Requests {
    * @returns {(event: LiveEvent) => boolean} whether an event of this answer is to be handed on
    */
   taken(position) {
-    const isNew = this.following.answered();
-    this.following.at = position;
-    const answer = { topics: this.following.topics, refused: [], position, recovered: true, missed: 0 };
-    for (; this.#unanswered; this.#unanswered -= 1) this.heard({ type: "subscribed", ...answer });
-    if (this.#asksForLife) this.heard({ type: "pong", position });
+    const isNew = this.cursor.answered();
+    this.cursor.at = position;
+    const answer = { topics: this.cursor.topics, refused: [], position, recovered: true, missed: 0 };
+    for (; this.#unanswered; this.#unanswered -= 1) this.onFrame({ type: "subscribed", ...answer });
+    if (this.#asksForLife) this.onFrame({ type: "pong", position });
     this.#asksForLife = false;
     return isNew;
   }
@@ -91,7 +91,7 @@ export class Requests {
    * @param {AbortSignal} signal
    */
   async read(wait, signal) {
-    const answer = await this.fetch("/live/log", { since: this.following.since, wait }, signal);
+    const answer = await this.fetch("/live/log", { since: this.cursor.since, wait }, signal);
     return await answer.json();
   }
 
@@ -103,10 +103,10 @@ export class Requests {
    * @returns {boolean} whether there is more to be had at once
    */
   tell({ position, recovered, events, more, missed, reason }, isNew) {
-    for (const event of events) if (isNew(event)) this.heard({ ...event, type: "event" });
-    this.following.at = position;
-    if (recovered) this.heard({ type: "heartbeat", position });
-    else this.heard({ type: "reset", topics: this.following.topics, position, missed, reason });
+    for (const event of events) if (isNew(event)) this.onFrame({ ...event, type: "event" });
+    this.cursor.at = position;
+    if (recovered) this.onFrame({ type: "heartbeat", position });
+    else this.onFrame({ type: "reset", topics: this.cursor.topics, position, missed, reason });
     return more;
   }
 
@@ -119,8 +119,8 @@ export class Requests {
   async #rest(signal) {
     while (!signal.aborted) {
       const answer = await this.read(0, signal);
-      const more = this.tell(answer, this.taken(this.following.since || answer.position));
-      if (!more) await passed(Requests.REST, signal);
+      const more = this.tell(answer, this.taken(this.cursor.since || answer.position));
+      if (!more) await passed(Requests.HIDDEN_INTERVAL_MS, signal);
     }
   }
 
@@ -132,14 +132,14 @@ export class Requests {
    * @param {AbortSignal} signal
    * @param {string[]} [topics]
    */
-  async fetch(path, query, signal, topics = this.following.topics) {
+  async fetch(path, query, signal, topics = this.cursor.topics) {
     const url = new URL(path, location.href);
     for (const topic of topics) url.searchParams.append("topic", topic);
     for (const [name, value] of Object.entries({ ...this.#manner, ...query })) {
       if (value !== undefined && value !== "") url.searchParams.set(name, String(value));
     }
     const answer = await fetch(url, { signal, cache: "no-store", credentials: "same-origin" });
-    if (!answer.ok) throw new Refusal(answer);
+    if (!answer.ok) throw new HttpError(answer);
     return answer;
   }
 
@@ -147,18 +147,18 @@ export class Requests {
   async #ask() {
     this.#request.abort();
     const { signal } = (this.#request = new AbortController());
-    if (!this.following.topics.length) return; // nothing to ask for yet
+    if (!this.cursor.topics.length) return; // nothing to ask for yet
     try {
       const isHidden = document.visibilityState === "hidden";
       await (isHidden ? this.#rest(signal) : this.follow(signal));
     } catch (problem) {
       if (signal.aborted) return;
-      if (!(problem instanceof Refusal)) return this.closed(BROKEN);
+      if (!(problem instanceof HttpError)) return this.onClose(BROKEN);
       if ([403, 404].includes(problem.status) && (await this.#leaveOut(signal))) return this.#ask();
       const isLater = problem.status === 429 || problem.wait !== undefined;
-      return this.closed(isLater ? TRY_LATER : BROKEN, problem.wait);
+      return this.onClose(isLater ? TRY_LATER : BROKEN, problem.wait);
     }
-    if (!signal.aborted) this.closed(BROKEN);
+    if (!signal.aborted) this.onClose(BROKEN);
   }
 
   /**
@@ -168,12 +168,12 @@ export class Requests {
    * @returns {Promise<boolean>} whether the others can be asked for without it
    */
   async #leaveOut(signal) {
-    const { topics } = this.following;
+    const { topics } = this.cursor;
     const allowed = await Promise.all(topics.map((topic) => this.#mayFollow(topic, signal)));
     const refused = topics.filter((_, number) => !allowed[number]);
     if (signal.aborted || !refused.length || refused.length === topics.length) return false;
-    this.following.drop(refused);
-    this.heard({ type: "unsubscribed", topics: refused, code: "forbidden" });
+    this.cursor.drop(refused);
+    this.onFrame({ type: "unsubscribed", topics: refused, code: "forbidden" });
     return true;
   }
 
@@ -185,7 +185,7 @@ export class Requests {
     try {
       await this.fetch("/live/log", { limit: 1 }, signal, [topic]);
     } catch (problem) {
-      return !(problem instanceof Refusal && [403, 404].includes(problem.status));
+      return !(problem instanceof HttpError && [403, 404].includes(problem.status));
     }
     return true;
   }

@@ -1,14 +1,14 @@
 import { Cursor, earlier } from "./cursor.js";
 import { SIGNED_OUT } from "./frames.js";
-import { Greeter } from "./identity.js";
-import { Hold } from "./pause-buffer.js";
-import { Inbox } from "./receive-queue.js";
+import { Identity } from "./identity.js";
+import { PauseBuffer } from "./pause-buffer.js";
+import { ReceiveQueue } from "./receive-queue.js";
 import { Presence } from "./presence.js";
-import { Refill } from "./refresh-scheduler.js";
-import { Refusal } from "./http-error.js";
+import { RefreshScheduler } from "./refresh-scheduler.js";
+import { HttpError } from "./http-error.js";
 import { Subscription } from "./subscription.js";
 
-/** @import { Frame, Hello, LiveEvent, Reset, Subscribed, Refused } from "./frames.js" */
+/** @import { Frame, Hello, LiveEvent, Reset, Subscribed, ErrorFrame } from "./frames.js" */
 /** @import { Connection } from "./connection.js" */
 /** @import { Page } from "../page/page.js" */
 /** @import { LiveStatus } from "../reader/live-status.js" */
@@ -24,13 +24,13 @@ export class Session {
   #connection;
   #cursor;
   #page;
-  #greeter;
+  #identity;
   #status;
   #subscription = new Subscription();
-  #inbox = new Inbox((frames) => this.#process(frames), (problem) => this.#fail(problem));
-  #hold = new Hold();
+  #receiveQueue = new ReceiveQueue((frames) => this.#process(frames), (problem) => this.#fail(problem));
+  #pauseBuffer = new PauseBuffer();
   #presence;
-  #refill = new Refill(() => this.want("refill"));
+  #refreshScheduler = new RefreshScheduler(() => this.want("refresh"));
   /** @type {number | undefined} */
   #readers;
   #isOn = false;
@@ -49,7 +49,7 @@ export class Session {
     this.#connection = connection;
     this.#cursor = cursor;
     this.#page = page;
-    this.#greeter = new Greeter(tickets, (frame) => connection.send(frame));
+    this.#identity = new Identity(tickets, (frame) => connection.send(frame));
     this.#status = status;
     this.#presence = new Presence(page, (frame) => connection.send(frame), status);
   }
@@ -60,9 +60,9 @@ export class Session {
     this.#status.show("catching-up");
     document.addEventListener("visibilitychange", this.#shown);
     this.#connection.start({
-      heard: (frame) => this.#inbox.push(frame),
-      lost: (code) => this.#lost(code),
-      refused: () => this.#status.show("offline"),
+      onFrame: (frame) => this.#receiveQueue.push(frame),
+      onLost: (code) => this.#lost(code),
+      onRefused: () => this.#status.show("offline"),
     });
   }
 
@@ -75,53 +75,53 @@ export class Session {
   stop() {
     this.#isOn = false;
     document.removeEventListener("visibilitychange", this.#shown);
-    this.#greeter.rest();
-    this.#refill.stop();
+    this.#identity.rest();
+    this.#refreshScheduler.stop();
     this.#presence.stop();
-    this.#inbox.clear();
+    this.#receiveQueue.clear();
     this.#connection.stop();
   }
 
   /** Nothing is inserted from here on. */
   pause() {
-    this.#hold.isOn = true;
+    this.#pauseBuffer.isOn = true;
     this.#status.paused(true);
   }
 
   /** Shows what was held, and goes on. */
   resume() {
-    this.#hold.isOn = false;
+    this.#pauseBuffer.isOn = false;
     this.#status.paused(false);
-    this.#inbox.push({ type: "released" });
+    this.#receiveQueue.push({ type: "released" });
   }
 
   /**
    * Reads more of the page. Events wait meanwhile, so that none is older than what they meet.
    *
-   * @param {"load" | "jump" | "refill"} what
+   * @param {"load" | "jump" | "refresh"} what
    */
   want(what) {
-    this.#inbox.push({ type: "wanted", what });
+    this.#receiveQueue.push({ type: "wanted", what });
   }
 
   /** @param {number} code */
   #lost(code) {
-    this.#greeter.rest();
+    this.#identity.rest();
     this.#presence.lost();
-    this.#inbox.clear();
-    if (code === SIGNED_OUT) this.#greeter.distrust();
+    this.#receiveQueue.clear();
+    if (code === SIGNED_OUT) this.#identity.distrust();
     this.#status.show(navigator.onLine ? "reconnecting" : "offline");
   }
 
   /** @param {unknown} problem */
   #fail(problem) {
     console.warn("The page could not follow; it starts again from its cursor.", problem);
-    this.#connection.restart(problem instanceof Refusal ? problem.wait : undefined);
+    this.#connection.restart(problem instanceof HttpError ? problem.wait : undefined);
   }
 
   /** @param {Frame[]} frames */
   async #process(frames) {
-    if (!this.#hold.isOn) await this.#release();
+    if (!this.#pauseBuffer.isOn) await this.#release();
     while (frames.length) {
       const events = /** @type {LiveEvent[]} */ (frames.splice(0, countEvents(frames)));
       if (events.length) await this.#patch(events);
@@ -130,11 +130,11 @@ export class Session {
   }
 
   async #release() {
-    if (this.#hold.isStale) return void (await this.#renewPage());
-    const events = this.#hold.release();
+    if (this.#pauseBuffer.isStale) return void (await this.#renewPage());
+    const events = this.#pauseBuffer.release();
     this.#status.waiting(0);
     if (events.length) await this.#apply(events);
-    else if (this.#page.isIncomplete) this.#refill.want(this.#readers); // by what was withdrawn meanwhile
+    else if (this.#page.isIncomplete) this.#refreshScheduler.want(this.#readers); // by what was withdrawn meanwhile
   }
 
   /** @param {LiveEvent[]} events that arrived together */
@@ -144,8 +144,8 @@ export class Session {
       if (!at.leadsTo(position, true)) return this.#astray(position);
       at = new Cursor(position);
     }
-    const now = this.#hold.take(events);
-    this.#status.waiting(this.#hold.size);
+    const now = this.#pauseBuffer.take(events);
+    this.#status.waiting(this.#pauseBuffer.size);
     if (now.length) await this.#apply(now);
     this.#cursor.moved(at.at);
     this.#due = Math.max(0, this.#due - events.length);
@@ -159,43 +159,43 @@ export class Session {
     } catch (problem) {
       // one fragment that cannot be applied must not hold up all that follow
       console.warn("The page is read anew: an event could not be applied.", problem);
-      this.#hold.isStale = true; // and stays it until a fresh page was had
+      this.#pauseBuffer.isStale = true; // and stays it until a fresh page was had
       await this.#renewPage();
     }
     this.#follow(events[0].position);
-    if (this.#page.isIncomplete) this.#refill.want(this.#readers);
+    if (this.#page.isIncomplete) this.#refreshScheduler.want(this.#readers);
     this.#status.updated(new Date(events[events.length - 1].time));
   }
 
   /** They may have signed in again in another tab. */
   #shown = () => {
-    if (document.visibilityState !== "hidden" && this.#greeter.isSignedOut) void this.#greeter.renew();
+    if (document.visibilityState !== "hidden" && this.#identity.isSignedOut) void this.#identity.renew();
   };
 
   /** Makes the page a fresh one, without a reload; its position. */
-  async #renewPage(forWhoReads = this.#greeter.isSomebodyElse) {
+  async #renewPage(forWhoReads = this.#identity.isSomebodyElse) {
     const position = await this.#page.refresh(forWhoReads);
-    this.#greeter.shows();
+    this.#identity.shows();
     this.#renewed();
     return position;
   }
 
   #renewed() {
-    this.#hold.clear();
+    this.#pauseBuffer.clear();
     this.#status.waiting(0);
     this.#status.updated(new Date());
   }
 
-  /** @param {"load" | "jump" | "refill"} what */
+  /** @param {"load" | "jump" | "refresh"} what */
   async #read(what) {
     const position = this.#cursor.at;
     try {
       if (what === "load") await this.#page.load();
       else if (what === "jump") await this.#page.jump();
-      else if (this.#page.isIncomplete && !this.#hold.isOn) await this.#page.refresh();
+      else if (this.#page.isIncomplete && !this.#pauseBuffer.isOn) await this.#page.refresh();
     } catch (problem) {
       console.warn("The page could not be read.", problem); // what is shown is true as far as it goes
-      return this.#refill.later();
+      return this.#refreshScheduler.later();
     }
     this.#follow(position);
   }
@@ -236,7 +236,7 @@ export class Session {
         if (!this.#cursor.leadsTo(frame.position)) return this.#astray(frame.position);
         return this.#cursor.moved(frame.position);
       case "presence":
-        this.#readers = this.#presence.heard(frame, this.#greeter.name) ?? this.#readers;
+        this.#readers = this.#presence.update(frame, this.#identity.name) ?? this.#readers;
         return;
       case "wanted":
         return this.#read(frame.what);
@@ -248,13 +248,13 @@ export class Session {
   async #greet() {
     this.#subscription.clear();
     this.#resuming = true;
-    await this.#greeter.greet();
+    await this.#identity.greet();
   }
 
   /** @param {Hello} frame */
   async #greeted(frame) {
-    this.#greeter.greeted(frame);
-    if (this.#greeter.isSomebodyElse) await this.#renewPage();
+    this.#identity.greeted(frame);
+    if (this.#identity.isSomebodyElse) await this.#renewPage();
     const since = this.#resuming ? this.#cursor.resume() : this.#cursor.at;
     if (this.#lockedAt) this.#subscription.forgive();
     this.#follow(this.#lockedAt ? earlier(since, this.#lockedAt) : since);
@@ -295,7 +295,7 @@ export class Session {
   /** @param {Reset} frame */
   async #reset(frame) {
     this.#status.show("catching-up");
-    const position = await this.#page.catchUp(frame.missed, this.#hold.isOn);
+    const position = await this.#page.catchUp(frame.missed, this.#pauseBuffer.isOn);
     this.#renewed();
     this.#cursor.moved(frame.position);
     this.#follow(position);
@@ -306,15 +306,15 @@ export class Session {
   /** Something that the page shows is not for this reader, or not with this ticket. */
   async #locked() {
     this.#lockedAt ||= this.#cursor.at;
-    if (await this.#greeter.again()) return; // greeted, we ask for it once more
+    if (await this.#identity.again()) return; // greeted, we ask for it once more
     this.#lockedAt = "";
     await this.#renewPage(true);
   }
 
-  /** @param {Refused} frame */
+  /** @param {ErrorFrame} frame */
   async #refused(frame) {
     if (frame.code === "bad-topic") return this.#presence.stop(); // who reads is counted without us
-    if (frame.code === "bad-ticket" && (await this.#greeter.again())) return;
+    if (frame.code === "bad-ticket" && (await this.#identity.again())) return;
     throw new Error(`${frame.code}: ${frame.detail}`);
   }
 }

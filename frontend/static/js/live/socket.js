@@ -4,9 +4,9 @@
  * @typedef {object} Transport one connection to the server, from `open()` to its end
  * @property {string} name `socket`, `stream` or `poll`
  * @property {string} proof the type of the first frame that really came from the server
- * @property {number} patience ms to wait for it before this way counts as blocked
- * @property {(frame: Frame) => void} heard set by who uses it
- * @property {(code: number, wait?: number) => void} closed set by who uses it; `wait`: ms that the server asked for
+ * @property {number} timeout ms to wait for it before this way counts as blocked
+ * @property {(frame: Frame) => void} onFrame set by who uses it
+ * @property {(code: number, wait?: number) => void} onClose set by who uses it; `wait`: ms that the server asked for
  * @property {() => void} open
  * @property {(frame: any) => void} send
  * @property {() => void} close nothing is told any more
@@ -20,12 +20,12 @@
 export class Socket {
   name = "socket";
   proof = "welcome";
-  patience = 1_500; // ms; some proxies swallow an upgrade without a word, and the page has 5 s to be live
+  timeout = 1_500; // ms; some proxies swallow an upgrade without a word, and the page has 5 s to be live
 
-  /** @type {Transport["heard"]} */
-  heard = () => {};
-  /** @type {Transport["closed"]} */
-  closed = () => {};
+  /** @type {Transport["onFrame"]} */
+  onFrame = () => {};
+  /** @type {Transport["onClose"]} */
+  onClose = () => {};
 
   #connect;
   /** @type {WebSocket | undefined} */
@@ -38,8 +38,8 @@ export class Socket {
 
   open() {
     const socket = (this.#socket = this.#connect());
-    socket.onmessage = ({ data }) => this.heard(JSON.parse(data));
-    socket.onclose = ({ code }) => this.closed(code);
+    socket.onmessage = ({ data }) => this.onFrame(JSON.parse(data));
+    socket.onclose = ({ code }) => this.onClose(code);
   }
 
   /** @param {object} frame */
@@ -48,7 +48,7 @@ export class Socket {
   }
 
   close() {
-    this.heard = this.closed = () => {};
+    this.onFrame = this.onClose = () => {};
     this.#socket?.close();
   }
 }

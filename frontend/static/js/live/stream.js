@@ -1,4 +1,4 @@
-import { blocks } from "./event-stream.js";
+import { readEventStream } from "./event-stream.js";
 import { Requests } from "./requests.js";
 
 /**
@@ -9,21 +9,21 @@ import { Requests } from "./requests.js";
  */
 export class Stream extends Requests {
   name = "stream";
-  patience = 1_500; // ms; the connection is open already, so this is one round trip
+  timeout = 1_500; // ms; the connection is open already, so this is one round trip
 
   /** @param {AbortSignal} signal */
   async follow(signal) {
-    const answer = await this.fetch("/live/stream", { since: this.following.since }, signal);
+    const answer = await this.fetch("/live/stream", { since: this.cursor.since }, signal);
     if (!answer.body) return;
     /** @type {ReturnType<typeof this.taken> | undefined} */
     let isNew;
-    for await (const { id, event, data } of blocks(answer.body)) {
+    for await (const { id, event, data } of readEventStream(answer.body)) {
       if (signal.aborted) return;
       if (!id && !data) continue; // a comment that keeps the connection open
-      isNew ??= this.taken(this.following.since || id);
+      isNew ??= this.taken(this.cursor.since || id);
       if (data) this.#tell(event, JSON.parse(data), isNew);
-      else this.heard({ type: "heartbeat", position: id });
-      if (id) this.following.at = id;
+      else this.onFrame({ type: "heartbeat", position: id });
+      if (id) this.cursor.at = id;
     }
   }
 
@@ -33,7 +33,7 @@ export class Stream extends Requests {
    * @param {(event: any) => boolean} isNew
    */
   #tell(event, frame, isNew) {
-    if (event === "reset" || event === "leaving") this.heard({ ...frame, type: event });
-    else if (frame.key && isNew(frame)) this.heard({ ...frame, type: "event" });
+    if (event === "reset" || event === "leaving") this.onFrame({ ...frame, type: event });
+    else if (frame.key && isNew(frame)) this.onFrame({ ...frame, type: "event" });
   }
 }

@@ -1,4 +1,4 @@
-/** @import { Refusal } from "./frames.js" */
+/** @import { RefusedTopic } from "./frames.js" */
 
 /** Which topics this connection follows, was refused, or has asked for. */
 export class Subscription {
@@ -38,7 +38,7 @@ export class Subscription {
 
   /**
    * @param {string[]} topics all that are followed now
-   * @param {Refusal[]} refused
+   * @param {RefusedTopic[]} refused
    */
   answered(topics, refused) {
     this.#followed = new Set(topics);

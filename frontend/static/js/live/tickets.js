@@ -1,4 +1,4 @@
-import { Refusal, soon } from "./http-error.js";
+import { HttpError, requestTimeout } from "./http-error.js";
 
 /** Says who reads: the page's ticket first, later ones from the server. */
 export class Tickets {
@@ -26,8 +26,8 @@ export class Tickets {
 
   /** Asks for another; empty when nobody is signed in any more. */
   async renew() {
-    const answer = await fetch(this.#url, { cache: "no-store", credentials: "same-origin", signal: soon() });
-    if (!answer.ok) throw new Refusal(answer);
+    const answer = await fetch(this.#url, { cache: "no-store", credentials: "same-origin", signal: requestTimeout() });
+    if (!answer.ok) throw new HttpError(answer);
     this.#ticket = (await answer.json()).ticket ?? "";
     this.#fetched = performance.now();
     return this.#ticket;

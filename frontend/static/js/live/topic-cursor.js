@@ -8,7 +8,7 @@ import { earlier, offset } from "./cursor.js";
  * Topics that come later may start from an earlier position than the others have reached. The next
  * request then begins there for all, and what the others have had is dropped (`isNew`).
  */
-export class Following {
+export class TopicCursor {
   /** Where the answered topics stand. */
   at = "";
   /** @type {Set<string>} answered: everything on them up to `at` has been handed on */

@@ -5,10 +5,10 @@
  * The way back up: from time to time tries the best transport beside the one in use, with more
  * patience than there is while a page waits for its first word.
  */
-export class Climb {
-  static EVERY = 60_000; // ms
-  static SOON = 5_000; // ms; where it worked before, a server that restarted is back by then
-  static PATIENCE = 15_000; // ms; a slow network may only have been too slow for the first try
+export class TransportUpgrade {
+  static INTERVAL_MS = 60_000; // ms
+  static FIRST_TRY_MS = 5_000; // ms; where it worked before, a server that restarted is back by then
+  static TIMEOUT_MS = 15_000; // ms; a slow network may only have been too slow for the first try
 
   #make;
   #arrived;
@@ -27,7 +27,7 @@ export class Climb {
 
   /** @param {boolean} soon */
   start(soon) {
-    if (!this.#timer) this.#timer = setTimeout(() => this.#try(), soon ? Climb.SOON * (0.5 + Math.random()) : Climb.EVERY);
+    if (!this.#timer) this.#timer = setTimeout(() => this.#try(), soon ? TransportUpgrade.FIRST_TRY_MS * (0.5 + Math.random()) : TransportUpgrade.INTERVAL_MS);
   }
 
   stop() {
@@ -39,13 +39,13 @@ export class Climb {
 
   #try() {
     const trial = (this.#trial = this.#make());
-    trial.heard = (frame) => {
+    trial.onFrame = (frame) => {
       this.#trial = undefined;
       this.stop();
       this.#arrived(trial, frame);
     };
-    trial.closed = () => this.#again();
-    this.#timer = setTimeout(() => this.#again(), Climb.PATIENCE);
+    trial.onClose = () => this.#again();
+    this.#timer = setTimeout(() => this.#again(), TransportUpgrade.TIMEOUT_MS);
     trial.open();
   }
 

@@ -2,9 +2,9 @@
  * Tells when this page may have slept, or its network may have changed: it is shown again, it is
  * online again, or its clock stood still.
  */
-export class Wakes {
-  static LOOK = 2_000; // ms between two looks at the clock
-  static JUMP = 10_000; // ms beyond that: no timer is that late on a page that is awake
+export class WakeDetector {
+  static CHECK_INTERVAL_MS = 2_000; // ms between two looks at the clock
+  static MIN_SLEEP_MS = 10_000; // ms beyond that: no timer is that late on a page that is awake
 
   #woke;
   #cut;
@@ -25,7 +25,7 @@ export class Wakes {
     addEventListener("online", this.#shown);
     addEventListener("offline", this.#cut);
     this.#last = Date.now();
-    this.#timer = setInterval(() => this.#look(), Wakes.LOOK);
+    this.#timer = setInterval(() => this.#look(), WakeDetector.CHECK_INTERVAL_MS);
   }
 
   stop() {
@@ -46,8 +46,8 @@ export class Wakes {
   }
 
   #slept() {
-    const late = Date.now() - this.#last - Wakes.LOOK;
+    const late = Date.now() - this.#last - WakeDetector.CHECK_INTERVAL_MS;
     this.#last = Date.now();
-    return late > Wakes.JUMP ? late : 0;
+    return late > WakeDetector.MIN_SLEEP_MS ? late : 0;
   }
 }

@@ -6,7 +6,7 @@
  * is new may push down what is old.
  */
 export class Anchor {
-  static EYE = 0.3; // of the window's height
+  static READING_LINE = 0.3; // of the window's height
 
   // px; browsers scroll by whole device pixels, and what five posts in a row leave over adds up
   #owed = 0;
@@ -81,7 +81,7 @@ function moves(element) {
 /** @param {Element} element */
 function crosses(element) {
   const { top, bottom } = element.getBoundingClientRect();
-  return bottom > 0 && top < innerHeight * Anchor.EYE;
+  return bottom > 0 && top < innerHeight * Anchor.READING_LINE;
 }
 
 /** @param {Element} element */

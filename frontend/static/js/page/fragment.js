@@ -4,7 +4,7 @@
  */
 
 /** @param {string} html one element */
-export function parse(html) {
+export function parseFragment(html) {
   const template = document.createElement("template");
   template.innerHTML = html;
   const element = template.content.firstElementChild;
@@ -13,7 +13,7 @@ export function parse(html) {
 }
 
 /** @param {Element} element */
-export function version(element) {
+export function versionOf(element) {
   return Number(element.getAttribute("data-live-version") ?? 0);
 }
 
@@ -22,7 +22,7 @@ export function version(element) {
  * @param {string} name
  * @param {string} value
  */
-export function all(root, name, value) {
+export function byAttribute(root, name, value) {
   return [...root.querySelectorAll(`[${name}="${value.replace(/["\\]/g, "\\$&")}"]`)];
 }
 
@@ -32,6 +32,6 @@ export function all(root, name, value) {
  * @param {ParentNode} root
  * @param {string} key
  */
-export function showing(root, key) {
+export function fragmentsOf(root, key) {
   return [...root.querySelectorAll(`[data-live^="${key.replace(/["\\]/g, "\\$&")}/"]`)];
 }

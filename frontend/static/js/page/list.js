@@ -1,4 +1,4 @@
-import { all } from "./fragment.js";
+import { byAttribute } from "./fragment.js";
 
 /**
  * A list that lives: which topic it follows, which fragment its items are, in which order.
@@ -20,7 +20,7 @@ export class List {
    * @param {Iterable<string>} topics
    */
   static of(root, topics) {
-    return [...topics].flatMap((topic) => all(root, "data-live-list", topic)).map((element) => new List(element));
+    return [...topics].flatMap((topic) => byAttribute(root, "data-live-list", topic)).map((element) => new List(element));
   }
 
   /** @param {ParentNode} root */
@@ -163,7 +163,7 @@ export class List {
   #linkOlder() {
     const place = this.element.lastElementChild?.getAttribute("data-live-place");
     if (!place || !this.#says("more")) return;
-    for (const link of all(document, "data-live-older", this.topic)) {
+    for (const link of byAttribute(document, "data-live-older", this.topic)) {
       const url = new URL(link.getAttribute("href") ?? "", location.href);
       url.searchParams.delete("newer");
       url.searchParams.set("older", place);
@@ -191,7 +191,7 @@ export class List {
 
   /** @param {number} change */
   #count(change) {
-    for (const element of all(document, "data-live-count", this.topic)) {
+    for (const element of byAttribute(document, "data-live-count", this.topic)) {
       const fragment = element.getAttribute("data-live-fragment");
       if (fragment === null || fragment === this.fragment) {
         element.textContent = String(Number(element.textContent) + change);

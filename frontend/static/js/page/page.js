@@ -1,4 +1,4 @@
-import { all, parse, showing, version } from "./fragment.js";
+import { byAttribute, parseFragment, fragmentsOf, versionOf } from "./fragment.js";
 import { fetchPage } from "./fetch-page.js";
 import { List } from "./list.js";
 import { exchange, morph, renew, renewReader } from "./morphing.js";
@@ -6,7 +6,7 @@ import { exchange, morph, renew, renewReader } from "./morphing.js";
 /** @import { LiveEvent } from "../live/frames.js" */
 /** @import { Anchor } from "./anchor.js" */
 /** @import { PressComposer } from "../desk/press-composer.js" */
-/** @import { Fresh } from "./fetch-page.js" */
+/** @import { FetchedPage } from "./fetch-page.js" */
 /** @import { PressGap } from "./press-gap.js" */
 
 /**
@@ -103,7 +103,7 @@ export class Page {
   }
 
   /**
-   * @param {Fresh} fresh
+   * @param {FetchedPage} fresh
    * @param {boolean} forWhoReads
    * @param {() => void} also what changes with it
    */
@@ -130,7 +130,7 @@ export class Page {
 
   /** @param {LiveEvent} event */
   #apply({ key, topics, left, html }) {
-    const fragments = new Map(Object.entries(html ?? {}).map(([name, text]) => [name, parse(text)]));
+    const fragments = new Map(Object.entries(html ?? {}).map(([name, text]) => [name, parseFragment(text)]));
     for (const [name, fragment] of fragments) this.#replace(key, name, fragment);
     for (const list of List.of(document, topics)) this.#settle(list, key, left, fragments);
   }
@@ -141,11 +141,11 @@ export class Page {
    * @param {Element} fragment
    */
   #replace(key, name, fragment) {
-    for (const element of all(document, "data-live", `${key}/${name}`)) {
-      if (version(fragment) >= version(element)) morph(element, copy(fragment));
+    for (const element of byAttribute(document, "data-live", `${key}/${name}`)) {
+      if (versionOf(fragment) >= versionOf(element)) morph(element, copy(fragment));
     }
     // the parts that this event does not carry are as they were, and now as new as it
-    for (const element of showing(document, key)) raise(element, version(fragment));
+    for (const element of fragmentsOf(document, key)) raise(element, versionOf(fragment));
   }
 
   /**
@@ -188,7 +188,7 @@ function copy(fragment) {
  * @param {number} to
  */
 function raise(element, to) {
-  if (element.hasAttribute("data-live-version") && version(element) < to) {
+  if (element.hasAttribute("data-live-version") && versionOf(element) < to) {
     element.setAttribute("data-live-version", String(to));
   }
 }

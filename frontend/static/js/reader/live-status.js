@@ -9,7 +9,7 @@ const TROUBLE = ["catching-up", "reconnecting", "offline", "delayed"];
  * has lasted a while: a lost packet, a laptop that wakes up, the next page are none.
  */
 export class LiveStatus extends HTMLElement {
-  static PATIENCE = 4_000; // ms
+  static TROUBLE_DELAY_MS = 4_000; // ms
 
   #timer = 0;
   #isPaused = false;
@@ -54,7 +54,7 @@ export class LiveStatus extends HTMLElement {
   #decide() {
     // from one trouble to the next the clock runs on
     if (!TROUBLE.includes(this.#state) || TROUBLE.includes(this.getAttribute("state") ?? "")) this.#settle();
-    else if (!this.#timer) this.#timer = setTimeout(() => this.#settle(), LiveStatus.PATIENCE);
+    else if (!this.#timer) this.#timer = setTimeout(() => this.#settle(), LiveStatus.TROUBLE_DELAY_MS);
   }
 
   /** @returns {State} */

@@ -1,4 +1,4 @@
-import { store } from "./storage.js";
+import { browserStorage } from "./storage.js";
 
 /**
  * `<press-keys>` around a button: turns single keys off, and on again, in this browser.
@@ -6,17 +6,17 @@ import { store } from "./storage.js";
  * Who speaks to the computer, or misses keys, sets off such keys by accident (WCAG 2.1.4).
  */
 export class PressKeys extends HTMLElement {
-  static NAME = "press-keys";
+  static STORAGE_KEY = "press-keys";
 
   static get areOn() {
-    return store("localStorage").getItem(PressKeys.NAME) !== "off";
+    return browserStorage("localStorage").getItem(PressKeys.STORAGE_KEY) !== "off";
   }
 
   connectedCallback() {
     this.hidden = false; // without this script there are no keys
     this.#say();
     this.querySelector("button")?.addEventListener("click", () => {
-      store("localStorage").setItem(PressKeys.NAME, PressKeys.areOn ? "off" : "on");
+      browserStorage("localStorage").setItem(PressKeys.STORAGE_KEY, PressKeys.areOn ? "off" : "on");
       this.#say();
     });
   }

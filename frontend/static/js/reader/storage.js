@@ -5,7 +5,7 @@
  * @param {"sessionStorage" | "localStorage"} name of this tab, or of all
  * @returns {Pick<Storage, "getItem" | "setItem">}
  */
-export function store(name) {
+export function browserStorage(name) {
   try {
     return window[name];
   } catch {

@@ -1,8 +1,8 @@
 /** A socket whose other end is the test, and a server that answers as docs/protocol.md says. */
 import { settled } from "../browser.js";
 
-export class Wire {
-  /** @type {Wire[]} */
+export class TestSocket {
+  /** @type {TestSocket[]} */
   static opened = [];
 
   readyState = 1;
@@ -14,11 +14,11 @@ export class Wire {
   onclose = () => {};
 
   constructor() {
-    Wire.opened.push(this);
+    TestSocket.opened.push(this);
   }
 
   static get last() {
-    return /** @type {Wire} */ (Wire.opened.at(-1));
+    return /** @type {TestSocket} */ (TestSocket.opened.at(-1));
   }
 
   /** @param {string} text */
@@ -68,15 +68,15 @@ export const nobody = { type: "hello", user: null, name: null, expires: null };
  */
 export async function socketOnly(waits) {
   const { Connection } = await import("../../static/js/live/connection.js");
-  const { Ladder } = await import("../../static/js/live/fallback.js");
+  const { TransportFallback } = await import("../../static/js/live/fallback.js");
   const { Socket } = await import("../../static/js/live/socket.js");
-  const ladder = new Ladder([() => new Socket(() => /** @type {any} */ (new Wire()))], store());
+  const fallback = new TransportFallback([() => new Socket(() => /** @type {any} */ (new TestSocket()))], tabStorage());
   const backoff = { late: waits.next, reset: () => {}, ...waits };
-  return new Connection(ladder, /** @type {any} */ (backoff));
+  return new Connection(fallback, /** @type {any} */ (backoff));
 }
 
 /** What a tab remembers. */
-export function store() {
+export function tabStorage() {
   /** @type {Map<string, string>} */
   const kept = new Map();
   return {

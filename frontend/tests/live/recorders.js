@@ -1,5 +1,5 @@
 /** A page that only remembers what was asked of it. */
-export class Recorder {
+export class PageRecorder {
   /** @type {string[]} */
   keys = [];
   named = new Set(["site", "front"]);
@@ -35,7 +35,7 @@ export class Recorder {
 }
 
 /** A status line that only remembers what it was told. */
-export class Told {
+export class StatusRecorder {
   /** @type {string[]} */
   states = [];
   /** @type {number[]} */

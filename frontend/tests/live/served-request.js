@@ -2,8 +2,8 @@
 import { define, settled } from "../browser.js";
 
 /** One request that this page made, to be answered. */
-export class Asked {
-  /** @type {Asked[]} */
+export class ServedRequest {
+  /** @type {ServedRequest[]} */
   static all = [];
 
   /** @type {(answer: any) => void} */
@@ -24,16 +24,16 @@ export class Asked {
     this.signal = signal;
     this.answer = new Promise((answer, fail) => ([this.#answer, this.#fail] = [answer, fail]));
     signal.addEventListener("abort", () => this.#fail(new Error("aborted")));
-    Asked.all.push(this);
+    ServedRequest.all.push(this);
   }
 
   static get last() {
-    return /** @type {Asked} */ (Asked.all.at(-1));
+    return /** @type {ServedRequest} */ (ServedRequest.all.at(-1));
   }
 
   static listen() {
-    Asked.all = [];
-    define("fetch", (/** @type {URL} */ url, /** @type {any} */ { signal }) => new Asked(url, signal).answer);
+    ServedRequest.all = [];
+    define("fetch", (/** @type {URL} */ url, /** @type {any} */ { signal }) => new ServedRequest(url, signal).answer);
   }
 
   get topics() {
