@@ -1,50 +1,45 @@
-import { Anchor } from "./page/anchor.js";
-import { Backoff } from "./live/backoff.js";
 import { PressComposer } from "./desk/press-composer.js";
+import { PressPeople } from "./desk/press-people.js";
+import { WriterPresence } from "./desk/writer-presence.js";
+import { Backoff } from "./live/backoff.js";
 import { Connection } from "./live/connection.js";
 import { Cursor } from "./live/cursor.js";
-import { PressGap } from "./page/press-gap.js";
-import { PressKeys } from "./reader/press-keys.js";
+import { PRESENCE_SOURCE } from "./live/document-events.js";
 import { TransportFallback } from "./live/fallback.js";
-import { Page } from "./page/page.js";
-import { PressPause } from "./reader/press-pause.js";
-import { PressPeople } from "./desk/press-people.js";
+import { get } from "./live/http.js";
+import { Identity } from "./live/identity.js";
 import { Poll } from "./live/poll.js";
+import { Presence } from "./live/presence.js";
 import { Session } from "./live/session.js";
 import { Socket } from "./live/socket.js";
-import { LiveStatus } from "./reader/live-status.js";
-import { browserStorage } from "./reader/storage.js";
 import { Stream } from "./live/stream.js";
 import { Tickets } from "./live/tickets.js";
+import { Anchor } from "./page/anchor.js";
+import { Page } from "./page/page.js";
+import { PressGap } from "./page/press-gap.js";
 import { Title } from "./page/title.js";
+import { LiveStatus } from "./reader/live-status.js";
+import { PressKeys } from "./reader/press-keys.js";
+import { PressPause } from "./reader/press-pause.js";
+import { browserStorage } from "./reader/storage.js";
 
 customElements.define("live-status", LiveStatus);
 customElements.define("press-composer", PressComposer);
 customElements.define("press-gap", PressGap);
 customElements.define("press-keys", PressKeys);
-customElements.define("press-people", PressPeople);
 customElements.define("press-pause", PressPause);
+customElements.define("press-people", PressPeople);
 
 const status = /** @type {LiveStatus | null} */ (document.querySelector("live-status"));
-if (status) live(status);
+if (status) follow(status);
+document.dispatchEvent(new CustomEvent(PRESENCE_SOURCE, { detail: new WriterPresence() }));
 
 /** @param {LiveStatus} status */
-function live(status) {
-  const url = new URL("/live/socket", location.href);
-  url.protocol = url.protocol.replace("http", "ws");
-
-  const ways = [() => new Socket(() => new WebSocket(url)), () => new Stream(), () => new Poll()];
-  const title = new Title();
-  const session = new Session(
-    new Connection(new TransportFallback(ways, browserStorage("sessionStorage")), new Backoff()),
-    new Cursor(meta("live-position")),
-    new Page(new Anchor(), () => title.follow()),
-    new Tickets(meta("live-ticket"), "/live/ticket"),
-    status,
-  );
+function follow(status) {
+  const session = openSession(status);
   session.start();
   status.updated(new Date(performance.timeOrigin));
-  // what is new once the page has been painted comes with a moment of colour (css/feed.css)
+  // changes after the first paint are marked by a moment of colour (css/feed.css)
   addEventListener("load", () => setTimeout(() => document.documentElement.setAttribute("data-live-on", ""), 500));
 
   const pause = /** @type {PressPause | null} */ (document.querySelector("press-pause"));
@@ -61,6 +56,23 @@ function live(status) {
   addEventListener("pageshow", (event) => {
     if (event.persisted) session.start();
   });
+}
+
+/** @param {LiveStatus} status */
+function openSession(status) {
+  const url = new URL("/live/socket", location.href);
+  url.protocol = url.protocol.replace("http", "ws");
+  const ways = [() => new Socket(() => new WebSocket(url)), () => new Stream(), () => new Poll()];
+  const connection = new Connection(new TransportFallback(ways, browserStorage("sessionStorage")), new Backoff());
+  const send = (/** @type {object} */ frame) => connection.send(frame);
+
+  const title = new Title();
+  const page = new Page(new Anchor(), get, () => title.follow());
+  const tickets = new Tickets(meta("live-ticket"), "/live/ticket");
+  const identity = new Identity(tickets, document.documentElement.lang, send);
+  const presence = new Presence(page, send, status);
+  document.addEventListener(PRESENCE_SOURCE, (event) => presence.use(/** @type {CustomEvent} */ (event).detail));
+  return new Session({ connection, cursor: new Cursor(meta("live-position")), page, identity, presence, status });
 }
 
 /** @param {string} name */

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { browse, settled } from "../browser.js";
 import { event } from "../samples.js";
+import { openSession } from "./open-session.js";
 import { PageRecorder, StatusRecorder } from "./recorders.js";
-import { socketOnly, TestSocket } from "./test-socket.js";
+import { TestSocket } from "./test-socket.js";
 
 /** @type {any} */
 let session;
@@ -16,13 +17,9 @@ const post = (/** @type {number} */ id, /** @type {string} */ position, rest = {
 
 beforeEach(async () => {
   browse("<main></main>");
-  const { Session } = await import("../../static/js/live/session.js");
-  const { Cursor } = await import("../../static/js/live/cursor.js");
   TestSocket.opened = [];
   [page, status] = [new PageRecorder(), new StatusRecorder()];
-  const tickets = { current: "", age: Infinity, renew: async () => "" };
-  const parts = [await socketOnly({ next: () => 0 }), new Cursor("e-1"), page, tickets, status];
-  session = new Session(.../** @type {[any, any, any, any, any]} */ (parts));
+  session = await openSession({ page, status });
   session.start();
   await TestSocket.last.greets();
 });
@@ -67,34 +64,4 @@ test("what was held and cannot be shown costs a fresh page, as often as it takes
   assert.equal(page.refreshed, 0);
   await TestSocket.last.greets();
   assert.equal(page.refreshed, 1);
-});
-
-for (const [what, frame] of /** @type {const} */ ([
-  ["an event out of order", post(1, "e-4")],
-  ["an event of another log", post(1, "f-9")],
-  ["a heartbeat of another log", { type: "heartbeat", position: "f-9" }],
-])) {
-  test(`after ${what} the page is read anew and followed from there`, async () => {
-    await TestSocket.last.says(post(2, "e-5"));
-    await TestSocket.last.says(frame, post(3, "e-60"));
-    assert.deepEqual([page.refreshed, page.keys], [1, ["post.2"]]);
-    assert.equal(TestSocket.opened.length, 2);
-    await TestSocket.last.greets();
-    assert.equal(TestSocket.last.asked("subscribe")[0].since, "e-50");
-    assert.equal(status.states.at(-1), "live");
-  });
-}
-
-test("it says which page is read, of those that everyone may read, and shows how many do", async () => {
-  assert.deepEqual(TestSocket.last.asked("here"), [{ type: "here", topic: "front", state: "viewing" }]);
-  await TestSocket.last.says({ type: "presence", topic: "front", readers: 214 }, { type: "presence", topic: "post.1", readers: 2 });
-  assert.equal(status.counts.at(-1), 214);
-  await TestSocket.last.cuts(1006);
-  assert.equal(status.counts.at(-1), undefined);
-});
-
-test("a server that does not count readers is not asked again, and nothing breaks", async () => {
-  await TestSocket.last.says({ type: "error", code: "bad-topic", detail: "no" }, post(1, "e-2"));
-  assert.equal(TestSocket.opened.length, 1);
-  assert.deepEqual(page.keys, ["post.1"]);
 });

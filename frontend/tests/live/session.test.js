@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { browse, settled } from "../browser.js";
 import { event } from "../samples.js";
-import { PageRecorder } from "./recorders.js";
-import { nobody, socketOnly, TestSocket, welcome } from "./test-socket.js";
+import { openSession } from "./open-session.js";
+import { PageRecorder, StatusRecorder } from "./recorders.js";
+import { nobody, TestSocket, welcome } from "./test-socket.js";
 
 /** @type {any} */
 let session;
@@ -11,26 +12,23 @@ let session;
 let states;
 /** @type {PageRecorder} */
 let page;
+/** @type {StatusRecorder} */
+let status;
 /** @type {{current: string, age: number, renewed: number, next: string | undefined, renew: () => Promise<string>}} */
 let tickets;
 
 async function begin(position = "e-1", ticket = "") {
-  const { Session } = await import("../../static/js/live/session.js");
-  const { Cursor } = await import("../../static/js/live/cursor.js");
-  const none = () => {};
-  const status = { show: (/** @type {string} */ state) => states.push(state), updated: none, readers: none, waiting: none, paused: none };
-  page = new PageRecorder();
+  [page, status] = [new PageRecorder(), new StatusRecorder()];
+  states = status.states;
   const renew = async () => (tickets.current = tickets.next ?? `new-${(tickets.renewed += 1)}`);
   tickets = { current: ticket, age: Infinity, renewed: 0, next: undefined, renew };
-  const parts = [await socketOnly({ next: () => 0 }), new Cursor(position), page, tickets, status];
-  session = new Session(.../** @type {[any, any, any, any, any]} */ (parts));
+  session = await openSession({ page, status, tickets, position });
   session.start();
 }
 
 beforeEach(() => {
   browse("<main></main>");
   TestSocket.opened = [];
-  states = [];
 });
 
 afterEach(() => session.stop());
@@ -299,4 +297,40 @@ test("stopped for the way back, it starts again from its cursor", async () => {
   session.start();
   await TestSocket.last.greets();
   assert.equal(TestSocket.last.asked("subscribe")[0].since, "e-9");
+});
+
+for (const [what, frame] of /** @type {const} */ ([
+  ["an event out of order", event("post.1", {}, { position: "e-4" })],
+  ["an event of another log", event("post.1", {}, { position: "f-9" })],
+  ["a heartbeat of another log", { type: "heartbeat", position: "f-9" }],
+])) {
+  test(`after ${what} the page is read anew and followed from there`, async () => {
+    await begin();
+    await TestSocket.last.greets();
+    await TestSocket.last.says(event("post.2", {}, { position: "e-5" }));
+    await TestSocket.last.says(frame, event("post.3", {}, { position: "e-60" }));
+    assert.deepEqual([page.refreshed, page.keys], [1, ["post.2"]]);
+    assert.equal(TestSocket.opened.length, 2);
+    await TestSocket.last.greets();
+    assert.equal(TestSocket.last.asked("subscribe")[0].since, "e-50");
+    assert.equal(status.states.at(-1), "live");
+  });
+}
+
+test("it says which page is read, of those that everyone may read, and shows how many do", async () => {
+  await begin();
+  await TestSocket.last.greets();
+  assert.deepEqual(TestSocket.last.asked("here"), [{ type: "here", topic: "front", state: "viewing" }]);
+  await TestSocket.last.says({ type: "presence", topic: "front", readers: 214 }, { type: "presence", topic: "post.1", readers: 2 });
+  assert.equal(status.counts.at(-1), 214);
+  await TestSocket.last.cuts(1006);
+  assert.equal(status.counts.at(-1), undefined);
+});
+
+test("a server that does not count readers is not asked again, and nothing breaks", async () => {
+  await begin();
+  await TestSocket.last.greets();
+  await TestSocket.last.says({ type: "error", code: "bad-topic", detail: "no" }, event("post.1", {}, { position: "e-2" }));
+  assert.equal(TestSocket.opened.length, 1);
+  assert.deepEqual(page.keys, ["post.1"]);
 });

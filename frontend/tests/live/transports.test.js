@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { browse, settled } from "../browser.js";
+import { browse, look, settled } from "../browser.js";
 import { event } from "../samples.js";
 import { ServedRequest, block } from "./served-request.js";
 
@@ -155,19 +155,13 @@ test("a hidden page holds no connection: it looks from time to time, and lives a
   await open("stream");
   await ServedRequest.last.streams("id: e-5\n\n");
   const stream = ServedRequest.last;
-  show("hidden");
+  look("hidden");
   assert.ok(stream.signal.aborted);
   assert.deepEqual([ServedRequest.last.url.pathname, ServedRequest.last.says("wait")], ["/live/log", "0"]);
   heard.splice(0);
   await ServedRequest.last.gives({ position: "e-7", missed: 1, events: [post(1, "e-7")] });
   assert.deepEqual(types(), ["event", "heartbeat"]);
-  show("visible");
+  look("visible");
   assert.deepEqual([ServedRequest.last.url.pathname, ServedRequest.last.says("since")], ["/live/stream", "e-7"]);
   assert.deepEqual(closed, []);
 });
-
-/** @param {"hidden" | "visible"} state */
-function show(state) {
-  Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
-  document.dispatchEvent(new Event("visibilitychange"));
-}

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { get } from "../../static/js/live/http.js";
 import { browse, define, plain } from "../browser.js";
 import { entry, event, feed, ids, likesOf } from "../samples.js";
 
@@ -9,7 +10,7 @@ const still = { keep: (/** @type {() => void} */ change) => change() };
 async function open(body, url = "http://localhost/") {
   browse(body, url);
   const { Page } = await import("../../static/js/page/page.js");
-  return new Page(/** @type {any} */ (still), () => {});
+  return new Page(/** @type {any} */ (still), get, () => {});
 }
 
 const seen = (/** @type {string} */ selector) => /** @type {HTMLElement} */ (document.querySelector(selector));
@@ -171,4 +172,49 @@ test("reset that meets a failing server fails, so that it is tried again", async
   const page = await open("<main></main>");
   serve("", { ok: false, status: 503 });
   await assert.rejects(page.refresh(), /503/);
+});
+
+/** @param {string} form */
+const editing = (form) => `<main data-live-topics="site">${form}</main>`;
+const EDITOR = '<press-composer><form><textarea>was</textarea></form><p role="status"></p><template>Sign in</template></press-composer>';
+
+/** @param {string} text written since the page was opened */
+async function write(text) {
+  const window = browse(editing(EDITOR));
+  const { Page } = await import("../../static/js/page/page.js");
+  const define = async () => {
+    const { PressComposer } = await import(`../../static/js/desk/press-composer.js?window=${Math.random()}`);
+    window.customElements.define("press-composer", PressComposer);
+  };
+  /** @type {HTMLTextAreaElement} */ (seen("textarea")).value = text;
+  return { page: new Page(/** @type {any} */ (still), get, () => {}), define };
+}
+
+const gone = () => serve('<main data-live-topics="site"><h1>Nothing here</h1></main>', { ok: false, status: 404 });
+
+test("a text that is not saved stays where its page is gone, and says that it cannot be sent until it can", async () => {
+  const { page, define } = await write("is");
+  await define();
+  gone();
+  await page.refresh();
+  assert.equal(/** @type {HTMLTextAreaElement} */ (seen("textarea")).value, "is");
+  assert.equal(seen("[role=status]").textContent, "Sign in");
+  serve(editing(EDITOR));
+  await page.refresh();
+  assert.equal(seen("[role=status]").textContent, "");
+});
+
+test("a form where nothing was written goes with its page", async () => {
+  const { page, define } = await write("was");
+  await define();
+  gone();
+  await page.refresh();
+  assert.match(document.body.innerHTML, /Nothing here/);
+});
+
+test("a form whose script has not come stays: it may hold a text, and cannot say so", async () => {
+  const { page } = await write("is");
+  gone();
+  await page.refresh();
+  assert.equal(/** @type {HTMLTextAreaElement} */ (seen("textarea")).value, "is");
 });

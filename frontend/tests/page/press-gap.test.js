@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
+import { get } from "../../static/js/live/http.js";
 import { browse, define } from "../browser.js";
 import { entry, event, feed, ids } from "../samples.js";
 
@@ -30,7 +31,7 @@ async function open(/** @type {string} */ html) {
   window.customElements.define("press-gap", PressGap);
   const { Page } = await import("../../static/js/page/page.js");
   const anchor = { keep: (/** @type {() => any} */ change) => change(), get isHeld() { return isHeld; } }; // prettier-ignore
-  page = new Page(/** @type {any} */ (anchor), () => {});
+  page = new Page(/** @type {any} */ (anchor), get, () => {});
   [asked, pages] = [[], {}];
   define("fetch", async (/** @type {string | URL} */ url) => {
     const { search } = new URL(url);

@@ -1,3 +1,6 @@
+import { ACTIVITY } from "../live/document-events.js";
+import { REFRESH } from "../page/document-events.js";
+
 /**
  * `<press-composer>` around a form: Ctrl or Cmd with Enter presses its first button, once, with
  * the last syllable included.
@@ -23,6 +26,7 @@ export class PressComposer extends HTMLElement {
     // written on, or back from the next page: it may be sent again
     this.addEventListener("input", this.#typing);
     addEventListener("pageshow", this.#rearmed);
+    document.addEventListener(REFRESH, this.#refreshed);
   }
 
   disconnectedCallback() {
@@ -33,6 +37,7 @@ export class PressComposer extends HTMLElement {
     this.removeEventListener("input", this.#typing);
     clearTimeout(this.#idle);
     removeEventListener("pageshow", this.#rearmed);
+    document.removeEventListener(REFRESH, this.#refreshed);
   }
 
   /** Whether something here would be lost with the page. */
@@ -48,17 +53,15 @@ export class PressComposer extends HTMLElement {
     return age < PressComposer.TYPING_PAUSE_MS ? "typing" : "unsaved";
   }
 
-  /**
-   * Says so when whoever wrote this was signed out meanwhile, or may not write here any more.
-   *
-   * @param {boolean} may
-   */
-  mayBeSent(may) {
+  /** A text stays, even where its writer may not read this page any more; then a notice says that it cannot be sent. */
+  #refreshed = (/** @type {Event} */ event) => {
+    const { isThere } = /** @type {CustomEvent} */ (event).detail;
+    if (!isThere && this.isUnsaved) event.preventDefault();
     const place = this.querySelector("[role=status]");
-    const words = this.querySelector("template")?.content.cloneNode(true);
-    if (place && may) place.replaceChildren();
-    else if (place && words && !place.hasChildNodes()) place.append(words);
-  }
+    const notice = this.querySelector("template")?.content.cloneNode(true);
+    if (place && isThere) place.replaceChildren();
+    else if (place && notice && !place.hasChildNodes()) place.append(notice);
+  };
 
   #began = () => (this.#composing = true);
   #ended = () => (this.#composing = false);
@@ -73,7 +76,7 @@ export class PressComposer extends HTMLElement {
   };
 
   #tell() {
-    document.dispatchEvent(new Event("writing"));
+    document.dispatchEvent(new Event(ACTIVITY));
   }
 
   #pressed = (/** @type {KeyboardEvent} */ event) => {

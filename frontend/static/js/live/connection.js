@@ -1,12 +1,12 @@
 import { TransportUpgrade } from "./upgrade.js";
-import { saysWhy, staysAway, TRY_LATER } from "./frames.js";
+import { isFinal, isFromServer, TRY_LATER } from "./close-codes.js";
 import { Heartbeat } from "./heartbeat.js";
 import { WakeDetector } from "./wake-detector.js";
 
 /** @import { Frame } from "./frames.js" */
 /** @import { Backoff } from "./backoff.js" */
 /** @import { TransportFallback } from "./fallback.js" */
-/** @import { Transport } from "./socket.js" */
+/** @import { Transport } from "./transport.js" */
 
 /**
  * @typedef {object} Listener what a connection tells
@@ -143,9 +143,9 @@ export class Connection {
    */
   #closed(code, wait) {
     // a server that says why it closes was reached: nothing in between is in the way
-    const isBlocked = !this.#proven && !saysWhy(code);
+    const isBlocked = !this.#proven && !isFromServer(code);
     this.#drop();
-    if (staysAway(code)) this.#listener?.onRefused(code);
+    if (isFinal(code)) this.#listener?.onRefused(code);
     else this.#lost(code, isBlocked && this.#fallback.failed() ? 0 : wait);
   }
 

@@ -1,4 +1,4 @@
-/** @import { Transport } from "./socket.js" */
+/** @import { Transport } from "./transport.js" */
 
 /**
  * Which way to the server: the best one that works here.

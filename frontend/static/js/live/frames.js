@@ -18,24 +18,4 @@
  * @typedef {Welcome | Hello | Subscribed | Unsubscribed | LiveEvent | Reset | PositionFrame | Presence | Leaving | ErrorFrame | Released | Wanted} Frame
  */
 
-/** What a close code asks of the reader: 4500-4999 stay away, everything else come back. */
-export const STAY_AWAY = { from: 4500, to: 4999 };
-
-/** Signed out, or the ticket's rights ended: come back with a new ticket, or without one. */
-export const SIGNED_OUT = 4401;
-
-/** No room now: these ones wait longer than a reader whose line was cut. */
-export const TRY_LATER = 4013;
-
-/** The code where a connection ended and nobody said why. */
-export const BROKEN = 1006;
-
-/** @param {number} code whether it is one of the server's own */
-export function saysWhy(code) {
-  return code >= 4000 && code <= 4999;
-}
-
-/** @param {number} code */
-export function staysAway(code) {
-  return code >= STAY_AWAY.from && code <= STAY_AWAY.to;
-}
+export {};

@@ -12,6 +12,7 @@ export class Identity {
   static MAX_RETRIES = 2; // new tickets on one connection: what they are refused, this reader may not have
 
   #tickets;
+  #language;
   #send;
   #renewal = 0;
   #isOld = false; // the ticket that we have
@@ -25,10 +26,12 @@ export class Identity {
 
   /**
    * @param {Tickets} tickets
+   * @param {string} language of the page, in which fragments are wanted
    * @param {(frame: object) => void} send
    */
-  constructor(tickets, send) {
+  constructor(tickets, language, send) {
     this.#tickets = tickets;
+    this.#language = language;
     this.#send = send;
     this.#wasSomebody = tickets.current !== "";
     this.#shown = this.#reads = this.#wasSomebody ? undefined : null;
@@ -106,7 +109,6 @@ export class Identity {
 
   #hello() {
     const ticket = this.#tickets.current;
-    const language = document.documentElement.lang;
-    this.#send({ type: "hello", format: "html", language, ...(ticket && { ticket }) });
+    this.#send({ type: "hello", format: "html", language: this.#language, ...(ticket && { ticket }) });
   }
 }

@@ -1,5 +1,5 @@
 import { Requests } from "./requests.js";
-import { HttpError } from "./http-error.js";
+import { HttpError } from "./http.js";
 
 /**
  * The last choice: asks the log what is new, and lets the server wait with its answer until

@@ -1,29 +1,40 @@
-/** @import { Presence as Frame } from "./frames.js" */
-/** @import { PressComposer } from "../desk/press-composer.js" */
-/** @import { Page } from "../page/page.js" */
-/** @import { PressPeople } from "../desk/press-people.js" */
-/** @import { LiveStatus } from "../reader/live-status.js" */
+import { ACTIVITY } from "./document-events.js";
+
+/** @import { LivePage, StatusDisplay } from "./display.js" */
+/** @import { Person, Presence as PresenceFrame } from "./frames.js" */
 
 /**
- * Says where this page's reader is, for as long as they are: what is counted is who looks, not what is
- * open. Who writes says that too, and goes on saying it behind other tabs while it is not saved.
+ * What a page for writers adds: the places its reader is at, what the reader does there, and a
+ * display of the others.
+ *
+ * @typedef {object} PresenceSource
+ * @property {string[]} places topics that the reader is at; none: the page's own public topic
+ * @property {Person["state"]} activity
+ * @property {(people: Person[]) => void} show shows the others at the first of the places
+ * @property {(renew: () => void) => void} start calls `renew` every 10 s where the page's own timers are too slow for that
+ * @property {() => void} stop
+ */
+
+/**
+ * Renews the reader's lease on the topics this page is about, every `INTERVAL_MS` while the page is
+ * visible: readers are counted, not open tabs. A text that is not saved is reported by a hidden page, too.
  */
 export class Presence {
-  static INTERVAL_MS = 10_000; // ms; the server forgets a reader after 20 s
+  static INTERVAL_MS = 10_000; // the server ends a lease after 20 s
   static PUBLIC_TOPIC = /^(front|books|(post|book|author|tag)\..+)$/; // `site` is on every page: it tells nothing
 
   #page;
   #send;
   #status;
+  /** @type {PresenceSource | undefined} */
+  #source;
   #timer = 0;
-  #told = "";
-  /** @type {Worker | undefined} */
-  #ticks;
+  #sentState = "";
 
   /**
-   * @param {Pick<Page, "topics">} page
+   * @param {Pick<LivePage, "topics">} page
    * @param {(frame: object) => void} send
-   * @param {Pick<LiveStatus, "readers">} status
+   * @param {Pick<StatusDisplay, "readers">} status
    */
   constructor(page, send, status) {
     this.#page = page;
@@ -31,81 +42,76 @@ export class Presence {
     this.#status = status;
   }
 
+  /**
+   * Takes places and activity from this source. It may come late, from a script of its own.
+   *
+   * @param {PresenceSource} source
+   */
+  use(source) {
+    this.#source?.stop();
+    this.#source = source;
+    if (this.#timer) this.start();
+  }
+
   start() {
     this.stop();
-    for (const name of ["visibilitychange", "writing"]) document.addEventListener(name, this.#changed);
-    this.#timer = setInterval(this.#tell, Presence.INTERVAL_MS);
-    this.#tick();
-    this.#tell();
+    for (const name of ["visibilitychange", ACTIVITY]) document.addEventListener(name, this.#changed);
+    this.#timer = setInterval(this.#renew, Presence.INTERVAL_MS);
+    this.#source?.start(this.#renew);
+    this.#renew();
   }
 
   stop() {
-    for (const name of ["visibilitychange", "writing"]) document.removeEventListener(name, this.#changed);
+    for (const name of ["visibilitychange", ACTIVITY]) document.removeEventListener(name, this.#changed);
     clearInterval(this.#timer);
-    this.#ticks?.terminate();
-    this.#ticks = undefined;
+    this.#timer = 0;
+    this.#source?.stop();
   }
 
-  /** The page is left: who is gone on purpose is gone at once. */
+  /** Ends the leases at once, because the page is left; otherwise they would end by themselves. */
   leave() {
     for (const topic of this.#places) this.#send({ type: "here", topic, state: "gone" });
     this.stop();
   }
 
   /**
-   * @param {Frame} frame
-   * @param {string} self who reads here
-   * @returns {number | undefined} those who read this page
+   * @param {PresenceFrame} frame
+   * @param {string} self the name of this page's reader, who is not shown
+   * @returns {number | undefined} the readers of this page, if the frame is about it
    */
   update({ topic, readers, people = [] }, self) {
-    if (this.#people?.topic === topic) this.#people.show(people.filter(({ name }) => name !== self));
+    if (this.#source?.places[0] === topic) this.#source.show(people.filter(({ name }) => name !== self));
     if (topic !== this.#places[0] || !Presence.PUBLIC_TOPIC.test(topic)) return undefined;
     this.#status.readers(readers);
     return readers;
   }
 
-  /** The connection is gone, and with it what we know. */
+  /** The connection is gone, and with it what is known of others. */
   lost() {
     this.stop();
     this.#status.readers(undefined);
-    this.#people?.show([]);
-  }
-
-  get #people() {
-    return /** @type {PressPeople | null} */ (document.querySelector("press-people"));
-  }
-
-  get #composer() {
-    return /** @type {PressComposer | null} */ (document.querySelector("press-composer"));
+    this.#source?.show([]);
   }
 
   get #places() {
-    if (this.#people) return this.#people.places;
+    if (this.#source?.places.length) return this.#source.places;
     const topic = [...this.#page.topics()].find((name) => Presence.PUBLIC_TOPIC.test(name));
     return topic ? [topic] : [];
   }
 
-  /** The timers of a tab that is hidden for long stand still for a minute; a worker's do not. */
-  #tick() {
-    const url = this.#composer?.getAttribute("data-ticks");
-    if (!url) return;
-    this.#ticks = new Worker(url);
-    this.#ticks.onmessage = this.#tell;
+  get #state() {
+    const activity = this.#source?.activity ?? "viewing";
+    const isVisible = document.visibilityState !== "hidden";
+    return isVisible || activity !== "viewing" ? activity : "";
   }
 
   #changed = () => {
-    if (this.#told !== this.#state) this.#tell();
+    if (this.#sentState !== this.#state) this.#renew();
   };
 
-  get #state() {
-    const state = this.#composer?.activity ?? "viewing";
-    const isSeen = document.visibilityState !== "hidden";
-    return isSeen || state !== "viewing" ? state : "";
-  }
-
-  #tell = () => {
-    this.#told = this.#state;
-    if (!this.#told) return; // a tab that is hidden: its lease ends by itself
-    for (const topic of this.#places) this.#send({ type: "here", topic, state: this.#told });
+  #renew = () => {
+    this.#sentState = this.#state;
+    if (!this.#sentState) return; // a hidden page: its lease ends by itself
+    for (const topic of this.#places) this.#send({ type: "here", topic, state: this.#sentState });
   };
 }

@@ -1,9 +1,9 @@
+import { ABNORMAL_CLOSURE, TRY_LATER } from "./close-codes.js";
+import { HttpError } from "./http.js";
 import { TopicCursor } from "./topic-cursor.js";
-import { BROKEN, TRY_LATER } from "./frames.js";
-import { HttpError } from "./http-error.js";
 
 /** @import { LiveEvent } from "./frames.js" */
-/** @import { Transport } from "./socket.js" */
+/** @import { Transport } from "./transport.js" */
 
 /**
  * What the stream and the poll have in common: where a socket is told something, they ask anew.
@@ -153,12 +153,12 @@ export class Requests {
       await (isHidden ? this.#rest(signal) : this.follow(signal));
     } catch (problem) {
       if (signal.aborted) return;
-      if (!(problem instanceof HttpError)) return this.onClose(BROKEN);
+      if (!(problem instanceof HttpError)) return this.onClose(ABNORMAL_CLOSURE);
       if ([403, 404].includes(problem.status) && (await this.#leaveOut(signal))) return this.#ask();
       const isLater = problem.status === 429 || problem.wait !== undefined;
-      return this.onClose(isLater ? TRY_LATER : BROKEN, problem.wait);
+      return this.onClose(isLater ? TRY_LATER : ABNORMAL_CLOSURE, problem.wait);
     }
-    if (!signal.aborted) this.onClose(BROKEN);
+    if (!signal.aborted) this.onClose(ABNORMAL_CLOSURE);
   }
 
   /**

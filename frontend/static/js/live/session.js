@@ -1,18 +1,16 @@
+import { SIGNED_OUT } from "./close-codes.js";
 import { Cursor, earlier } from "./cursor.js";
-import { SIGNED_OUT } from "./frames.js";
-import { Identity } from "./identity.js";
+import { HttpError } from "./http.js";
 import { PauseBuffer } from "./pause-buffer.js";
 import { ReceiveQueue } from "./receive-queue.js";
-import { Presence } from "./presence.js";
 import { RefreshScheduler } from "./refresh-scheduler.js";
-import { HttpError } from "./http-error.js";
 import { Subscription } from "./subscription.js";
 
 /** @import { Frame, Hello, LiveEvent, Reset, Subscribed, ErrorFrame } from "./frames.js" */
 /** @import { Connection } from "./connection.js" */
-/** @import { Page } from "../page/page.js" */
-/** @import { LiveStatus } from "../reader/live-status.js" */
-/** @import { Tickets } from "./tickets.js" */
+/** @import { LivePage, StatusDisplay } from "./display.js" */
+/** @import { Identity } from "./identity.js" */
+/** @import { Presence } from "./presence.js" */
 
 /**
  * What is said over a connection: who reads, which topics, and what the events do to the page.
@@ -39,19 +37,21 @@ export class Session {
   #resuming = false; // a new connection, which follows nothing yet
 
   /**
-   * @param {Connection} connection
-   * @param {Cursor} cursor
-   * @param {Page} page
-   * @param {Tickets} tickets
-   * @param {LiveStatus} status
+   * @param {object} parts
+   * @param {Connection} parts.connection
+   * @param {Cursor} parts.cursor
+   * @param {LivePage} parts.page
+   * @param {Identity} parts.identity
+   * @param {Presence} parts.presence
+   * @param {StatusDisplay} parts.status
    */
-  constructor(connection, cursor, page, tickets, status) {
+  constructor({ connection, cursor, page, identity, presence, status }) {
     this.#connection = connection;
     this.#cursor = cursor;
     this.#page = page;
-    this.#identity = new Identity(tickets, (frame) => connection.send(frame));
+    this.#identity = identity;
+    this.#presence = presence;
     this.#status = status;
-    this.#presence = new Presence(page, (frame) => connection.send(frame), status);
   }
 
   start() {

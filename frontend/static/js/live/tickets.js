@@ -1,4 +1,4 @@
-import { HttpError, requestTimeout } from "./http-error.js";
+import { get, HttpError } from "./http.js";
 
 /** Says who reads: the page's ticket first, later ones from the server. */
 export class Tickets {
@@ -26,7 +26,7 @@ export class Tickets {
 
   /** Asks for another; empty when nobody is signed in any more. */
   async renew() {
-    const answer = await fetch(this.#url, { cache: "no-store", credentials: "same-origin", signal: requestTimeout() });
+    const answer = await get(this.#url);
     if (!answer.ok) throw new HttpError(answer);
     this.#ticket = (await answer.json()).ticket ?? "";
     this.#fetched = performance.now();

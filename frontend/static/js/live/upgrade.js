@@ -1,5 +1,5 @@
 /** @import { Frame } from "./frames.js" */
-/** @import { Transport } from "./socket.js" */
+/** @import { Transport } from "./transport.js" */
 
 /**
  * The way back up: from time to time tries the best transport beside the one in use, with more

@@ -1,19 +1,17 @@
-import { HttpError, requestTimeout } from "../live/http-error.js";
-
 /**
- * A page as the server makes it now. `isThere`: it is what the address stands for, and not what is
- * shown instead (404, 410, somewhere else).
- *
- * @typedef {{document: Document, position: string, isThere: boolean}} FetchedPage
+ * @typedef {object} FetchedPage a page as the server makes it now
+ * @property {Document} document
+ * @property {string} position where in the log it stands
+ * @property {boolean} isThere whether it is what the address stands for, and not what is shown instead (404, 410, another address)
  */
 
 /**
  * @param {string | URL} url of this site
+ * @param {(url: string | URL) => Promise<Response>} get fails where the server cannot answer now
  * @returns {Promise<FetchedPage>}
  */
-export async function fetchPage(url) {
-  const answer = await fetch(url, { cache: "no-store", credentials: "same-origin", signal: requestTimeout() });
-  if (answer.status >= 500 || answer.status === 429) throw new HttpError(answer);
+export async function fetchPage(url, get) {
+  const answer = await get(url);
   const document = new DOMParser().parseFromString(await answer.text(), "text/html");
   const moved = answer.redirected && new URL(answer.url).pathname !== new URL(url, location.href).pathname;
   const position = document.querySelector('meta[name="live-position"]')?.getAttribute("content") ?? "";

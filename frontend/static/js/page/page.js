@@ -1,13 +1,20 @@
-import { byAttribute, parseFragment, fragmentsOf, versionOf } from "./fragment.js";
+import { REFRESH } from "./document-events.js";
 import { fetchPage } from "./fetch-page.js";
+import { byAttribute, fragmentsOf, parseFragment, versionOf } from "./fragment.js";
 import { List } from "./list.js";
 import { exchange, morph, renew, renewReader } from "./morphing.js";
 
-/** @import { LiveEvent } from "../live/frames.js" */
 /** @import { Anchor } from "./anchor.js" */
-/** @import { PressComposer } from "../desk/press-composer.js" */
 /** @import { FetchedPage } from "./fetch-page.js" */
 /** @import { PressGap } from "./press-gap.js" */
+
+/**
+ * @typedef {object} Change of one object
+ * @property {string} key
+ * @property {string[]} topics that the object is on
+ * @property {string[]} left topics that it left
+ * @property {Record<string, string>} html fragments by name
+ */
 
 /**
  * The page, and the four things that can happen to it: something is inserted into a list,
@@ -15,15 +22,18 @@ import { exchange, morph, renew, renewReader } from "./morphing.js";
  */
 export class Page {
   #anchor;
+  #get;
   #patched;
   #isInDoubt = false; // something changed a count, and is not shown
 
   /**
    * @param {Anchor} anchor
+   * @param {(url: string | URL) => Promise<Response>} get fetches from this site; fails where the server cannot answer now
    * @param {() => void} patched called after each change, for what follows the page (its title)
    */
-  constructor(anchor, patched) {
+  constructor(anchor, get, patched) {
     this.#anchor = anchor;
+    this.#get = get;
     this.#patched = patched;
   }
 
@@ -33,7 +43,7 @@ export class Page {
     return new Set(named.flatMap((element) => (element.getAttribute("data-live-topics") ?? "").split(/\s+/).filter(Boolean)));
   }
 
-  /** @param {LiveEvent[]} events oldest first */
+  /** @param {Change[]} events oldest first */
   apply(events) {
     this.#anchor.keep(() => {
       for (const event of events) this.#apply(event);
@@ -48,7 +58,7 @@ export class Page {
    * @returns {Promise<string>} the fresh page's position
    */
   async refresh(forWhoReads = false) {
-    const fresh = await fetchPage(location.href);
+    const fresh = await this.#fetch(location.href);
     this.#show(fresh, forWhoReads, () => this.#gap?.close());
     return fresh.position;
   }
@@ -66,7 +76,7 @@ export class Page {
     const gap = this.#gap;
     const list = gap?.list;
     const stays = list?.beginsAt && (gap?.isOpen || (!list.hasNewer && (isHeld || this.#anchor.isHeld)));
-    const [newest, here] = await Promise.all([fetchPage(location.href), stays ? fetchPage(list.from()) : undefined]);
+    const [newest, here] = await Promise.all([this.#fetch(location.href), stays ? this.#fetch(list.from()) : undefined]);
     const opens = here?.isThere && newest.isThere && list?.isBehind(newest.document);
     const shown = here && opens ? here : newest;
     this.#show(shown, false, () => (opens ? gap?.open(missed) : gap?.say(missed)));
@@ -78,7 +88,7 @@ export class Page {
     const gap = this.#gap;
     const list = gap?.list;
     if (!gap || !list) return;
-    const fresh = await fetchPage(list.newer());
+    const fresh = await this.#fetch(list.newer());
     const last = this.#anchor.keep(() => {
       const last = list.prepend(fresh.document);
       if (list.hasNewer) gap.open(null);
@@ -110,9 +120,9 @@ export class Page {
   #show({ document: fresh, isThere }, forWhoReads, also) {
     this.#anchor.keep(() => {
       if (forWhoReads) renewReader(document, fresh);
+      const mayExchange = announceRefresh(isThere);
       if (isThere) renew(document, fresh);
-      else if (!this.#writing?.isUnsaved) exchange(document, fresh);
-      this.#writing?.mayBeSent(isThere);
+      else if (mayExchange) exchange(document, fresh);
       also();
     });
     this.#isInDoubt = false;
@@ -123,12 +133,12 @@ export class Page {
     return /** @type {PressGap | null} */ (document.querySelector("press-gap"));
   }
 
-  /** What somebody wrote here is not thrown away, even where they may not read this page any more. */
-  get #writing() {
-    return /** @type {PressComposer | null} */ (document.querySelector("press-composer"));
+  /** @param {string | URL} url */
+  #fetch(url) {
+    return fetchPage(url, this.#get);
   }
 
-  /** @param {LiveEvent} event */
+  /** @param {Change} event */
   #apply({ key, topics, left, html }) {
     const fragments = new Map(Object.entries(html ?? {}).map(([name, text]) => [name, parseFragment(text)]));
     for (const [name, fragment] of fragments) this.#replace(key, name, fragment);
@@ -176,6 +186,19 @@ export class Page {
     // where the keyboard was is gone: go on from the content, not from the top of the page
     if (hadFocus) document.querySelector("main")?.focus({ preventScroll: true });
   }
+}
+
+/**
+ * Tells the elements of the page that it is about to be made like a fresh one.
+ *
+ * @param {boolean} isThere
+ * @returns {boolean} whether the content may be exchanged: nothing written would be lost by it
+ */
+function announceRefresh(isThere) {
+  const event = new CustomEvent(REFRESH, { detail: { isThere }, cancelable: true });
+  const isAllowed = document.dispatchEvent(event);
+  // an element whose script has not come may hold a text, and could not object
+  return isAllowed && !document.querySelector("main :not(:defined)");
 }
 
 /** @param {Element} fragment one event may show it in several places */
