@@ -65,7 +65,7 @@ for (const [path, source] of [
   ["page/page.js", 'const answer = await fetch("/");'],
   ["reader/press-keys.js", 'const desk = await import("../desk/press-people.js");'],
   ["desk/press-people.js", 'import "../reader/live-status.js";'],
-  ["live/session.js", 'import "../live.entry.js";'],
+  ["live/session.js", 'import "../reader.entry.js";'],
   ["live/session.js", 'import { Idiomorph } from "idiomorph";'],
   ["stray.js", ""],
 ]) {
@@ -75,7 +75,7 @@ for (const [path, source] of [
 }
 
 for (const [path, source] of [
-  ["live.entry.js", 'import { Session } from "./live/session.js";'],
+  ["reader.entry.js", 'import { Session } from "./live/session.js";'],
   ["desk/press-people.js", '/** @import { Person } from "../live/frames.js" */'],
   ["page/morphing.js", 'import { Idiomorph } from "idiomorph";'],
   ["page/page.js", "return this.#fetch(list.from());"],

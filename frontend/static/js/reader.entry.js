@@ -1,6 +1,4 @@
-import { PressComposer } from "./desk/press-composer.js";
-import { PressPeople } from "./desk/press-people.js";
-import { WriterPresence } from "./desk/writer-presence.js";
+/** The bundle of every page: the connection, the page that it keeps up to date, and the elements of readers. */
 import { Backoff } from "./live/backoff.js";
 import { Connection } from "./live/connection.js";
 import { Cursor } from "./live/cursor.js";
@@ -24,15 +22,12 @@ import { PressPause } from "./reader/press-pause.js";
 import { browserStorage } from "./reader/storage.js";
 
 customElements.define("live-status", LiveStatus);
-customElements.define("press-composer", PressComposer);
 customElements.define("press-gap", PressGap);
 customElements.define("press-keys", PressKeys);
 customElements.define("press-pause", PressPause);
-customElements.define("press-people", PressPeople);
 
 const status = /** @type {LiveStatus | null} */ (document.querySelector("live-status"));
 if (status) follow(status);
-document.dispatchEvent(new CustomEvent(PRESENCE_SOURCE, { detail: new WriterPresence() }));
 
 /** @param {LiveStatus} status */
 function follow(status) {
