@@ -57,7 +57,7 @@ beforeEach((context) => {
   /** @type {any} */ (context).mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"], now: 1_000_000_000 });
 });
 
-test("who writes says so at once, and that it is not saved, behind other tabs too", async ({ mock }) => {
+test("typing is reported at once, and an unsaved text behind other tabs, too", async ({ mock }) => {
   await open();
   assert.deepEqual(sent.splice(0), ["post.7 viewing", "desk viewing"]);
   write("Pie");
@@ -74,7 +74,7 @@ test("who writes says so at once, and that it is not saved, behind other tabs to
   assert.deepEqual(sent, []);
 });
 
-test("what is saved, or as it was, is not unsaved", async ({ mock }) => {
+test("a text that is saved, or as it was, is not reported as unsaved", async ({ mock }) => {
   await open();
   write("Pier!");
   write("Pier");
@@ -86,7 +86,7 @@ test("what is saved, or as it was, is not unsaved", async ({ mock }) => {
   assert.equal(sent.at(-1), "desk viewing");
 });
 
-test("others are named, oneself is not; nobody is named while nobody knows", async () => {
+test("other people are listed, the reader is not; without a connection the list is empty", async () => {
   await open();
   const people = [{ name: "ada", state: "viewing" }, { name: "mina", state: "unsaved" }];
   assert.equal(presence.update({ topic: "post.7", readers: 4, people }, "ada"), 4);

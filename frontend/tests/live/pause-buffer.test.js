@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { PauseBuffer } from "../../static/js/live/pause-buffer.js";
 import { event } from "../samples.js";
 
-test("what is not paused passes", () => {
+test("without a pause, events pass", () => {
   const events = /** @type {any[]} */ ([event("post.1", {})]);
   assert.deepEqual(new PauseBuffer().take(events), events);
 });
@@ -18,7 +18,7 @@ test("paused, events wait in order; ten edits of one post count as one", () => {
   assert.equal(buffer.size, 0);
 });
 
-test("what is withdrawn goes at once, and nothing that waits brings it back", () => {
+test("a withdrawal passes at once, and no held event brings its object back", () => {
   const buffer = new PauseBuffer();
   buffer.isOn = true;
   buffer.take(/** @type {any[]} */ ([event("post.1", {}), event("post.2", {})]));
@@ -28,7 +28,7 @@ test("what is withdrawn goes at once, and nothing that waits brings it back", ()
   assert.deepEqual(buffer.release(), []);
 });
 
-test("more than a page can hold makes it stale", () => {
+test("more events than the buffer holds make it stale", () => {
   const buffer = new PauseBuffer();
   buffer.isOn = true;
   for (let number = 0; number <= PauseBuffer.MAX_EVENTS; number += 1) buffer.take(/** @type {any[]} */ ([event(`post.${number}`, {})]));

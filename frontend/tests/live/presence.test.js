@@ -78,7 +78,7 @@ test("a source that comes before the connection waits for it", () => {
   assert.deepEqual(sent, ["post.7 viewing", "desk viewing"]);
 });
 
-test("a source is told of others, of nobody once the connection is lost, and to stop with it", () => {
+test("a source shows the others, and with a lost connection stops and shows none", () => {
   const presence = begin(["site"]);
   const source = new TestSource();
   presence.use(source);

@@ -15,11 +15,11 @@ export class PageRecorder {
   isIncomplete = false;
   /** @type {(string | number | boolean | null)[]} */
   asked = [];
-  async refresh(forWhoReads = false) {
+  async refresh(isForAnotherReader = false) {
     if (this.failures-- > 0) throw new Error("503");
     this.refreshed += 1;
     this.isIncomplete = false;
-    if (forWhoReads) this.asked.push("for who reads");
+    if (isForAnotherReader) this.asked.push("for another reader");
     return "e-50";
   }
   async catchUp(/** @type {number | null} */ missed) {

@@ -26,7 +26,7 @@ beforeEach(async () => {
 
 afterEach(() => session.stop());
 
-test("paused, the page stands still and the cursor goes on; then what was held is shown in order", async () => {
+test("paused, the page stands still and the cursor goes on; then held events are applied in order", async () => {
   session.pause();
   await TestSocket.last.says(post(1, "e-2"), post(2, "e-3"));
   assert.deepEqual([page.keys, status.waits.at(-1), status.isPaused], [[], 2, true]);
@@ -39,7 +39,7 @@ test("paused, the page stands still and the cursor goes on; then what was held i
   assert.deepEqual([page.keys, status.waits.at(-1), status.isPaused], [["post.1", "post.2", "post.3"], 0, false]);
 });
 
-test("topics of what was held are followed from where it was held", async () => {
+test("topics of held events are followed from the first of their positions", async () => {
   session.pause();
   await TestSocket.last.says(post(1, "e-7"), post(2, "e-9"));
   page.named.add("book.7");
@@ -55,7 +55,7 @@ test("paused, a withdrawal still goes through", async () => {
   assert.equal(status.waits.at(-1), 0);
 });
 
-test("what was held and cannot be shown costs a fresh page, as often as it takes", async () => {
+test("held events that cannot be applied cost a fresh page, as often as it takes", async () => {
   session.pause();
   await TestSocket.last.says(event("broken", {}, { position: "e-2" }));
   page.failures = 1;

@@ -4,7 +4,7 @@ import { browse, settled } from "../browser.js";
 import { event } from "../samples.js";
 import { openSession } from "./open-session.js";
 import { PageRecorder, StatusRecorder } from "./recorders.js";
-import { nobody, TestSocket, welcome } from "./test-socket.js";
+import { anonymous, TestSocket, welcome } from "./test-socket.js";
 
 /** @type {any} */
 let session;
@@ -33,7 +33,7 @@ beforeEach(() => {
 
 afterEach(() => session.stop());
 
-test("it says hello, waits to be known, and subscribes from the page's position", async () => {
+test("hello goes first, and the subscribe after its answer, from the page's position", async () => {
   await begin("e-7", "ticket");
   await TestSocket.last.says(welcome);
   assert.deepEqual(TestSocket.last.sent, [{ type: "hello", format: "html", language: "en", ticket: "ticket" }]);
@@ -168,26 +168,26 @@ test("a topic that was taken away is asked for with a new ticket, from where it 
   assert.equal(page.refreshed, 0);
 });
 
-test("a topic that a new ticket does not open either costs a page for who reads, once", async () => {
+test("a topic that a new ticket does not open either costs a page for another reader, once", async () => {
   await begin("e-1", "ticket");
   page.named.add("desk");
   await TestSocket.last.says(welcome, ada);
   const refused = followed({ refused: [{ topic: "desk", code: "forbidden" }] });
   for (const answer of [refused, ada, refused, ada, refused]) await TestSocket.last.says(answer);
-  assert.deepEqual(page.asked, ["for who reads"]);
+  assert.deepEqual(page.asked, ["for another reader"]);
   await TestSocket.last.says(event("post.1", {}, { position: "e-2" }), event("post.2", {}, { position: "e-3" }));
   assert.equal(TestSocket.last.asked("subscribe").length, 3);
 });
 
-test("signed out elsewhere, it goes on as nobody and with nobody's page", async () => {
+test("signed out elsewhere, the session goes on anonymously, with an anonymous reader's page", async () => {
   await begin("e-1", "ticket");
   await TestSocket.last.greets(ada);
   tickets.next = "";
   await TestSocket.last.cuts(4401);
   await TestSocket.last.says(welcome);
   assert.equal(TestSocket.last.asked("hello")[0].ticket, undefined);
-  await TestSocket.last.says(nobody);
-  assert.deepEqual(page.asked, ["for who reads"]);
+  await TestSocket.last.says(anonymous);
+  assert.deepEqual(page.asked, ["for another reader"]);
   assert.equal(TestSocket.last.asked("subscribe").length, 1);
   await TestSocket.last.cuts(1006);
   await TestSocket.last.greets();
@@ -199,7 +199,7 @@ test("signed in again in another tab, it is told when it is looked at", async ()
   await TestSocket.last.greets(ada);
   tickets.next = "";
   await TestSocket.last.cuts(4401);
-  await TestSocket.last.greets(nobody);
+  await TestSocket.last.greets(anonymous);
   tickets.next = "again";
   document.dispatchEvent(new Event("visibilitychange"));
   await settled();
@@ -213,10 +213,10 @@ test("with other rights it is the same reader, and another page", async () => {
   await TestSocket.last.greets(ada);
   await TestSocket.last.cuts(4401);
   await TestSocket.last.greets(ada);
-  assert.deepEqual(page.asked, ["for who reads"]);
+  assert.deepEqual(page.asked, ["for another reader"]);
 });
 
-test("who reads is nobody from the first to the last: no page is read anew for that", async () => {
+test("a reader who stays anonymous costs no fresh page", async () => {
   await begin();
   await TestSocket.last.greets();
   await TestSocket.last.cuts(1006);
@@ -231,7 +231,7 @@ test("a reset says how many were missed", async () => {
   assert.deepEqual(page.asked, [312]);
 });
 
-test("what the reader wants of a gap is read between events", async () => {
+test("a gap is loaded, and jumped over, in order with the events", async () => {
   await begin();
   await TestSocket.last.greets();
   session.want("load");
@@ -268,7 +268,7 @@ test("what a pause kept from being filled is filled after it", async () => {
   assert.equal(page.refreshed, 1);
 });
 
-test("where the connection does not say who reads, it is asked from time to time", async () => {
+test("where the transport does not name the reader, the ticket is renewed from time to time", async () => {
   const { Identity } = await import("../../static/js/live/identity.js");
   const fresh = Identity.MIN_RENEWAL_INTERVAL_MS;
   Identity.MIN_RENEWAL_INTERVAL_MS = 30;
@@ -276,8 +276,8 @@ test("where the connection does not say who reads, it is asked from time to time
   await TestSocket.last.greets({ type: "hello", user: undefined, name: null, expires: null });
   tickets.next = "";
   await new Promise((done) => setTimeout(done, 60));
-  await TestSocket.last.says(nobody);
-  assert.deepEqual(page.asked, ["for who reads"]);
+  await TestSocket.last.says(anonymous);
+  assert.deepEqual(page.asked, ["for another reader"]);
   Identity.MIN_RENEWAL_INTERVAL_MS = fresh;
 });
 
@@ -317,7 +317,7 @@ for (const [what, frame] of /** @type {const} */ ([
   });
 }
 
-test("it says which page is read, of those that everyone may read, and shows how many do", async () => {
+test("a reader is counted on the page's public topic, and shown the count", async () => {
   await begin();
   await TestSocket.last.greets();
   assert.deepEqual(TestSocket.last.asked("here"), [{ type: "here", topic: "front", state: "viewing" }]);

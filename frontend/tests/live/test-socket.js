@@ -49,7 +49,7 @@ export class TestSocket {
   }
 
   /** Takes the reader in: welcome, hello, and all topics from where they were asked for. */
-  async greets(/** @type {object} */ hello = nobody) {
+  async greets(/** @type {object} */ hello = anonymous) {
     await this.says(welcome);
     await this.says(hello);
     const { topics, since } = this.asked("subscribe").at(-1);
@@ -59,7 +59,7 @@ export class TestSocket {
 
 export const welcome = { type: "welcome", protocol: 1, epoch: "e", heartbeat: 25 };
 
-export const nobody = { type: "hello", user: null, name: null, expires: null };
+export const anonymous = { type: "hello", user: null, name: null, expires: null };
 
 /**
  * A connection that knows sockets only, and waits as the test says.
@@ -71,7 +71,7 @@ export async function socketOnly(waits) {
   const { TransportFallback } = await import("../../static/js/live/fallback.js");
   const { Socket } = await import("../../static/js/live/socket.js");
   const fallback = new TransportFallback([() => new Socket(() => /** @type {any} */ (new TestSocket()))], tabStorage());
-  const backoff = { late: waits.next, reset: () => {}, ...waits };
+  const backoff = { nextWhenFull: waits.next, reset: () => {}, ...waits };
   return new Connection(fallback, /** @type {any} */ (backoff));
 }
 

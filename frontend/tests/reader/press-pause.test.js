@@ -36,7 +36,7 @@ test("the button pauses and says how to go on", () => {
   assert.deepEqual(told, [true, false]);
 });
 
-test("the key p does the same, unless somebody writes or means something else", () => {
+test("the key p does the same, unless a text is being written or another key is meant", () => {
   press("body");
   assert.deepEqual(told, [true]);
   press("input");

@@ -2,28 +2,28 @@ import { ACTIVITY } from "../live/document-events.js";
 import { REFRESH } from "../page/document-events.js";
 
 /**
- * `<press-composer>` around a form: Ctrl or Cmd with Enter presses its first button, once, with
- * the last syllable included.
+ * `<press-composer>` around a form: Ctrl or Cmd with Enter presses its first button, once, and the last
+ * syllable is sent with it.
  *
- * While an input method composes (Hangul, kana), the syllable under the cursor is not yet in the
- * field. Ignoring the shortcut then would make people press twice; sending at once would lose the
- * syllable. So composition is ended first, and the form is sent one task later.
+ * While an input method composes (Hangul, kana), the syllable under the cursor is not in the field yet.
+ * A shortcut that is ignored meanwhile would have to be pressed twice; a form that is sent at once would
+ * lose the syllable. So the composition is ended first, and the form is sent one task later.
  */
 export class PressComposer extends HTMLElement {
-  static TYPING_PAUSE_MS = 5_000; // ms without a key, and somebody is not typing any more
-  static ABANDONED_AFTER_MS = 1_800_000; // ms; who leaves a text alone for longer has left it
+  static TYPING_PAUSE_MS = 5_000; // without a key: then the writer is not typing any more
+  static ABANDONED_AFTER_MS = 1_800_000; // without a key: then the writer has left the text
 
-  #composing = false;
-  #typed = -Infinity; // when
-  #idle = 0;
-  #sent = false;
+  #isComposing = false;
+  #typedAt = -Infinity; // epoch ms
+  #idleTimer = 0;
+  #isSent = false;
 
   connectedCallback() {
     this.addEventListener("compositionstart", this.#began);
     this.addEventListener("compositionend", this.#ended);
     this.addEventListener("keydown", this.#pressed);
     this.addEventListener("submit", this.#submitted);
-    // written on, or back from the next page: it may be sent again
+    // a text that is written on, or returned to from the next page, may be sent again
     this.addEventListener("input", this.#typing);
     addEventListener("pageshow", this.#rearmed);
     document.addEventListener(REFRESH, this.#refreshed);
@@ -35,20 +35,20 @@ export class PressComposer extends HTMLElement {
     this.removeEventListener("keydown", this.#pressed);
     this.removeEventListener("submit", this.#submitted);
     this.removeEventListener("input", this.#typing);
-    clearTimeout(this.#idle);
+    clearTimeout(this.#idleTimer);
     removeEventListener("pageshow", this.#rearmed);
     document.removeEventListener(REFRESH, this.#refreshed);
   }
 
-  /** Whether something here would be lost with the page. */
+  /** Whether a text would be lost with the page. */
   get isUnsaved() {
     const fields = [...(this.querySelector("form")?.elements ?? [])];
-    return !this.#sent && (this.hasAttribute("unsaved") || fields.some(differs));
+    return !this.#isSent && (this.hasAttribute("unsaved") || fields.some(differs));
   }
 
-  /** What who sits here does, for those who want to know before they begin. */
+  /** The activity that other writers are shown. */
   get activity() {
-    const age = Date.now() - this.#typed;
+    const age = Date.now() - this.#typedAt;
     if (!this.isUnsaved || age > PressComposer.ABANDONED_AFTER_MS) return "viewing";
     return age < PressComposer.TYPING_PAUSE_MS ? "typing" : "unsaved";
   }
@@ -63,19 +63,19 @@ export class PressComposer extends HTMLElement {
     else if (place && notice && !place.hasChildNodes()) place.append(notice);
   };
 
-  #began = () => (this.#composing = true);
-  #ended = () => (this.#composing = false);
-  #rearmed = () => (this.#sent = false);
+  #began = () => (this.#isComposing = true);
+  #ended = () => (this.#isComposing = false);
+  #rearmed = () => (this.#isSent = false);
 
   #typing = () => {
     this.#rearmed();
-    this.#typed = Date.now();
-    clearTimeout(this.#idle);
-    this.#idle = setTimeout(() => this.#tell(), PressComposer.TYPING_PAUSE_MS);
-    this.#tell();
+    this.#typedAt = Date.now();
+    clearTimeout(this.#idleTimer);
+    this.#idleTimer = setTimeout(() => this.#announce(), PressComposer.TYPING_PAUSE_MS);
+    this.#announce();
   };
 
-  #tell() {
+  #announce() {
     document.dispatchEvent(new Event(ACTIVITY));
   }
 
@@ -85,7 +85,7 @@ export class PressComposer extends HTMLElement {
     if (!isEnter || !(event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
     if (event.repeat) return;
-    if (!this.#composing) return this.#send();
+    if (!this.#isComposing) return this.#send();
     this.addEventListener("compositionend", () => setTimeout(() => this.#send(), 0), { once: true });
     /** @type {HTMLElement} */ (event.target).blur();
   };
@@ -95,15 +95,15 @@ export class PressComposer extends HTMLElement {
     form?.requestSubmit(form.querySelector("button"));
   }
 
-  /** A second press while the first is on its way would publish twice. */
+  /** Refuses a second submit while the first is on its way, which would publish twice. */
   #submitted = (/** @type {SubmitEvent} */ event) => {
-    if (this.#sent) event.preventDefault();
-    this.#sent = true;
-    this.#tell();
+    if (this.#isSent) event.preventDefault();
+    this.#isSent = true;
+    this.#announce();
   };
 }
 
-/** @param {Element} field whose content is not what the page came with */
+/** @param {Element} field whether its content is not the one that the page came with */
 function differs(field) {
   if (field instanceof HTMLSelectElement) return [...field.options].some((each) => each.selected !== each.defaultSelected);
   if (field instanceof HTMLInputElement && ["checkbox", "radio"].includes(field.type)) return field.checked !== field.defaultChecked;

@@ -1,16 +1,12 @@
 /** @import { Person } from "../live/frames.js" */
 
 /**
- * `<press-people places="post.42 desk">`: where this page's reader is, and who else is at the first of
- * these places. Said in the page's words (`data-word-unsaved="{name} is editing this (unsaved)"`).
+ * `<press-people places="post.42 desk">`: names the places of this page's reader, and lists the other people
+ * at the first of them, in the page's words (`data-word-unsaved="{name} is editing this (unsaved)"`).
  */
 export class PressPeople extends HTMLElement {
   get places() {
     return (this.getAttribute("places") ?? "").split(/\s+/).filter(Boolean);
-  }
-
-  get topic() {
-    return this.places[0];
   }
 
   /** @param {Person[]} people */
@@ -18,7 +14,7 @@ export class PressPeople extends HTMLElement {
     const words = people.map(({ name, state }) => (this.getAttribute(`data-word-${state}`) ?? "{name}").replace("{name}", name));
     const list = this.querySelector("ul");
     const shown = [...(list?.children ?? [])].map((item) => item.textContent);
-    if (!list || shown.join("\n") === words.join("\n")) return; // what is read aloud is not written again
+    if (!list || shown.join("\n") === words.join("\n")) return; // a live region that is written again is read aloud again
     list.replaceChildren(...words.map(item));
     this.toggleAttribute("empty", words.length === 0);
   }

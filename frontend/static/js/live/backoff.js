@@ -1,7 +1,7 @@
-/** How long to wait before the next try: 0-1 s, then twice as long each time, at most 30 s. */
+/** Returns the wait before the next try: at random up to 1 s, then up to twice as much each time, at most 30 s. */
 export class Backoff {
-  static BASE_MS = 1_000; // ms; one lost packet should not be felt
-  static MAX_WAIT_MS = 30_000; // ms; a laptop that wakes up comes back within this
+  static BASE_MS = 1_000; // one lost packet should not be felt
+  static MAX_WAIT_MS = 30_000; // a laptop that wakes up comes back within this
 
   #tries = 0;
   #random;
@@ -11,19 +11,19 @@ export class Backoff {
     this.#random = random;
   }
 
-  /** Milliseconds, all of them at random ("full jitter"), so that a thousand readers do not return at once. */
+  /** Returns ms, all of it at random ("full jitter"), so that a thousand readers do not return at once. */
   next() {
     const longest = Math.min(Backoff.MAX_WAIT_MS, Backoff.BASE_MS * 2 ** this.#tries);
     this.#tries += 1;
     return this.#random() * longest;
   }
 
-  /** Where there was no room: in the whole of the longest wait, without the quick first tries. */
-  late() {
+  /** Returns ms, anywhere up to the longest wait, for a server that had no room: without the quick first tries. */
+  nextWhenFull() {
     return this.#random() * Backoff.MAX_WAIT_MS;
   }
 
-  /** After a try that worked. */
+  /** Begins again with short waits, after a try that worked. */
   reset() {
     this.#tries = 0;
   }

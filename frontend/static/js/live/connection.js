@@ -1,44 +1,44 @@
-import { TransportUpgrade } from "./upgrade.js";
 import { isFinal, isFromServer, TRY_LATER } from "./close-codes.js";
 import { Heartbeat } from "./heartbeat.js";
+import { TransportUpgrade } from "./upgrade.js";
 import { WakeDetector } from "./wake-detector.js";
 
-/** @import { Frame } from "./frames.js" */
 /** @import { Backoff } from "./backoff.js" */
 /** @import { TransportFallback } from "./fallback.js" */
+/** @import { Frame } from "./frames.js" */
 /** @import { Transport } from "./transport.js" */
 
 /**
- * @typedef {object} Listener what a connection tells
+ * @typedef {object} Listener what a connection reports
  * @property {(frame: Frame) => void} onFrame
- * @property {(code: number) => void} onLost the connection ended; another try follows
- * @property {(code: number) => void} onRefused the server does not want us: no try follows
+ * @property {(code: number) => void} onLost the connection ended by this close code (0: by the client); another try follows
+ * @property {(code: number) => void} onRefused the server ended it by a final close code: no try follows
  */
 
 /**
- * One transport after another: opens, listens for signs of life, comes back with backoff, takes
- * another way where the one it has is blocked, and goes back to a better one.
+ * Keeps one transport open at a time: reconnects with backoff, detects a dead one, falls back to
+ * another transport where this one is blocked, and upgrades to a better one when that works.
  */
 export class Connection {
-  static STABLE_AFTER_MS = 5_000; // ms; what ends sooner was no success, and the wait goes on growing
-  static ABANDONED_AFTER_MS = 40_000; // ms; after that the server has given us up, and asking costs 3 s more
+  static STABLE_AFTER_MS = 5_000; // a connection that ends sooner was no success, and the backoff goes on growing
+  static ABANDONED_AFTER_MS = 40_000; // of sleep: the server has given up by then, and waiting for a pong would cost 3 s more
 
   #fallback;
   #backoff;
   #heartbeat = new Heartbeat(() => this.send({ type: "ping" }), () => this.restart());
-  #wakeDetector = new WakeDetector((slept) => this.#woke(slept), () => this.#cut());
+  #wakeDetector = new WakeDetector((slept) => this.#wokeUp(slept), () => this.#wentOffline());
   #upgrade;
   /** @type {Listener | undefined} */
   #listener;
   /** @type {Transport | undefined} */
   #transport;
-  #proven = false; // something came from the server on this transport
-  #limit = 0;
-  #retry = 0;
-  #steady = 0;
-  /** @type {number | undefined} ms, when the server named the moment to return */
+  #isProven = false; // a frame came from the server on this transport
+  #openTimer = 0;
+  #retryTimer = 0;
+  #stableTimer = 0;
+  /** @type {number | undefined} ms until the reconnect that a `leaving` frame asked for */
   #returnIn;
-  #notBefore = 0; // the time before which the server does not want us
+  #notBefore = 0; // epoch ms before which the server asked not to be connected to
 
   /**
    * @param {TransportFallback} fallback
@@ -47,10 +47,10 @@ export class Connection {
   constructor(fallback, backoff) {
     this.#fallback = fallback;
     this.#backoff = backoff;
-    this.#upgrade = new TransportUpgrade(() => fallback.make(0), (transport, first) => this.#arrived(transport, first));
+    this.#upgrade = new TransportUpgrade(() => fallback.make(0), (transport, first) => this.#takeOver(transport, first));
   }
 
-  /** By asking again and again: what is new comes, but not at once. */
+  /** Whether events come late, because they are polled for. */
   get isDelayed() {
     return this.#transport?.name === "poll";
   }
@@ -66,7 +66,7 @@ export class Connection {
     this.#listener = undefined;
     this.#wakeDetector.stop();
     this.#upgrade.stop();
-    this.#drop();
+    this.#close();
   }
 
   /** @param {object} frame */
@@ -74,53 +74,55 @@ export class Connection {
     this.#transport?.send(frame);
   }
 
-  /** The server takes us: once that has lasted, the next failure is a first one again. */
+  /** Resets the backoff once the connection, which serves this reader now, has lasted STABLE_AFTER_MS. */
   settled() {
-    if (!this.#steady) this.#steady = setTimeout(() => this.#backoff.reset(), Connection.STABLE_AFTER_MS);
+    if (!this.#stableTimer) this.#stableTimer = setTimeout(() => this.#backoff.reset(), Connection.STABLE_AFTER_MS);
   }
 
   /**
-   * Ends this connection and opens another one, after a backoff.
+   * Closes the transport and opens another one after a wait.
    *
-   * @param {number} [wait] ms that the server asked for
+   * @param {number} [wait] ms that the server asked for; without it, the backoff's
    */
   restart(wait) {
-    this.#drop();
+    this.#close();
     this.#lost(0, wait);
   }
 
   #connect() {
-    this.#drop();
+    this.#close();
     const transport = this.#fallback.make();
     this.#use(transport);
-    this.#limit = setTimeout(() => this.#closed(0), transport.timeout);
+    this.#openTimer = setTimeout(() => this.#closed(0), transport.timeout);
     transport.open();
   }
 
   /** @param {Transport} transport */
   #use(transport) {
     this.#transport = transport;
-    this.#proven = false;
-    transport.onFrame = (frame) => this.#hear(frame);
+    this.#isProven = false;
+    transport.onFrame = (frame) => this.#receive(frame);
     transport.onClose = (code, wait) => this.#closed(code, wait);
   }
 
   /**
-   * @param {Transport} transport a better one, open already
+   * Takes over a better transport, which is open already.
+   *
+   * @param {Transport} transport
    * @param {Frame} first
    */
-  #arrived(transport, first) {
-    this.#drop();
-    this.#listener?.onLost(0); // what the other one brought and was not handled yet comes again
-    this.#fallback.top();
+  #takeOver(transport, first) {
+    this.#close();
+    this.#listener?.onLost(0); // frames of the old transport that were not handled yet come again
+    this.#fallback.reset();
     this.#use(transport);
-    this.#hear(first);
+    this.#receive(first);
   }
 
   /** @param {Frame} frame */
-  #hear(frame) {
-    if (!this.#proven && frame.type === this.#transport?.proof) this.#prove();
-    if (this.#proven) this.#heartbeat.reset();
+  #receive(frame) {
+    if (!this.#isProven && frame.type === this.#transport?.proof) this.#confirm();
+    if (this.#isProven) this.#heartbeat.reset();
     if (frame.type === "welcome") this.#heartbeat.interval = frame.heartbeat * 1_000;
     if (frame.type === "leaving") {
       const [from, to] = frame.reconnect_in;
@@ -129,12 +131,12 @@ export class Connection {
     this.#listener?.onFrame(frame);
   }
 
-  #prove() {
-    clearTimeout(this.#limit);
-    this.#proven = true;
+  #confirm() {
+    clearTimeout(this.#openTimer);
+    this.#isProven = true;
     this.#fallback.worked();
-    if (this.#fallback.isTop) this.#upgrade.stop();
-    else this.#upgrade.start(this.#fallback.hadBetter);
+    if (this.#fallback.isBest) this.#upgrade.stop();
+    else this.#upgrade.start(this.#fallback.bestHasWorked);
   }
 
   /**
@@ -142,9 +144,9 @@ export class Connection {
    * @param {number} [wait] ms
    */
   #closed(code, wait) {
-    // a server that says why it closes was reached: nothing in between is in the way
-    const isBlocked = !this.#proven && !isFromServer(code);
-    this.#drop();
+    // a close code of the server's own proves that nothing in between blocks this transport
+    const isBlocked = !this.#isProven && !isFromServer(code);
+    this.#close();
     if (isFinal(code)) this.#listener?.onRefused(code);
     else this.#lost(code, isBlocked && this.#fallback.failed() ? 0 : wait);
   }
@@ -156,34 +158,34 @@ export class Connection {
   #lost(code, wait) {
     if (!this.#listener) return;
     this.#listener.onLost(code);
-    const named = wait ?? this.#returnIn ?? (code === TRY_LATER ? this.#backoff.late() : undefined);
+    const asked = wait ?? this.#returnIn ?? (code === TRY_LATER ? this.#backoff.nextWhenFull() : undefined);
     this.#returnIn = undefined;
-    this.#notBefore = Date.now() + (named ?? 0);
-    this.#retry = setTimeout(() => this.#connect(), named ?? this.#backoff.next());
+    this.#notBefore = Date.now() + (asked ?? 0);
+    this.#retryTimer = setTimeout(() => this.#connect(), asked ?? this.#backoff.next());
   }
 
-  /** What we have is surely gone: another one, at once. */
+  /** Replaces a transport that is certainly dead, without a wait. */
   #reopen() {
-    this.#drop();
+    this.#close();
     this.#listener?.onLost(0);
     this.#connect();
   }
 
   /** @param {number} slept ms */
-  #woke(slept) {
-    if (this.#transport && this.#proven && slept < Connection.ABANDONED_AFTER_MS) this.#heartbeat.ping();
-    else if (this.#transport && this.#proven) this.#reopen();
+  #wokeUp(slept) {
+    if (this.#transport && this.#isProven && slept < Connection.ABANDONED_AFTER_MS) this.#heartbeat.ping();
+    else if (this.#transport && this.#isProven) this.#reopen();
     else if (Date.now() >= this.#notBefore) this.#connect();
   }
 
-  #cut() {
+  #wentOffline() {
     if (this.#transport) this.#heartbeat.ping();
     else this.#listener?.onLost(0);
   }
 
-  #drop() {
-    for (const timer of [this.#retry, this.#limit, this.#steady]) clearTimeout(timer);
-    this.#retry = this.#limit = this.#steady = 0;
+  #close() {
+    for (const timer of [this.#retryTimer, this.#openTimer, this.#stableTimer]) clearTimeout(timer);
+    this.#retryTimer = this.#openTimer = this.#stableTimer = 0;
     this.#heartbeat.stop();
     const transport = this.#transport;
     this.#transport = undefined;

@@ -1,9 +1,9 @@
 /**
- * Where this page stands in the log: the position of the last frame it has processed.
+ * The position in the log of the last frame that this page has processed.
  *
- * Positions look like `k3f9ab-1042`. Resuming from the cursor loses nothing, with one exception:
- * topics that were asked for from an earlier position, and whose answer was never processed,
- * must be asked for from there again. `resume()` knows both.
+ * A position is an epoch and an offset (`k3f9ab-1042`). Resuming from the cursor loses nothing, with one
+ * exception: topics that were subscribed from an earlier position, without an answer so far, must be
+ * subscribed from there again. `resume()` considers both.
  */
 export class Cursor {
   #at;
@@ -20,11 +20,11 @@ export class Cursor {
   }
 
   /**
-   * Whether a frame can come next on one connection: same log, and no way back in it. What cannot
-   * is no frame to apply: the page is read anew.
+   * Returns whether a frame can come next on one connection: of the same epoch, and not before the last.
+   * A frame that cannot is not applied; the page is fetched anew instead.
    *
    * @param {string} position
-   * @param {boolean} [further] an event stands after everything before it
+   * @param {boolean} [further] whether it must be after the last, as an event is
    */
   leadsTo(position, further = false) {
     if (!this.#at) return true;
@@ -32,28 +32,28 @@ export class Cursor {
     return at.epoch === next.epoch && (further ? next.offset > at.offset : next.offset >= at.offset);
   }
 
-  /** @param {string | undefined} position of a frame that has been processed; not all frames have one */
+  /** @param {string | undefined} position of the frame that has been processed; not all frames have one */
   moved(position) {
     if (position) this.#at = position;
   }
 
-  /** @param {string} position of a page that was read anew: all that was asked for is in it */
+  /** @param {string} position of a page that was fetched anew, which contains all that unanswered subscribes would bring */
   jumped(position) {
     this.#at = position;
     this.#asked = [];
   }
 
-  /** @param {string} since what a subscribe was sent with */
+  /** @param {string} since the position that a subscribe was sent with */
   asked(since) {
     this.#asked.push(since);
   }
 
-  /** The oldest unanswered subscribe was answered; answers come in the order of the questions. */
+  /** Notes that the oldest open subscribe was answered: answers come in the order of the requests. */
   answered() {
     this.#asked.shift();
   }
 
-  /** Where a new connection goes on. What was unanswered on the old one is asked for with it. */
+  /** Returns where a new connection resumes; open subscribes of the old one are included and forgotten. */
   resume() {
     const from = [this.#at, ...this.#asked].filter(Boolean).reduce(earlier, this.#at);
     this.#asked = [];
@@ -62,8 +62,8 @@ export class Cursor {
 }
 
 /**
- * The earlier of two positions of one epoch. Across epochs there is no order, and the server
- * answers an old epoch with a reset, so that one is what must be asked with.
+ * Returns the earlier of two positions of one epoch. Across epochs there is no order: `other` is returned,
+ * because the server answers an old epoch with a reset.
  *
  * @param {string} one
  * @param {string} other

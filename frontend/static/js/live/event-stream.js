@@ -3,10 +3,10 @@
  */
 
 /**
- * Splits an event stream (text/event-stream) into its blocks, as they come.
+ * Yields the blocks of an event stream (`text/event-stream`, WHATWG HTML 9.2) as they arrive.
  *
- * The browser's own EventSource reconnects by itself, hides the status of a refusal and with it
- * Retry-After; so the stream is fetched, and read here.
+ * The browser's own EventSource reconnects by itself and hides the status and the Retry-After of a
+ * refusal, so the stream is fetched and parsed here.
  *
  * @param {ReadableStream<Uint8Array>} body
  * @returns {AsyncGenerator<EventStreamBlock>}
@@ -19,7 +19,7 @@ export async function* readEventStream(body) {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
-      // one kind of line end; a CR that ends a chunk may be half of one
+      // a CR at the end of a chunk may be the first half of a CRLF
       const text = (rest + decoder.decode(value, { stream: true })).replace(/\r\n|\r(?!$)/g, "\n");
       const parts = text.split("\n\n");
       rest = parts.pop() ?? "";

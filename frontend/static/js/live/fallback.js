@@ -1,64 +1,65 @@
 /** @import { Transport } from "./transport.js" */
 
 /**
- * Which way to the server: the best one that works here.
+ * Chooses the transport: the best one that works on this network.
  *
- * A way that ends before it said anything is blocked by something in between, and the next one is
- * tried at once. One that did work on this page is given a second chance first: more likely the
- * server is away for a moment. Below the last one it starts again at the top.
+ * A transport that ends before its first frame is blocked by something in between, and the next one is
+ * tried at once. One that has worked on this page is tried twice first: more likely the server is away
+ * for a moment. After the last one the best is tried again.
  */
 export class TransportFallback {
-  static REMEMBERED_MS = 60_000; // ms that the next page of this tab trusts what this one found out
+  static REMEMBERED_MS = 60_000; // for so long the next page of this tab begins with the transport that worked here
 
-  #ways;
-  #store;
+  #transports;
+  #storage;
   #at = 0;
   #failures = 0;
   /** @type {Set<number>} */
   #worked = new Set();
 
   /**
-   * @param {(() => Transport)[]} ways best first
-   * @param {Pick<Storage, "getItem" | "setItem">} store of this tab
+   * @param {(() => Transport)[]} transports makes them, best first
+   * @param {Pick<Storage, "getItem" | "setItem">} storage of this tab
    */
-  constructor(ways, store) {
-    this.#ways = ways;
-    this.#store = store;
-    const { at = 0, time = 0 } = JSON.parse(store.getItem("live-way") ?? "{}");
-    if (Date.now() - time < TransportFallback.REMEMBERED_MS && at < ways.length) this.#at = at;
+  constructor(transports, storage) {
+    this.#transports = transports;
+    this.#storage = storage;
+    const { at = 0, time = 0 } = JSON.parse(storage.getItem("live-way") ?? "{}");
+    if (Date.now() - time < TransportFallback.REMEMBERED_MS && at < transports.length) this.#at = at;
   }
 
-  get isTop() {
+  get isBest() {
     return this.#at === 0;
   }
 
-  /** The best way worked on this page before: what is wrong with it is likely to pass. */
-  get hadBetter() {
+  /** Whether the best transport has worked on this page, so that what is wrong with it is likely to pass. */
+  get bestHasWorked() {
     return this.#worked.has(0);
   }
 
-  /** @param {number} [number] */
+  /** @param {number} [number] of the transport, 0 the best; without it, the one in turn */
   make(number = this.#at) {
-    return this.#ways[number]();
+    return this.#transports[number]();
   }
 
+  /** Notes that the transport in turn works. */
   worked() {
     this.#failures = 0;
     this.#worked.add(this.#at);
-    if (!this.isTop) this.#store.setItem("live-way", JSON.stringify({ at: this.#at, time: Date.now() }));
+    if (!this.isBest) this.#storage.setItem("live-way", JSON.stringify({ at: this.#at, time: Date.now() }));
   }
 
-  /** @returns {boolean} whether there is another way to be tried at once */
+  /** @returns {boolean} whether another transport is to be tried at once */
   failed() {
     this.#failures += 1;
     if (this.#failures < (this.#worked.has(this.#at) ? 2 : 1)) return false;
     this.#failures = 0;
-    this.#at = (this.#at + 1) % this.#ways.length;
-    return !this.isTop;
+    this.#at = (this.#at + 1) % this.#transports.length;
+    return !this.isBest;
   }
 
-  /** The best way is open again, or what was in between has changed. */
-  top() {
+  /** Goes back to the best transport, which is open again. */
+  reset() {
     this.#at = this.#failures = 0;
   }
 }

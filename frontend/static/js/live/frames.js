@@ -1,8 +1,8 @@
 /**
- * The frames of the wire (docs/protocol.md), as far as this client reads them.
+ * The frames of the protocol (docs/protocol.md), as far as this client reads them.
  *
  * @typedef {{type: "welcome", protocol: number, epoch: string, heartbeat: number}} Welcome
- * @typedef {{type: "hello", user: number | null | undefined, name: string | null, expires: string | null}} Hello `user` undefined: not said
+ * @typedef {{type: "hello", user: number | null | undefined, name: string | null, expires: string | null}} Hello `user` undefined: the transport does not say
  * @typedef {{topic: string, code: string}} RefusedTopic
  * @typedef {{type: "subscribed", topics: string[], refused: RefusedTopic[], position: string, recovered: boolean, missed: number}} Subscribed
  * @typedef {{type: "unsubscribed", topics: string[], code: string}} Unsubscribed
@@ -13,8 +13,8 @@
  * @typedef {{type: "presence", topic: string, readers: number, people?: Person[]}} Presence
  * @typedef {{type: "leaving", reconnect_in: [number, number]}} Leaving
  * @typedef {{type: "error", code: string, detail: string}} ErrorFrame
- * @typedef {{type: "released"}} Released not from the wire: the reader goes on after a pause
- * @typedef {{type: "wanted", what: "load" | "jump" | "refresh"}} Wanted not from the wire: more of the page itself
+ * @typedef {{type: "released"}} Released not of the protocol: the reader ended a pause
+ * @typedef {{type: "wanted", what: "load" | "jump" | "refresh"}} Wanted not of the protocol: the page is to be read, in order with the events
  * @typedef {Welcome | Hello | Subscribed | Unsubscribed | LiveEvent | Reset | PositionFrame | Presence | Leaving | ErrorFrame | Released | Wanted} Frame
  */
 

@@ -1,10 +1,10 @@
 /**
- * Whether the other end is still there. A connection may look open long after its network is gone:
- * silence longer than the server's heartbeat is asked about, and no answer means it is gone.
+ * Detects a dead connection. It may look open long after its network is gone, so silence longer than
+ * the server's heartbeat is answered by a ping, and a ping without an answer ends the connection.
  */
 export class Heartbeat {
-  static PONG_TIMEOUT_MS = 3_000; // ms for an answer; a radio that wakes up needs one or two
-  static ALLOWED_SILENCE = 1.4; // times the heartbeat that may pass in silence
+  static PONG_TIMEOUT_MS = 3_000; // a radio that wakes up needs one or two seconds
+  static ALLOWED_SILENCE = 1.4; // heartbeat intervals
 
   interval = 25_000; // ms, until the server says otherwise
   #sendPing;
@@ -21,7 +21,7 @@ export class Heartbeat {
     this.#onDead = onDead;
   }
 
-  /** Something came: all is well. */
+  /** Starts the wait anew, because a frame has arrived. */
   reset() {
     this.stop();
     this.#silence = setTimeout(() => this.ping(), this.interval * Heartbeat.ALLOWED_SILENCE);

@@ -2,26 +2,26 @@
 /** @import { Tickets } from "./tickets.js" */
 
 /**
- * Says who reads: hello with the newest ticket, another before that one ends, and another when the
- * server does not take it. Knows whether that is still who the page was made for.
+ * Identifies the reader to the server: by the newest ticket, by another one before that expires, and by
+ * another one when the server refuses it. Knows whether the page was made for the same reader.
  */
 export class Identity {
-  static RENEW_BEFORE_MS = 60_000; // ms before a ticket expires
-  static MIN_RENEWAL_INTERVAL_MS = 300_000; // ms; a ticket is not renewed sooner, however wrong this machine's clock is
-  static MAX_TIMER_MS = 2 ** 31 - 1; // ms; a longer timer fires at once
-  static MAX_RETRIES = 2; // new tickets on one connection: what they are refused, this reader may not have
+  static RENEW_BEFORE_MS = 60_000; // before a ticket expires
+  static MIN_RENEWAL_INTERVAL_MS = 300_000; // however wrong this machine's clock is
+  static MAX_TIMER_MS = 2 ** 31 - 1; // a longer timer fires at once
+  static MAX_RETRIES = 2; // new tickets on one connection: what they are refused, this reader may not read
 
   #tickets;
   #language;
   #send;
   #renewal = 0;
-  #isOld = false; // the ticket that we have
+  #isExpired = false; // the current ticket
   #tries = 0;
-  /** @type {number | null | undefined} whom the page shows; undefined: somebody, whose number is not known yet */
-  #shown;
-  /** @type {number | null | undefined} */
-  #reads;
-  #wasSomebody;
+  /** @type {number | null | undefined} the user whom the page was made for; null: anonymous, undefined: not known yet */
+  #pageUser;
+  /** @type {number | null | undefined} the user whom the server knows now */
+  #user;
+  #wasSignedIn;
   #hasOtherRights = false;
 
   /**
@@ -33,55 +33,60 @@ export class Identity {
     this.#tickets = tickets;
     this.#language = language;
     this.#send = send;
-    this.#wasSomebody = tickets.current !== "";
-    this.#shown = this.#reads = this.#wasSomebody ? undefined : null;
+    this.#wasSignedIn = tickets.current !== "";
+    this.#pageUser = this.#user = this.#wasSignedIn ? undefined : null;
   }
 
-  /** Their own name, where the server said it. */
+  /** The reader's own name; empty if the server has not named it. */
   name = "";
 
-  /** A page made for somebody, and nobody is signed in any more. */
+  /** Whether the page was made for a user, who is signed out by now. */
   get isSignedOut() {
-    return this.#wasSomebody && this.#reads === null;
+    return this.#wasSignedIn && this.#user === null;
   }
 
-  /** On a new connection. */
-  async greet() {
+  /** Says hello on a new connection. */
+  async begin() {
     this.#tries = 0;
-    if (this.#isOld) await this.#tickets.renew();
-    this.#isOld = false;
+    if (this.#isExpired) await this.#tickets.renew();
+    this.#isExpired = false;
     this.#hello();
   }
 
-  /** @param {Hello} frame */
-  greeted({ user, name, expires }) {
-    this.rest();
+  /**
+   * Takes the server's answer, and plans the renewal of the ticket.
+   *
+   * @param {Hello} frame
+   */
+  answered({ user, name, expires }) {
+    this.stop();
     this.name = name ?? "";
-    if (user !== undefined) this.#reads = user;
-    if (this.#shown === undefined && user !== null) this.#shown = user;
+    if (user !== undefined) this.#user = user;
+    if (this.#pageUser === undefined && user !== null) this.#pageUser = user;
     if (user === null || (user !== undefined && !expires)) return;
-    // a stream or a poll does not say who reads: we ask from time to time whether that is still so
+    // a stream or a poll does not say who reads: the ticket is renewed from time to time to find out
     const left = expires ? new Date(expires).getTime() - Date.now() - Identity.RENEW_BEFORE_MS : Identity.MIN_RENEWAL_INTERVAL_MS;
     const wait = Math.max(left, Identity.MIN_RENEWAL_INTERVAL_MS - this.#tickets.age, 0);
     this.#renewal = setTimeout(() => this.renew(), Math.min(wait, Identity.MAX_TIMER_MS));
   }
 
-  /** Somebody else reads now than whom the page was made for, or somebody with other rights. */
-  get isSomebodyElse() {
-    return this.#shown !== this.#reads || this.#hasOtherRights;
+  /** Whether the page was made for another user, or for other rights of the same one. */
+  get hasChanged() {
+    return this.#pageUser !== this.#user || this.#hasOtherRights;
   }
 
-  /** The page was made anew, for who reads now. */
-  shows() {
-    this.#shown = this.#reads;
+  /** Notes that the page was fetched anew, for the present reader. */
+  pageRenewed() {
+    this.#pageUser = this.#user;
     this.#hasOtherRights = false;
   }
 
   /**
-   * The server did not take the ticket, or not for everything that the page names: says hello with
-   * a new one; false when that did not help before.
+   * Says hello with a new ticket, because the server refused the present one, or a topic of the page with it.
+   *
+   * @returns {Promise<boolean>} false, with nothing done, once that has not helped before
    */
-  async again() {
+  async retry() {
     if (this.#tries === Identity.MAX_RETRIES || !this.#tickets.current) return false;
     this.#tries += 1;
     await this.#tickets.renew();
@@ -94,16 +99,17 @@ export class Identity {
       await this.#tickets.renew();
       this.#hello();
     } catch {
-      this.#isOld = true; // the network will tell by itself; the next connection asks again
+      this.#isExpired = true; // the network is away; the next connection renews it
     }
   }
 
-  /** The server says that the ticket is worth nothing any more. */
-  distrust() {
-    this.#isOld = this.#hasOtherRights = true;
+  /** Notes that the server has revoked the ticket. */
+  revoked() {
+    this.#isExpired = this.#hasOtherRights = true;
   }
 
-  rest() {
+  /** Stops renewing the ticket, until the next answer. */
+  stop() {
     clearTimeout(this.#renewal);
   }
 

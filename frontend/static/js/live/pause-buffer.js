@@ -1,52 +1,52 @@
 /** @import { LiveEvent } from "./frames.js" */
 
 /**
- * What a reader who pauses will see later. While it is on, events wait here as data, and nothing on
- * the page moves; with one exception: what is withdrawn goes at once, from the page and from here.
+ * Holds the events that arrive while the reader pauses. One exception passes at once: an event that
+ * withdraws an object, whose earlier events are dropped from here.
  */
 export class PauseBuffer {
-  static MAX_EVENTS = 1_000; // events; a page that missed more is read anew when its reader goes on
+  static MAX_EVENTS = 1_000; // a page that missed more is fetched anew when the pause ends
 
   isOn = false;
-  /** What is held is not all that the page needs: it must be read anew. */
+  /** Whether the held events are not enough, so that the page must be fetched anew. */
   isStale = false;
   /** @type {LiveEvent[]} */
   #held = [];
 
-  /** How many things wait, as a reader counts: ten edits of one post are one. */
+  /** The number of objects that held events change: ten edits of one post count as one. */
   get size() {
     return new Set(this.#held.map(({ key }) => key)).size;
   }
 
   /**
    * @param {LiveEvent[]} events
-   * @returns {LiveEvent[]} those to apply now
+   * @returns {LiveEvent[]} those to apply now: all of them without a pause, else the withdrawals
    */
   take(events) {
     if (!this.isOn) return events;
-    const gone = events.filter(takesBack);
-    const keys = new Set(gone.map(({ key }) => key));
+    const withdrawals = events.filter(withdraws);
+    const keys = new Set(withdrawals.map(({ key }) => key));
     this.#held = [...this.#held, ...events].filter(({ key }) => !keys.has(key));
     if (this.#held.length > PauseBuffer.MAX_EVENTS) {
       this.#held = this.#held.slice(-PauseBuffer.MAX_EVENTS);
       this.isStale = true;
     }
-    return gone;
+    return withdrawals;
   }
 
-  /** @returns {LiveEvent[]} everything that waits; nothing does any more */
+  /** @returns {LiveEvent[]} all held events, which are held no more */
   release() {
     return this.#held.splice(0);
   }
 
-  /** The page was read anew: it shows what waited. */
+  /** Forgets everything, because the page was fetched anew and shows it. */
   clear() {
     this.#held = [];
     this.isStale = false;
   }
 }
 
-/** @param {LiveEvent} event */
-function takesBack({ kind, data }) {
+/** @param {LiveEvent} event whether it withdraws its object */
+function withdraws({ kind, data }) {
   return kind.endsWith(".withdrawn") || data?.scrubbed === true;
 }

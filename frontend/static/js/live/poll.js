@@ -1,14 +1,14 @@
-import { Requests } from "./requests.js";
 import { HttpError } from "./http.js";
+import { Requests } from "./requests.js";
 
 /**
- * The last choice: asks the log what is new, and lets the server wait with its answer until
- * something is. It goes through everything that lets pages through.
+ * The last choice: long polling. The log is asked for events, and answers once there are any. It works
+ * on every network that lets pages through.
  */
 export class Poll extends Requests {
-  static MAX_WAIT_S = 25; // s; what the server waits at most
-  static MIN_WAIT_S = 5; // s; a network that cuts sooner than that carries no pages either
-  static MIN_INTERVAL_MS = 1_000; // ms from one question to the next, however quick the answers are
+  static MAX_WAIT_S = 25; // what the server waits at most
+  static MIN_WAIT_S = 5; // a network that cuts sooner carries no pages either
+  static MIN_INTERVAL_MS = 1_000; // from one request to the next, however quick the answers are
 
   name = "poll";
   timeout = 5_000; // ms
@@ -17,21 +17,21 @@ export class Poll extends Requests {
   /** @param {AbortSignal} signal */
   async follow(signal) {
     const first = await this.read(0, signal);
-    let more = this.tell(first, this.taken(this.cursor.since || first.position));
+    let more = this.handOn(first, this.accepted(this.cursor.since || first.position));
     while (!signal.aborted) {
       const least = new Promise((done) => setTimeout(done, more ? 0 : Poll.MIN_INTERVAL_MS));
-      const answer = more ? await this.read(0, signal) : await this.#held(signal);
-      more = this.tell(answer, () => true);
+      const answer = more ? await this.read(0, signal) : await this.#readWaiting(signal);
+      more = this.handOn(answer, () => true);
       await least;
     }
   }
 
   /**
-   * A proxy may allow less time than the server takes: then the next one is asked to be quicker.
+   * Waits for events; where a proxy cuts the request, asks for half the wait from then on.
    *
    * @param {AbortSignal} signal
    */
-  async #held(signal) {
+  async #readWaiting(signal) {
     try {
       return await this.read(this.#wait, signal);
     } catch (problem) {

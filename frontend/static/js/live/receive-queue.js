@@ -1,10 +1,10 @@
 /** @import { Frame } from "./frames.js" */
 
 /**
- * Hands frames on one batch at a time, in order, however long a batch takes.
+ * Hands frames on in order, one batch at a time, however long a batch takes.
  *
- * What arrives while the page is being patched, or fetched anew, waits here. A batch that fails
- * is not tried again: its failure goes to `failed`, and the frames come again after a reconnect.
+ * Frames that arrive while the page is being changed, or fetched anew, wait here. A batch that fails is
+ * not tried again: the failure goes to `failed`, and the frames come again after a reconnect.
  */
 export class ReceiveQueue {
   #handle;
@@ -27,11 +27,11 @@ export class ReceiveQueue {
     this.#frames.push(frame);
     if (this.#busy) return;
     this.#busy = true;
-    // a task of its own, so that frames which arrived together are patched together
+    // in a task of its own, so that frames that arrived together are handled together
     setTimeout(() => this.#drain(), 0);
   }
 
-  /** Forgets what has not been handled: it stands after the cursor, so it will be sent again. */
+  /** Drops the frames that were not handled: they stand after the cursor, so they will be sent again. */
   clear() {
     this.#frames = [];
   }

@@ -1,21 +1,22 @@
 /**
- * When to read the page again because a list lost an item and what followed it stands on the next
- * page, or because a count was changed by what is not shown. One time for many such changes.
+ * Schedules the next refresh of a page that cannot know what it lacks: a list lost an item, and the one
+ * that follows stands on the next page; or a count was changed by an object that is not shown. Many such
+ * changes cost one refresh.
  *
- * All readers of a page lose the same item at the same moment, so each waits a while at random.
+ * All readers of a page lose the same item at the same moment, so each waits at random.
  */
 export class RefreshScheduler {
-  static MIN_WAIT_MS = 500; // ms; more of the same follows at once
-  static MAX_PAGES_PER_SECOND = 100; // pages a second that the readers of one page ask for together
-  static ASSUMED_READERS = 200; // readers, where nobody says how many
-  static RETRY_AFTER_MS = 30_000; // ms, after a failure
+  static MIN_WAIT_MS = 500; // more such changes follow at once
+  static MAX_PAGES_PER_SECOND = 100; // asked for by all readers of one page together
+  static ASSUMED_READERS = 200; // where their number is not known
+  static RETRY_AFTER_MS = 30_000;
 
-  #fill;
+  #refresh;
   #timer = 0;
 
-  /** @param {() => void} fill */
-  constructor(fill) {
-    this.#fill = fill;
+  /** @param {() => void} refresh */
+  constructor(refresh) {
+    this.#refresh = refresh;
   }
 
   /** @param {number} [readers] of this page now */
@@ -23,6 +24,7 @@ export class RefreshScheduler {
     this.#in(RefreshScheduler.MIN_WAIT_MS + (Math.random() * 1_000 * readers) / RefreshScheduler.MAX_PAGES_PER_SECOND);
   }
 
+  /** Schedules another try, after a refresh that failed. */
   later() {
     this.#in(RefreshScheduler.RETRY_AFTER_MS * (0.5 + Math.random()));
   }
@@ -36,7 +38,7 @@ export class RefreshScheduler {
   #in(wait) {
     this.#timer ||= setTimeout(() => {
       this.#timer = 0;
-      this.#fill();
+      this.#refresh();
     }, wait);
   }
 }

@@ -6,12 +6,11 @@ import { TopicCursor } from "./topic-cursor.js";
 /** @import { Transport } from "./transport.js" */
 
 /**
- * What the stream and the poll have in common: where a socket is told something, they ask anew.
- *
- * It speaks the frames of the socket, so that who listens need not know which transport it is.
+ * The common part of stream and poll: each frame to a socket becomes a new HTTP request here, and each
+ * answer the frames of a socket, so that a listener need not know which transport it is.
  */
 export class Requests {
-  static HIDDEN_INTERVAL_MS = 30_000; // ms between two looks of a hidden page
+  static HIDDEN_INTERVAL_MS = 30_000; // between two requests of a hidden page
 
   proof = "subscribed";
 
@@ -22,72 +21,72 @@ export class Requests {
 
   cursor = new TopicCursor();
   #unanswered = 0; // subscribes
-  #asksForLife = false;
-  #request = new AbortController();
-  /** @type {{format?: string, language?: string}} */
-  #manner = {};
+  #awaitsPong = false;
+  #abort = new AbortController();
+  /** @type {{format?: string, language?: string}} of the fragments that are asked for */
+  #rendering = {};
 
-  /** The server has nothing to say before it is asked: this greets in its place. */
+  /** Welcomes the client in place of the server, which says nothing before it is asked. */
   open() {
-    document.addEventListener("visibilitychange", this.#seen);
+    document.addEventListener("visibilitychange", this.#visibilityChanged);
     queueMicrotask(() => this.onFrame({ type: "welcome", protocol: 1, epoch: "", heartbeat: 25 }));
   }
 
   close() {
-    document.removeEventListener("visibilitychange", this.#seen);
+    document.removeEventListener("visibilitychange", this.#visibilityChanged);
     this.onFrame = this.onClose = () => {};
-    this.#request.abort();
+    this.#abort.abort();
   }
 
   /** @param {any} frame as it would go to a socket */
   send(frame) {
     switch (frame.type) {
-      case "hello": // who reads, the session cookie says
-        this.#manner = { format: frame.format, language: frame.language };
+      case "hello": // the session cookie says who reads
+        this.#rendering = { format: frame.format, language: frame.language };
         return this.onFrame({ type: "hello", user: frame.ticket ? undefined : null, name: null, expires: null });
       case "subscribe":
         this.#unanswered += 1;
         this.cursor.ask(frame.topics, frame.since ?? "");
-        return this.#ask();
-      case "unsubscribe": // the next request leaves them out; until then they harm nobody
+        return this.#request();
+      case "unsubscribe": // the next request leaves them out; until then their events do no harm
         this.cursor.drop(frame.topics);
         return this.onFrame({ type: "unsubscribed", topics: frame.topics, code: "asked" });
       case "ping":
-        this.#asksForLife = true;
-        return this.#ask();
+        this.#awaitsPong = true;
+        return this.#request();
     }
   }
 
   /**
-   * Asks, and hands on what comes until it ends.
+   * Requests events from where the cursor stands, and hands them on until the answer ends.
    *
    * @param {AbortSignal} signal
    * @returns {Promise<void>}
    */
   async follow(signal) {
-    throw new Error(`nothing follows ${signal}`);
+    throw new Error(`follow(${signal}) belongs to a subclass`);
   }
 
   /**
-   * The request was taken: this is the answer to whatever was asked.
+   * Reports a request that the server accepted, as the answer to all frames sent since the last one.
    *
    * @param {string} position where the reader now stands
    * @returns {(event: LiveEvent) => boolean} whether an event of this answer is to be handed on
    */
-  taken(position) {
+  accepted(position) {
     const isNew = this.cursor.answered();
     this.cursor.at = position;
     const answer = { topics: this.cursor.topics, refused: [], position, recovered: true, missed: 0 };
     for (; this.#unanswered; this.#unanswered -= 1) this.onFrame({ type: "subscribed", ...answer });
-    if (this.#asksForLife) this.onFrame({ type: "pong", position });
-    this.#asksForLife = false;
+    if (this.#awaitsPong) this.onFrame({ type: "pong", position });
+    this.#awaitsPong = false;
     return isNew;
   }
 
   /**
-   * Reads the log from where this stands.
+   * Reads the log from where the cursor stands.
    *
-   * @param {number} wait s that the server may take until there is something
+   * @param {number} wait s that the server may wait for events
    * @param {AbortSignal} signal
    */
   async read(wait, signal) {
@@ -96,13 +95,13 @@ export class Requests {
   }
 
   /**
-   * Hands on what the log answered.
+   * Hands on an answer of the log.
    *
    * @param {any} answer
    * @param {(event: LiveEvent) => boolean} isNew
    * @returns {boolean} whether there is more to be had at once
    */
-  tell({ position, recovered, events, more, missed, reason }, isNew) {
+  handOn({ position, recovered, events, more, missed, reason }, isNew) {
     for (const event of events) if (isNew(event)) this.onFrame({ ...event, type: "event" });
     this.cursor.at = position;
     if (recovered) this.onFrame({ type: "heartbeat", position });
@@ -111,20 +110,20 @@ export class Requests {
   }
 
   /**
-   * A browser has six connections for a site without HTTP/2, for all tabs together: a hidden page that
-   * held one would keep others from loading. So it looks from time to time.
+   * Reads the log from time to time, for a hidden page. Without HTTP/2 a browser has six connections for a
+   * site, for all tabs together: a hidden page that held one would keep others from loading.
    *
    * @param {AbortSignal} signal
    */
-  async #rest(signal) {
+  async #followHidden(signal) {
     while (!signal.aborted) {
       const answer = await this.read(0, signal);
-      const more = this.tell(answer, this.taken(this.cursor.since || answer.position));
-      if (!more) await passed(Requests.HIDDEN_INTERVAL_MS, signal);
+      const more = this.handOn(answer, this.accepted(this.cursor.since || answer.position));
+      if (!more) await elapsed(Requests.HIDDEN_INTERVAL_MS, signal);
     }
   }
 
-  #seen = () => void this.#ask();
+  #visibilityChanged = () => void this.#request();
 
   /**
    * @param {string} path
@@ -135,7 +134,7 @@ export class Requests {
   async fetch(path, query, signal, topics = this.cursor.topics) {
     const url = new URL(path, location.href);
     for (const topic of topics) url.searchParams.append("topic", topic);
-    for (const [name, value] of Object.entries({ ...this.#manner, ...query })) {
+    for (const [name, value] of Object.entries({ ...this.#rendering, ...query })) {
       if (value !== undefined && value !== "") url.searchParams.set(name, String(value));
     }
     const answer = await fetch(url, { signal, cache: "no-store", credentials: "same-origin" });
@@ -144,17 +143,17 @@ export class Requests {
   }
 
   /** @returns {Promise<void>} */
-  async #ask() {
-    this.#request.abort();
-    const { signal } = (this.#request = new AbortController());
+  async #request() {
+    this.#abort.abort();
+    const { signal } = (this.#abort = new AbortController());
     if (!this.cursor.topics.length) return; // nothing to ask for yet
     try {
       const isHidden = document.visibilityState === "hidden";
-      await (isHidden ? this.#rest(signal) : this.follow(signal));
+      await (isHidden ? this.#followHidden(signal) : this.follow(signal));
     } catch (problem) {
       if (signal.aborted) return;
       if (!(problem instanceof HttpError)) return this.onClose(ABNORMAL_CLOSURE);
-      if ([403, 404].includes(problem.status) && (await this.#leaveOut(signal))) return this.#ask();
+      if ([403, 404].includes(problem.status) && (await this.#dropRefused(signal))) return this.#request();
       const isLater = problem.status === 429 || problem.wait !== undefined;
       return this.onClose(isLater ? TRY_LATER : ABNORMAL_CLOSURE, problem.wait);
     }
@@ -162,12 +161,13 @@ export class Requests {
   }
 
   /**
-   * One refused topic refuses the request, and does not say which it was: each is asked for alone.
+   * Finds the refused topics and drops them. One of them refuses the whole request without being named, so
+   * each topic is asked for alone.
    *
    * @param {AbortSignal} signal
-   * @returns {Promise<boolean>} whether the others can be asked for without it
+   * @returns {Promise<boolean>} whether there are others left to ask for
    */
-  async #leaveOut(signal) {
+  async #dropRefused(signal) {
     const { topics } = this.cursor;
     const allowed = await Promise.all(topics.map((topic) => this.#mayFollow(topic, signal)));
     const refused = topics.filter((_, number) => !allowed[number]);
@@ -196,7 +196,7 @@ export class Requests {
  * @param {AbortSignal} signal ends the wait early
  * @returns {Promise<void>}
  */
-function passed(time, signal) {
+function elapsed(time, signal) {
   return new Promise((done) => {
     const timer = setTimeout(done, time);
     signal.addEventListener("abort", () => done(clearTimeout(timer)), { once: true });

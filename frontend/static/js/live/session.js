@@ -13,10 +13,11 @@ import { Subscription } from "./subscription.js";
 /** @import { Presence } from "./presence.js" */
 
 /**
- * What is said over a connection: who reads, which topics, and what the events do to the page.
+ * The conversation with the server over a connection: identifies the reader, follows the topics of the
+ * page, and applies events to it.
  *
- * The cursor rule: every resume names the cursor; topics that a patch brought are followed from
- * the position of the event that brought them, topics that a fresh page brought from the page's.
+ * The cursor rule: every resume names the cursor; a topic that an event brought to the page is followed
+ * from the position of that event, one that a fresh page brought from the position of that page.
  */
 export class Session {
   #connection;
@@ -32,9 +33,9 @@ export class Session {
   /** @type {number | undefined} */
   #readers;
   #isOn = false;
-  #due = 0; // missed events still to come before this page is live
-  #lockedAt = ""; // where a topic was taken from us; if we get it back, we go on from there
-  #resuming = false; // a new connection, which follows nothing yet
+  #due = 0; // missed events that are still to come before this page is live
+  #forbiddenAt = ""; // the position at which a topic was taken away; given back, it is followed from there
+  #isResuming = false; // on a new connection, which follows nothing yet
 
   /**
    * @param {object} parts
@@ -58,7 +59,7 @@ export class Session {
     if (this.#isOn) return;
     this.#isOn = true;
     this.#status.show("catching-up");
-    document.addEventListener("visibilitychange", this.#shown);
+    document.addEventListener("visibilitychange", this.#visibilityChanged);
     this.#connection.start({
       onFrame: (frame) => this.#receiveQueue.push(frame),
       onLost: (code) => this.#lost(code),
@@ -66,7 +67,7 @@ export class Session {
     });
   }
 
-  /** The page is left for another one, or closed. */
+  /** Stops, because the page is left or closed: the reader is gone at once. */
   leave() {
     this.#presence.leave();
     this.stop();
@@ -74,21 +75,21 @@ export class Session {
 
   stop() {
     this.#isOn = false;
-    document.removeEventListener("visibilitychange", this.#shown);
-    this.#identity.rest();
+    document.removeEventListener("visibilitychange", this.#visibilityChanged);
+    this.#identity.stop();
     this.#refreshScheduler.stop();
     this.#presence.stop();
     this.#receiveQueue.clear();
     this.#connection.stop();
   }
 
-  /** Nothing is inserted from here on. */
+  /** Holds events back from here on. */
   pause() {
     this.#pauseBuffer.isOn = true;
     this.#status.paused(true);
   }
 
-  /** Shows what was held, and goes on. */
+  /** Applies the held events, and goes on. */
   resume() {
     this.#pauseBuffer.isOn = false;
     this.#status.paused(false);
@@ -96,7 +97,7 @@ export class Session {
   }
 
   /**
-   * Reads more of the page. Events wait meanwhile, so that none is older than what they meet.
+   * Reads the page, in order with the events: those that come later wait until it is read.
    *
    * @param {"load" | "jump" | "refresh"} what
    */
@@ -106,10 +107,10 @@ export class Session {
 
   /** @param {number} code */
   #lost(code) {
-    this.#identity.rest();
+    this.#identity.stop();
     this.#presence.lost();
     this.#receiveQueue.clear();
-    if (code === SIGNED_OUT) this.#identity.distrust();
+    if (code === SIGNED_OUT) this.#identity.revoked();
     this.#status.show(navigator.onLine ? "reconnecting" : "offline");
   }
 
@@ -130,18 +131,18 @@ export class Session {
   }
 
   async #release() {
-    if (this.#pauseBuffer.isStale) return void (await this.#renewPage());
+    if (this.#pauseBuffer.isStale) return void (await this.#refresh());
     const events = this.#pauseBuffer.release();
     this.#status.waiting(0);
     if (events.length) await this.#apply(events);
-    else if (this.#page.isIncomplete) this.#refreshScheduler.want(this.#readers); // by what was withdrawn meanwhile
+    else if (this.#page.isIncomplete) this.#refreshScheduler.want(this.#readers); // by withdrawals during the pause
   }
 
   /** @param {LiveEvent[]} events that arrived together */
   async #patch(events) {
     let at = this.#cursor;
     for (const { position } of events) {
-      if (!at.leadsTo(position, true)) return this.#astray(position);
+      if (!at.leadsTo(position, true)) return this.#outOfOrder(position);
       at = new Cursor(position);
     }
     const now = this.#pauseBuffer.take(events);
@@ -157,59 +158,59 @@ export class Session {
     try {
       this.#page.apply(events);
     } catch (problem) {
-      // one fragment that cannot be applied must not hold up all that follow
+      // one event that cannot be applied must not hold up the events after it
       console.warn("The page is read anew: an event could not be applied.", problem);
-      this.#pauseBuffer.isStale = true; // and stays it until a fresh page was had
-      await this.#renewPage();
+      this.#pauseBuffer.isStale = true; // until a fresh page was fetched
+      await this.#refresh();
     }
     this.#follow(events[0].position);
     if (this.#page.isIncomplete) this.#refreshScheduler.want(this.#readers);
     this.#status.updated(new Date(events[events.length - 1].time));
   }
 
-  /** They may have signed in again in another tab. */
-  #shown = () => {
+  /** Renews the ticket of a page that was signed out: its user may have signed in again in another tab. */
+  #visibilityChanged = () => {
     if (document.visibilityState !== "hidden" && this.#identity.isSignedOut) void this.#identity.renew();
   };
 
-  /** Makes the page a fresh one, without a reload; its position. */
-  async #renewPage(forWhoReads = this.#identity.isSomebodyElse) {
-    const position = await this.#page.refresh(forWhoReads);
-    this.#identity.shows();
-    this.#renewed();
+  /** Makes the page like a fresh one, without a reload; returns that one's position. */
+  async #refresh(isForAnotherReader = this.#identity.hasChanged) {
+    const position = await this.#page.refresh(isForAnotherReader);
+    this.#identity.pageRenewed();
+    this.#pageRenewed();
     return position;
   }
 
-  #renewed() {
+  #pageRenewed() {
     this.#pauseBuffer.clear();
     this.#status.waiting(0);
     this.#status.updated(new Date());
   }
 
   /** @param {"load" | "jump" | "refresh"} what */
-  async #read(what) {
+  async #readPage(what) {
     const position = this.#cursor.at;
     try {
       if (what === "load") await this.#page.load();
       else if (what === "jump") await this.#page.jump();
       else if (this.#page.isIncomplete && !this.#pauseBuffer.isOn) await this.#page.refresh();
     } catch (problem) {
-      console.warn("The page could not be read.", problem); // what is shown is true as far as it goes
+      console.warn("The page could not be read.", problem); // the page is older than it could be, but not wrong
       return this.#refreshScheduler.later();
     }
     this.#follow(position);
   }
 
   /**
-   * A frame of another log, or out of order: what this page is made of can no longer be known.
+   * Fetches the page and connects anew, after a frame of another epoch or out of order.
    *
    * @param {string} position
    */
-  async #astray(position) {
+  async #outOfOrder(position) {
     this.#status.show("catching-up");
     const was = this.#cursor.at;
-    this.#cursor.jumped(await this.#renewPage());
-    throw new Error(`after ${was} came ${position}`); // this connection is not to be believed
+    this.#cursor.jumped(await this.#refresh());
+    throw new Error(`after ${was} came ${position}`); // ends the connection, which cannot be relied on
   }
 
   #live() {
@@ -221,49 +222,49 @@ export class Session {
   async #answer(frame) {
     switch (frame.type) {
       case "welcome":
-        return this.#greet();
+        return this.#welcomed();
       case "hello":
-        return this.#greeted(frame);
+        return this.#identified(frame);
       case "subscribed":
         return this.#subscribed(frame);
       case "unsubscribed":
         this.#subscription.ended(frame.topics, frame.code);
-        return frame.code === "forbidden" ? this.#locked() : undefined;
+        return frame.code === "forbidden" ? this.#forbidden() : undefined;
       case "reset":
         return this.#reset(frame);
       case "heartbeat":
       case "pong":
-        if (!this.#cursor.leadsTo(frame.position)) return this.#astray(frame.position);
+        if (!this.#cursor.leadsTo(frame.position)) return this.#outOfOrder(frame.position);
         return this.#cursor.moved(frame.position);
       case "presence":
         this.#readers = this.#presence.update(frame, this.#identity.name) ?? this.#readers;
         return;
       case "wanted":
-        return this.#read(frame.what);
+        return this.#readPage(frame.what);
       case "error":
-        return this.#refused(frame);
+        return this.#failedWith(frame);
     }
   }
 
-  async #greet() {
+  async #welcomed() {
     this.#subscription.clear();
-    this.#resuming = true;
-    await this.#identity.greet();
+    this.#isResuming = true;
+    await this.#identity.begin();
   }
 
   /** @param {Hello} frame */
-  async #greeted(frame) {
-    this.#identity.greeted(frame);
-    if (this.#identity.isSomebodyElse) await this.#renewPage();
-    const since = this.#resuming ? this.#cursor.resume() : this.#cursor.at;
-    if (this.#lockedAt) this.#subscription.forgive();
-    this.#follow(this.#lockedAt ? earlier(since, this.#lockedAt) : since);
-    this.#resuming = false;
-    this.#lockedAt = "";
+  async #identified(frame) {
+    this.#identity.answered(frame);
+    if (this.#identity.hasChanged) await this.#refresh();
+    const since = this.#isResuming ? this.#cursor.resume() : this.#cursor.at;
+    if (this.#forbiddenAt) this.#subscription.retryRefused();
+    this.#follow(this.#forbiddenAt ? earlier(since, this.#forbiddenAt) : since);
+    this.#isResuming = false;
+    this.#forbiddenAt = "";
   }
 
   /**
-   * Follows what the page names and is not followed yet, and no longer what it does not.
+   * Subscribes to the topics that the page names, and unsubscribes from those that it does not name any more.
    *
    * @param {string} since
    */
@@ -281,13 +282,13 @@ export class Session {
   /** @param {Subscribed} frame */
   async #subscribed(frame) {
     this.#subscription.answered(frame.topics, frame.refused);
-    // a page made while the log could not be read has no position: what it missed is unknown
-    if (!this.#cursor.at) await this.#renewPage();
+    // a page made while the log was away has no position, so what it misses is unknown
+    if (!this.#cursor.at) await this.#refresh();
     this.#cursor.answered();
     this.#cursor.moved(frame.position);
     this.#due = frame.missed;
     this.#presence.start();
-    if (frame.refused.some(({ code }) => code === "forbidden")) await this.#locked();
+    if (frame.refused.some(({ code }) => code === "forbidden")) await this.#forbidden();
     if (frame.recovered && frame.missed === 0) this.#live();
     else this.#status.show("catching-up");
   }
@@ -296,25 +297,25 @@ export class Session {
   async #reset(frame) {
     this.#status.show("catching-up");
     const position = await this.#page.catchUp(frame.missed, this.#pauseBuffer.isOn);
-    this.#renewed();
+    this.#pageRenewed();
     this.#cursor.moved(frame.position);
     this.#follow(position);
     this.#due = 0;
     this.#live();
   }
 
-  /** Something that the page shows is not for this reader, or not with this ticket. */
-  async #locked() {
-    this.#lockedAt ||= this.#cursor.at;
-    if (await this.#identity.again()) return; // greeted, we ask for it once more
-    this.#lockedAt = "";
-    await this.#renewPage(true);
+  /** Tries a new ticket for a topic that is forbidden; if that has not helped, fetches the page for the present reader. */
+  async #forbidden() {
+    this.#forbiddenAt ||= this.#cursor.at;
+    if (await this.#identity.retry()) return; // the topic is asked for again after the server's hello
+    this.#forbiddenAt = "";
+    await this.#refresh(true);
   }
 
   /** @param {ErrorFrame} frame */
-  async #refused(frame) {
-    if (frame.code === "bad-topic") return this.#presence.stop(); // who reads is counted without us
-    if (frame.code === "bad-ticket" && (await this.#identity.again())) return;
+  async #failedWith(frame) {
+    if (frame.code === "bad-topic") return this.#presence.stop(); // this server does not count readers
+    if (frame.code === "bad-ticket" && (await this.#identity.retry())) return;
     throw new Error(`${frame.code}: ${frame.detail}`);
   }
 }

@@ -1,14 +1,14 @@
 /** @import { Transport } from "./transport.js" */
 
 /**
- * The first choice: a WebSocket. Frames go both ways, and nothing is asked twice.
+ * The first choice: a WebSocket, on which frames go both ways.
  *
  * @implements {Transport}
  */
 export class Socket {
   name = "socket";
   proof = "welcome";
-  timeout = 1_500; // ms; some proxies swallow an upgrade without a word, and the page has 5 s to be live
+  timeout = 1_500; // some proxies swallow an upgrade without an answer, and the page is to be live within 5 s
 
   /** @type {Transport["onFrame"]} */
   onFrame = () => {};

@@ -1,6 +1,6 @@
 /** @import { RefusedTopic } from "./frames.js" */
 
-/** Which topics this connection follows, was refused, or has asked for. */
+/** The topics that this connection follows, has asked for, or was refused. */
 export class Subscription {
   /** @type {Set<string>} */
   #followed = new Set();
@@ -9,24 +9,24 @@ export class Subscription {
   /** @type {Set<string>} */
   #refused = new Set();
 
-  /** A new connection follows nothing yet, and who reads may have changed. */
+  /** Forgets everything, for a new connection. */
   clear() {
     this.#followed.clear();
     this.#asked.clear();
     this.#refused.clear();
   }
 
-  /** Who reads may have changed: what was refused may be asked for again. */
-  forgive() {
+  /** Allows refused topics to be asked for again, because the reader may have changed. */
+  retryRefused() {
     this.#refused.clear();
   }
 
-  /** @param {Iterable<string>} wanted */
+  /** @param {Iterable<string>} wanted topics; returns those to be asked for */
   missing(wanted) {
     return [...wanted].filter((topic) => ![this.#followed, this.#asked, this.#refused].some((set) => set.has(topic)));
   }
 
-  /** @param {Set<string>} wanted */
+  /** @param {Set<string>} wanted topics; returns those that are followed besides */
   surplus(wanted) {
     return [...this.#followed].filter((topic) => !wanted.has(topic));
   }
@@ -37,7 +37,7 @@ export class Subscription {
   }
 
   /**
-   * @param {string[]} topics all that are followed now
+   * @param {string[]} topics all that the server says are followed now
    * @param {RefusedTopic[]} refused
    */
   answered(topics, refused) {
@@ -45,7 +45,7 @@ export class Subscription {
     for (const topic of topics) this.#asked.delete(topic);
     for (const { topic, code } of refused) {
       this.#asked.delete(topic);
-      if (code !== "limit") this.#refused.add(topic); // a full connection may have room later
+      if (code !== "limit") this.#refused.add(topic); // a connection at its limit may have room later
     }
   }
 

@@ -1,10 +1,10 @@
 import { get, HttpError } from "./http.js";
 
-/** Says who reads: the page's ticket first, later ones from the server. */
+/** Holds the reader's ticket: first the page's own, later ones from the server. */
 export class Tickets {
   #ticket;
   #url;
-  #fetched = -Infinity; // when, by a clock that nobody sets
+  #fetchedAt = -Infinity; // by the monotonic clock, which is never set
 
   /**
    * @param {string} ticket the page's own; empty for a reader who has not signed in
@@ -19,17 +19,17 @@ export class Tickets {
     return this.#ticket;
   }
 
-  /** Milliseconds since it was had; the page's own may be of any age. */
+  /** Milliseconds since the ticket was fetched; infinite for the page's own, which may be of any age. */
   get age() {
-    return performance.now() - this.#fetched;
+    return performance.now() - this.#fetchedAt;
   }
 
-  /** Asks for another; empty when nobody is signed in any more. */
+  /** Fetches and returns a new ticket; empty if no user is signed in any more. */
   async renew() {
     const answer = await get(this.#url);
     if (!answer.ok) throw new HttpError(answer);
     this.#ticket = (await answer.json()).ticket ?? "";
-    this.#fetched = performance.now();
+    this.#fetchedAt = performance.now();
     return this.#ticket;
   }
 }

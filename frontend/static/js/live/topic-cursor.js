@@ -3,25 +3,25 @@ import { earlier, offset } from "./cursor.js";
 /** @import { LiveEvent } from "./frames.js" */
 
 /**
- * What a transport follows that names all of it in each request: topics, and one position.
+ * The topics and the one position that each request of a stream or poll names.
  *
- * Topics that come later may start from an earlier position than the others have reached. The next
- * request then begins there for all, and what the others have had is dropped (`isNew`).
+ * A topic that is added later may start from an earlier position than the others have reached. The next
+ * request then begins there for all of them, and events that the others have had already are dropped.
  */
 export class TopicCursor {
-  /** Where the answered topics stand. */
+  /** The position that the answered topics have reached. */
   at = "";
-  /** @type {Set<string>} answered: everything on them up to `at` has been handed on */
-  #had = new Set();
+  /** @type {Set<string>} answered: all their events up to `at` have been handed on */
+  #answered = new Set();
   /** @type {Set<string>} */
   #asked = new Set();
   #from = "";
 
   get topics() {
-    return [...new Set([...this.#had, ...this.#asked])];
+    return [...new Set([...this.#answered, ...this.#asked])];
   }
 
-  /** Where the next request begins. */
+  /** The position from which the next request reads. */
   get since() {
     return this.#from || this.at;
   }
@@ -37,20 +37,20 @@ export class TopicCursor {
 
   /** @param {string[]} topics */
   drop(topics) {
-    for (const topic of topics) [this.#had, this.#asked].forEach((set) => set.delete(topic));
+    for (const topic of topics) [this.#answered, this.#asked].forEach((set) => set.delete(topic));
   }
 
   /**
-   * The request was taken; what comes now follows from there.
+   * Notes that the server accepted the request.
    *
    * @returns {(event: LiveEvent) => boolean} whether an event of this answer was not handed on before
    */
   answered() {
-    const [had, at] = [new Set(this.#had), this.at];
-    this.#had = new Set(this.topics);
+    const [before, at] = [new Set(this.#answered), this.at];
+    this.#answered = new Set(this.topics);
     this.#asked.clear();
     this.at = this.since;
     this.#from = "";
-    return ({ position, topics }) => !at || offset(position) > offset(at) || !topics.some((topic) => had.has(topic));
+    return ({ position, topics }) => !at || offset(position) > offset(at) || !topics.some((topic) => before.has(topic));
   }
 }

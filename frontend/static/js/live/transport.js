@@ -3,13 +3,13 @@
 /**
  * @typedef {object} Transport one connection to the server, from `open()` to its end
  * @property {string} name `socket`, `stream` or `poll`
- * @property {string} proof the type of the first frame that really came from the server
- * @property {number} timeout ms to wait for it before this way counts as blocked
- * @property {(frame: Frame) => void} onFrame set by who uses it
- * @property {(code: number, wait?: number) => void} onClose set by who uses it; `wait`: ms that the server asked for
+ * @property {string} proof the type of the first frame that only the server can have sent
+ * @property {number} timeout ms to wait for that frame before the transport counts as blocked
+ * @property {(frame: Frame) => void} onFrame set by its user
+ * @property {(code: number, wait?: number) => void} onClose set by its user; `wait`: ms that the server asked for
  * @property {() => void} open
  * @property {(frame: any) => void} send
- * @property {() => void} close nothing is told any more
+ * @property {() => void} close after it neither callback is called
  */
 
 export {};

@@ -2,32 +2,33 @@
 /** @import { Transport } from "./transport.js" */
 
 /**
- * The way back up: from time to time tries the best transport beside the one in use, with more
- * patience than there is while a page waits for its first word.
+ * Tries the best transport from time to time, beside the one in use, with a longer timeout than a page
+ * that waits for its first frame can afford.
  */
 export class TransportUpgrade {
-  static INTERVAL_MS = 60_000; // ms
-  static FIRST_TRY_MS = 5_000; // ms; where it worked before, a server that restarted is back by then
-  static TIMEOUT_MS = 15_000; // ms; a slow network may only have been too slow for the first try
+  static INTERVAL_MS = 60_000;
+  static FIRST_TRY_MS = 5_000; // where it had worked: a server that restarts is back by then
+  static TIMEOUT_MS = 15_000; // a slow network may only have been too slow for the first try
 
   #make;
-  #arrived;
+  #onOpen;
   #timer = 0;
   /** @type {Transport | undefined} */
   #trial;
 
   /**
    * @param {() => Transport} make
-   * @param {(transport: Transport, first: Frame) => void} arrived it is open, and this is its first frame
+   * @param {(transport: Transport, first: Frame) => void} onOpen gets the open transport and its first frame
    */
-  constructor(make, arrived) {
+  constructor(make, onOpen) {
     this.#make = make;
-    this.#arrived = arrived;
+    this.#onOpen = onOpen;
   }
 
-  /** @param {boolean} soon */
+  /** @param {boolean} soon whether the first try comes after some 5 s */
   start(soon) {
-    if (!this.#timer) this.#timer = setTimeout(() => this.#try(), soon ? TransportUpgrade.FIRST_TRY_MS * (0.5 + Math.random()) : TransportUpgrade.INTERVAL_MS);
+    const wait = soon ? TransportUpgrade.FIRST_TRY_MS * (0.5 + Math.random()) : TransportUpgrade.INTERVAL_MS;
+    this.#timer ||= setTimeout(() => this.#try(), wait);
   }
 
   stop() {
@@ -42,14 +43,14 @@ export class TransportUpgrade {
     trial.onFrame = (frame) => {
       this.#trial = undefined;
       this.stop();
-      this.#arrived(trial, frame);
+      this.#onOpen(trial, frame);
     };
-    trial.onClose = () => this.#again();
-    this.#timer = setTimeout(() => this.#again(), TransportUpgrade.TIMEOUT_MS);
+    trial.onClose = () => this.#retryLater();
+    this.#timer = setTimeout(() => this.#retryLater(), TransportUpgrade.TIMEOUT_MS);
     trial.open();
   }
 
-  #again() {
+  #retryLater() {
     this.stop();
     this.start(false);
   }

@@ -1,51 +1,51 @@
 /**
- * Tells when this page may have slept, or its network may have changed: it is shown again, it is
- * online again, or its clock stood still.
+ * Detects that this page may have slept, or that its network may have changed: the page becomes visible,
+ * the browser goes online or offline, or the clock jumps.
  */
 export class WakeDetector {
-  static CHECK_INTERVAL_MS = 2_000; // ms between two looks at the clock
-  static MIN_SLEEP_MS = 10_000; // ms beyond that: no timer is that late on a page that is awake
+  static CHECK_INTERVAL_MS = 2_000;
+  static MIN_SLEEP_MS = 10_000; // no timer of an awake page is later than this
 
-  #woke;
-  #cut;
+  #onWake;
+  #onOffline;
   #timer = 0;
   #last = 0;
 
   /**
-   * @param {(slept: number) => void} woke after so many ms of a clock that stood still; 0 where nobody knows
-   * @param {() => void} cut the network says that it is gone
+   * @param {(slept: number) => void} onWake gets the ms that the clock jumped by; 0: no jump
+   * @param {() => void} onOffline
    */
-  constructor(woke, cut) {
-    this.#woke = woke;
-    this.#cut = cut;
+  constructor(onWake, onOffline) {
+    this.#onWake = onWake;
+    this.#onOffline = onOffline;
   }
 
   start() {
-    document.addEventListener("visibilitychange", this.#shown);
-    addEventListener("online", this.#shown);
-    addEventListener("offline", this.#cut);
+    document.addEventListener("visibilitychange", this.#mayHaveChanged);
+    addEventListener("online", this.#mayHaveChanged);
+    addEventListener("offline", this.#onOffline);
     this.#last = Date.now();
-    this.#timer = setInterval(() => this.#look(), WakeDetector.CHECK_INTERVAL_MS);
+    this.#timer = setInterval(() => this.#check(), WakeDetector.CHECK_INTERVAL_MS);
   }
 
   stop() {
-    document.removeEventListener("visibilitychange", this.#shown);
-    removeEventListener("online", this.#shown);
-    removeEventListener("offline", this.#cut);
+    document.removeEventListener("visibilitychange", this.#mayHaveChanged);
+    removeEventListener("online", this.#mayHaveChanged);
+    removeEventListener("offline", this.#onOffline);
     clearInterval(this.#timer);
   }
 
-  #shown = () => {
-    if (document.visibilityState !== "hidden") this.#woke(this.#slept());
+  #mayHaveChanged = () => {
+    if (document.visibilityState !== "hidden") this.#onWake(this.#takeJump());
   };
 
-  #look() {
-    const slept = this.#slept();
-    // the timers of a hidden page are slowed down, to one in a minute: that is no sleep
-    if (slept && document.visibilityState !== "hidden") this.#woke(slept);
+  #check() {
+    const slept = this.#takeJump();
+    // the timers of a hidden page are slowed down to one a minute, which is no sleep
+    if (slept && document.visibilityState !== "hidden") this.#onWake(slept);
   }
 
-  #slept() {
+  #takeJump() {
     const late = Date.now() - this.#last - WakeDetector.CHECK_INTERVAL_MS;
     this.#last = Date.now();
     return late > WakeDetector.MIN_SLEEP_MS ? late : 0;

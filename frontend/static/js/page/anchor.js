@@ -1,46 +1,48 @@
 /**
- * Keeps the line under the reader's eye where it is while the page changes around it.
+ * Keeps the line that is being read at its place in the window while the page changes around it.
  *
- * The anchor is what has the focus, else what holds the selection, else the innermost element
- * that crosses the top third of the window. A reader at the top of a list has none: there, what
- * is new may push down what is old.
+ * The anchor is the element with the focus, else the one with the selection, else the innermost element
+ * that crosses the top third of the window. At the top of a list there is none: there new items may push
+ * down the old ones.
  */
 export class Anchor {
   static READING_LINE = 0.3; // of the window's height
 
-  // px; browsers scroll by whole device pixels, and what five posts in a row leave over adds up
-  #owed = 0;
+  // px; browsers scroll by whole device pixels, and the remainders of several changes add up
+  #remainder = 0;
 
-  /** Somebody reads at a place that what is new above it would push away. */
+  /** Whether there is a reading place, which new items above it would push away. */
   get isHeld() {
     return this.#path().length > 0;
   }
 
   /**
+   * Runs the change, then scrolls by the distance that the anchor was moved by it.
+   *
    * @template Result
    * @param {() => Result} change
    */
   keep(change) {
-    const before = this.#path().map((element) => ({ element, top: top(element) - this.#owed }));
+    const before = this.#path().map((element) => ({ element, top: top(element) - this.#remainder }));
     const result = change();
-    // the change may have taken the innermost away; what was around it is still a good measure
+    // the change may have removed the innermost element; the one around it measures as well
     const anchor = before.find(({ element }) => element.isConnected);
     const moved = anchor ? top(anchor.element) - anchor.top : 0;
     if (moved !== 0) scrollBy({ top: moved, behavior: "instant" });
     const left = anchor ? top(anchor.element) - anchor.top : 0;
-    this.#owed = Math.abs(left) < 1 ? left : 0;
+    this.#remainder = Math.abs(left) < 1 ? left : 0;
     return result;
   }
 
-  /** @returns {Element[]} the anchor, then what is around it */
+  /** @returns {Element[]} the anchor, then the elements around it, outwards */
   #path() {
     if (scrollY === 0) return [];
     const chosen = [focused(), selected()].find((element) => element && isInView(element));
-    const innermost = chosen ?? this.#underTheEye();
+    const innermost = chosen ?? this.#atReadingLine();
     return innermost ? withParents(innermost) : [];
   }
 
-  #underTheEye() {
+  #atReadingLine() {
     const first = [...document.querySelectorAll("[data-live-list] > :first-child")];
     if (first.some((item) => crosses(item) && top(item) >= 0)) return undefined;
     /** @type {Element | undefined} */
@@ -57,7 +59,7 @@ function top(element) {
 
 function focused() {
   const element = document.activeElement;
-  // the row above a gap stays at the window's edge whatever moves
+  // the row of a gap stays at the window's edge whatever moves
   return element && !element.matches("body, main, press-gap *") ? element : undefined;
 }
 
@@ -73,7 +75,7 @@ function withParents(element) {
   return path;
 }
 
-/** @param {Element} element that goes with the text; the row of a gap sticks to the window */
+/** @param {Element} element whether it scrolls with the text; the row of a gap sticks to the window */
 function moves(element) {
   return crosses(element) && !element.matches("press-gap");
 }

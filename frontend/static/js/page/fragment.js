@@ -1,9 +1,9 @@
 /**
- * Fragments: the pieces of HTML that events carry, and the elements of the page that show them.
- * An element says what it shows: `data-live="post.42/entry"`, and `data-live-version="5"`.
+ * Fragments: the pieces of HTML that events carry, and the elements of the page that show them. An
+ * element names its object, fragment and version: `data-live="post.42/entry" data-live-version="5"`.
  */
 
-/** @param {string} html one element */
+/** @param {string} html of one element, which is returned */
 export function parseFragment(html) {
   const template = document.createElement("template");
   template.innerHTML = html;
@@ -12,12 +12,14 @@ export function parseFragment(html) {
   return element;
 }
 
-/** @param {Element} element */
+/** @param {Element} element without a version: 0 */
 export function versionOf(element) {
   return Number(element.getAttribute("data-live-version") ?? 0);
 }
 
 /**
+ * Returns the elements whose attribute has this value.
+ *
  * @param {ParentNode} root
  * @param {string} name
  * @param {string} value
@@ -27,7 +29,7 @@ export function byAttribute(root, name, value) {
 }
 
 /**
- * All elements that show something of one object.
+ * Returns all elements that show a fragment of one object.
  *
  * @param {ParentNode} root
  * @param {string} key

@@ -1,11 +1,11 @@
 import { byAttribute } from "./fragment.js";
 
 /**
- * A list that lives: which topic it follows, which fragment its items are, in which order.
+ * A list of the page: its topic, the fragment that its items are, and their order.
  *
- * Items stand by `data-live-sort`. A list may be the middle of a longer one: `data-live-newer` and
- * `data-live-more` say that something stands before its first or after its last item; what would
- * stand there is not this page's to show. Some lists take one group only (`data-live-group`).
+ * Items are ordered by `data-live-sort`. A list may be a section of a longer one: `data-live-newer` and
+ * `data-live-more` say that items stand before its first or after its last one, on other pages. Some
+ * lists accept one group only (`data-live-group`).
  */
 export class List {
   /** @param {Element} element */
@@ -28,48 +28,48 @@ export class List {
     return [...root.querySelectorAll("[data-live-list]")].map((element) => new List(element));
   }
 
-  /** Where its first item stands. */
-  get beginsAt() {
+  /** The place of its first item in the whole list; empty without one. */
+  get firstPlace() {
     return this.element.firstElementChild?.getAttribute("data-live-place") ?? "";
   }
 
   get hasNewer() {
-    return this.#says("newer");
+    return this.#isMarked("newer");
   }
 
-  /** Something stands before or after it, on other pages. */
+  /** Whether items stand before or after it, on other pages. */
   get isPart() {
-    return this.#says("newer") || this.#says("more");
+    return this.#isMarked("newer") || this.#isMarked("more");
   }
 
-  /** It has fewer items than it takes, and others follow. */
+  /** Whether it has fewer items than it may, though others follow. */
   get isShort() {
     const limit = Number(this.element.getAttribute("data-live-limit") ?? 0);
-    return this.#says("more") && this.element.childElementCount < limit;
+    return this.#isMarked("more") && this.element.childElementCount < limit;
   }
 
-  /** The address of the page that begins with its first item. */
-  from() {
-    // of one moment's posts the one with the highest number stands first
-    return this.#at("older", this.beginsAt.replace(/\d+$/, (number) => String(Number(number) + 1)));
+  /** Returns the address of the page that begins with its first item. */
+  sameUrl() {
+    // of posts of one moment the one with the highest number stands first
+    return this.#urlWith("older", this.firstPlace.replace(/\d+$/, (number) => String(Number(number) + 1)));
   }
 
-  /** The address of the page before it. */
-  newer() {
-    return this.#at("newer", this.beginsAt);
+  /** Returns the address of the page before it. */
+  newerUrl() {
+    return this.#urlWith("newer", this.firstPlace);
   }
 
-  /** @param {Document} fresh whether that page begins before this list does */
+  /** @param {Document} fresh a page; whether the same list begins there with another item */
   isBehind(fresh) {
     const [first] = this.#in(fresh)?.element.children ?? [];
     return first !== undefined && first.id !== this.element.firstElementChild?.id;
   }
 
   /**
-   * Takes what stands before its first item.
+   * Takes over the items before its first one.
    *
    * @param {Document} fresh the page before
-   * @returns {Element | undefined} the last of what is new
+   * @returns {Element | undefined} the last of the new items
    */
   prepend(fresh) {
     const other = this.#in(fresh);
@@ -87,22 +87,23 @@ export class List {
     return [...this.element.children].find((child) => child.getAttribute("data-live") === shown);
   }
 
-  /** @param {Element} item */
-  takes(item) {
+  /** @param {Element} item whether it is of the group that this list shows */
+  accepts(item) {
     const group = this.element.getAttribute("data-live-group");
     return group === null || group === item.getAttribute("data-live-group");
   }
 
   /**
-   * Puts an item where it belongs. False when that is on another page; a count may still be changed by it.
+   * Inserts an item at its place in the order.
    *
    * @param {Element} item
+   * @returns {boolean} false, with nothing done, if its place is on another page; a count may still depend on it
    */
   insert(item) {
     const next = this.#next(item);
     const first = this.element.firstElementChild;
-    if (next === null && first && this.#says("more")) return false;
-    if (next !== null && next === first && this.#says("newer")) return false;
+    if (next === null && first && this.#isMarked("more")) return false;
+    if (next !== null && next === first && this.#isMarked("newer")) return false;
     this.element.insertBefore(item, next);
     this.#count(+1);
     this.#trim();
@@ -118,11 +119,11 @@ export class List {
   }
 
   /**
-   * Moves an item whose place in the order changed.
+   * Moves an item to its place in the order, if that has changed.
    *
    * @param {Element} item of this list
    */
-  place(item) {
+  reposition(item) {
     const [above, below] = [item.previousElementSibling, item.nextElementSibling];
     if ((!above || this.#inOrder(above, item)) && (!below || this.#inOrder(item, below))) return;
     this.element.insertBefore(item, this.#next(item));
@@ -132,7 +133,7 @@ export class List {
   /** @param {Element} item */
   #next(item) {
     const others = [...this.element.children].filter((child) => child !== item);
-    // among equals the new one stands where new ones come: first when newest is first, else last
+    // among equals a new item stands where new ones appear: first in a list of newest first, else last
     return others.find((child) => (this.#ascends ? !this.#inOrder(child, item) : this.#inOrder(item, child))) ?? null;
   }
 
@@ -148,7 +149,7 @@ export class List {
     return this.#ascends ? sortOf(above) <= sortOf(below) : sortOf(above) >= sortOf(below);
   }
 
-  /** Lets the last items go when there are too many, but never one that is being read. */
+  /** Removes the last items beyond the limit, but none that is being read. */
   #trim() {
     const limit = Number(this.element.getAttribute("data-live-limit") ?? Infinity);
     while (this.element.children.length > limit) {
@@ -159,10 +160,10 @@ export class List {
     }
   }
 
-  /** The link to what is older begins after the last item. */
+  /** Lets the link to the older page begin after the last item. */
   #linkOlder() {
     const place = this.element.lastElementChild?.getAttribute("data-live-place");
-    if (!place || !this.#says("more")) return;
+    if (!place || !this.#isMarked("more")) return;
     for (const link of byAttribute(document, "data-live-older", this.topic)) {
       const url = new URL(link.getAttribute("href") ?? "", location.href);
       url.searchParams.delete("newer");
@@ -172,7 +173,7 @@ export class List {
     }
   }
 
-  /** @param {ParentNode} root the same list there */
+  /** @param {ParentNode} root where to find the same list */
   #in(root) {
     return List.all(root).find(({ topic, fragment }) => topic === this.topic && fragment === this.fragment);
   }
@@ -181,7 +182,7 @@ export class List {
    * @param {string} name
    * @param {string} place
    */
-  #at(name, place) {
+  #urlWith(name, place) {
     const url = new URL(location.href);
     url.searchParams.delete("newer");
     url.searchParams.delete("older");
@@ -200,7 +201,7 @@ export class List {
   }
 
   /** @param {string} what */
-  #says(what) {
+  #isMarked(what) {
     return this.element.getAttribute(`data-live-${what}`) === "true";
   }
 }

@@ -4,14 +4,14 @@ const NAMES = ["data-live", "data-live-list", "data-live-count", "data-live-olde
 const REGION = NAMES.map((name) => `[${name}]`).join();
 const IDENTITY = [...NAMES, "data-live-fragment", "data-live-group"];
 
-/** Makes one element like another, keeping the nodes that stay, and so their focus and selection. */
+/** Makes one element like another (idiomorph). Nodes that stay are kept, and with them focus and selection. */
 export function morph(/** @type {Element} */ shown, /** @type {Element} */ wanted) {
   Idiomorph.morph(shown, wanted, { morphStyle: "outerHTML" });
 }
 
 /**
- * Makes all that lives in this document as it is in a fresh one, and nothing else: a half-written
- * form, an open menu, the reader's place are left alone.
+ * Makes the live regions of a document like those of a fresh one, and nothing else: a half-written form,
+ * an open menu and the reading place are left alone.
  *
  * @param {Document} shown
  * @param {Document} fresh
@@ -26,8 +26,8 @@ export function renew(shown, fresh) {
 }
 
 /**
- * Makes what depends on who reads as it is in a fresh page; what is not in it any more goes. Forms
- * are sent with the new reader's token.
+ * Makes the elements that depend on the reader like those of a fresh page, and removes those that it lacks.
+ * Forms get the new reader's CSRF token.
  *
  * @param {Document} shown
  * @param {Document} fresh
@@ -44,7 +44,7 @@ export function renewReader(shown, fresh) {
 }
 
 /**
- * Shows another page's content instead: this one is no longer there to be read.
+ * Exchanges the content for that of another page, because this one is not there to be read any more.
  *
  * @param {Document} shown
  * @param {Document} fresh
@@ -64,7 +64,7 @@ function renewTopics(shown, fresh) {
   if (topics != null) shown.querySelector("main")?.setAttribute("data-live-topics", topics);
 }
 
-/** @param {Document} root the outermost elements that live */
+/** @param {Document} root whose outermost live elements are returned */
 function regions(root) {
   return [...root.querySelectorAll(REGION)].filter((element) => !element.parentElement?.closest(REGION));
 }

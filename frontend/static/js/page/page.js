@@ -17,27 +17,27 @@ import { exchange, morph, renew, renewReader } from "./morphing.js";
  */
 
 /**
- * The page, and the four things that can happen to it: something is inserted into a list,
- * replaced, removed from a list, or the whole is reset to a fresh one.
+ * The page, and the four changes of it: an item is inserted into a list, replaced, or removed from a
+ * list, or the whole page is made like a fresh one.
  */
 export class Page {
   #anchor;
   #get;
-  #patched;
-  #isInDoubt = false; // something changed a count, and is not shown
+  #onChange;
+  #mayLackItems = false; // an object that is not shown changed a count
 
   /**
    * @param {Anchor} anchor
    * @param {(url: string | URL) => Promise<Response>} get fetches from this site; fails where the server cannot answer now
-   * @param {() => void} patched called after each change, for what follows the page (its title)
+   * @param {() => void} onChange called after each change
    */
-  constructor(anchor, get, patched) {
+  constructor(anchor, get, onChange) {
     this.#anchor = anchor;
     this.#get = get;
-    this.#patched = patched;
+    this.#onChange = onChange;
   }
 
-  /** All topics that elements of the page name. */
+  /** Returns all topics that elements of the page name. */
   topics() {
     const named = [...document.querySelectorAll("[data-live-topics]")];
     return new Set(named.flatMap((element) => (element.getAttribute("data-live-topics") ?? "").split(/\s+/).filter(Boolean)));
@@ -48,47 +48,47 @@ export class Page {
     this.#anchor.keep(() => {
       for (const event of events) this.#apply(event);
     });
-    this.#patched();
+    this.#onChange();
   }
 
   /**
-   * Fetches the page again and makes this one like it. It is not reloaded.
+   * Fetches the page again and makes this one like it, without a reload.
    *
-   * @param {boolean} [forWhoReads] that is somebody else now: what the page says of its reader changes too
+   * @param {boolean} [isForAnotherReader] whether what depends on the reader is renewed, too
    * @returns {Promise<string>} the fresh page's position
    */
-  async refresh(forWhoReads = false) {
+  async refresh(isForAnotherReader = false) {
     const fresh = await this.#fetch(location.href);
-    this.#show(fresh, forWhoReads, () => this.#gap?.close());
+    this.#makeLike(fresh, isForAnotherReader, () => this.#gap?.close());
     return fresh.position;
   }
 
   /**
-   * The server cannot tell what was missed. Who reads at the top of a list gets a fresh page. To who
-   * reads further down, or looks at an earlier moment, the page is made true where it stands, and
-   * the gap above is theirs to close.
+   * Catches up with events that the server cannot send any more. A reader at the top of a list gets a fresh
+   * page. A reader further down, or in a pause, keeps the place: the list is renewed from its first item on,
+   * and the gap above it is left open.
    *
-   * @param {number | null} missed
-   * @param {boolean} isHeld by the reader, who pauses
-   * @returns {Promise<string>} the position of what is shown
+   * @param {number | null} missed at least as many events; null: not known
+   * @param {boolean} isHeld whether the reader pauses
+   * @returns {Promise<string>} the position of the page that is shown
    */
   async catchUp(missed, isHeld) {
     const gap = this.#gap;
     const list = gap?.list;
-    const stays = list?.beginsAt && (gap?.isOpen || (!list.hasNewer && (isHeld || this.#anchor.isHeld)));
-    const [newest, here] = await Promise.all([this.#fetch(location.href), stays ? this.#fetch(list.from()) : undefined]);
+    const stays = list?.firstPlace && (gap?.isOpen || (!list.hasNewer && (isHeld || this.#anchor.isHeld)));
+    const [newest, here] = await Promise.all([this.#fetch(location.href), stays ? this.#fetch(list.sameUrl()) : undefined]);
     const opens = here?.isThere && newest.isThere && list?.isBehind(newest.document);
     const shown = here && opens ? here : newest;
-    this.#show(shown, false, () => (opens ? gap?.open(missed) : gap?.say(missed)));
+    this.#makeLike(shown, false, () => (opens ? gap?.open(missed) : gap?.say(missed)));
     return shown.position;
   }
 
-  /** Closes the gap above the list, or a part of it; what is being read stays where it is. */
+  /** Loads the page of items before the list, which closes the gap or a part of it; the reading place stays. */
   async load() {
     const gap = this.#gap;
     const list = gap?.list;
     if (!gap || !list) return;
-    const fresh = await this.#fetch(list.newer());
+    const fresh = await this.#fetch(list.newerUrl());
     const last = this.#anchor.keep(() => {
       const last = list.prepend(fresh.document);
       if (list.hasNewer) gap.open(null);
@@ -98,7 +98,7 @@ export class Page {
     if (!gap.isOpen) headline(last)?.focus({ preventScroll: true });
   }
 
-  /** Shows the newest, from its beginning. */
+  /** Refreshes the page and shows its list from the beginning; returns the position. */
   async jump() {
     const { list } = this.#gap ?? {};
     const position = await this.refresh();
@@ -107,26 +107,26 @@ export class Page {
     return position;
   }
 
-  /** Whether a fresh page would show more than this one can know of. */
+  /** Whether a fresh page would show items or counts that this one cannot know of. */
   get isIncomplete() {
-    return !this.#gap?.isOpen && (this.#isInDoubt || List.all(document).some((list) => list.isShort));
+    return !this.#gap?.isOpen && (this.#mayLackItems || List.all(document).some((list) => list.isShort));
   }
 
   /**
    * @param {FetchedPage} fresh
-   * @param {boolean} forWhoReads
-   * @param {() => void} also what changes with it
+   * @param {boolean} isForAnotherReader
+   * @param {() => void} alongside a change of the gap, made with it
    */
-  #show({ document: fresh, isThere }, forWhoReads, also) {
+  #makeLike({ document: fresh, isThere }, isForAnotherReader, alongside) {
     this.#anchor.keep(() => {
-      if (forWhoReads) renewReader(document, fresh);
+      if (isForAnotherReader) renewReader(document, fresh);
       const mayExchange = announceRefresh(isThere);
       if (isThere) renew(document, fresh);
       else if (mayExchange) exchange(document, fresh);
-      also();
+      alongside();
     });
-    this.#isInDoubt = false;
-    this.#patched();
+    this.#mayLackItems = false;
+    this.#onChange();
   }
 
   get #gap() {
@@ -154,12 +154,12 @@ export class Page {
     for (const element of byAttribute(document, "data-live", `${key}/${name}`)) {
       if (versionOf(fragment) >= versionOf(element)) morph(element, copy(fragment));
     }
-    // the parts that this event does not carry are as they were, and now as new as it
+    // fragments that this event does not carry are unchanged by it, and take its version
     for (const element of fragmentsOf(document, key)) raise(element, versionOf(fragment));
   }
 
   /**
-   * Takes the object into the list, out of it, or to its new place in it.
+   * Inserts the object into the list, removes it, or moves it to its new place.
    *
    * @param {List} list
    * @param {string} key
@@ -169,11 +169,11 @@ export class Page {
   #settle(list, key, left, fragments) {
     const item = list.item(key);
     const fragment = fragments.get(list.fragment);
-    const belongs = !left.includes(list.topic) && (!fragment || list.takes(fragment));
+    const belongs = !left.includes(list.topic) && (!fragment || list.accepts(fragment));
     if (item && !belongs) this.#remove(list, item);
-    else if (item && fragment) list.place(item);
-    else if (!item && belongs && fragment) this.#isInDoubt = !list.insert(copy(fragment)) || this.#isInDoubt;
-    else if (!item && left.includes(list.topic) && list.isPart) this.#isInDoubt = true;
+    else if (item && fragment) list.reposition(item);
+    else if (!item && belongs && fragment) this.#mayLackItems = !list.insert(copy(fragment)) || this.#mayLackItems;
+    else if (!item && left.includes(list.topic) && list.isPart) this.#mayLackItems = true;
   }
 
   /**
@@ -183,7 +183,7 @@ export class Page {
   #remove(list, item) {
     const hadFocus = item.contains(document.activeElement);
     list.remove(item);
-    // where the keyboard was is gone: go on from the content, not from the top of the page
+    // the keyboard goes on from the content, not from the top of the page
     if (hadFocus) document.querySelector("main")?.focus({ preventScroll: true });
   }
 }
@@ -201,12 +201,14 @@ function announceRefresh(isThere) {
   return isAllowed && !document.querySelector("main :not(:defined)");
 }
 
-/** @param {Element} fragment one event may show it in several places */
+/** @param {Element} fragment to be copied, since several places may show it */
 function copy(fragment) {
   return document.importNode(fragment, true);
 }
 
 /**
+ * Raises the version of an element, if it has one.
+ *
  * @param {Element} element
  * @param {number} to
  */
@@ -216,7 +218,7 @@ function raise(element, to) {
   }
 }
 
-/** @param {Element | undefined} element where the keyboard goes on: its first title */
+/** @param {Element | undefined} element whose first title is returned, for the keyboard to go on from */
 function headline(element) {
   return /** @type {HTMLElement | null | undefined} */ (element?.querySelector("h3 a"));
 }

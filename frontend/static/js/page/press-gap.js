@@ -1,13 +1,14 @@
 import { List } from "./list.js";
 
 /**
- * `<press-gap>` before a list: what the reader missed and the server could not tell any more.
+ * `<press-gap>` before a list: the row that says how much was missed when the server could not send it
+ * any more.
  *
- * Open, it stands for what is missing above the list, and the reader chooses: load some of it, or
- * jump to the newest. Otherwise the page shows all that a fresh one shows, and this only says so.
+ * An open gap stands for items that are missing above the list: the reader loads some of them, or jumps to
+ * the newest. In the other state the page shows everything that a fresh one does, and the row only says so.
  */
 export class PressGap extends HTMLElement {
-  /** @type {(what: "load" | "jump") => void} set by who owns the page */
+  /** @type {(what: "load" | "jump") => void} set by the owner of the page */
   wanted = () => {};
 
   connectedCallback() {
@@ -20,18 +21,18 @@ export class PressGap extends HTMLElement {
     return this.getAttribute("state") === "open";
   }
 
-  /** The list that it is about. */
+  /** The list below it. */
   get list() {
     const element = this.parentElement?.querySelector("[data-live-list]");
     return element ? new List(element) : undefined;
   }
 
-  /** @param {number | null} missed at least as many; null where nobody knows */
+  /** @param {number | null} missed at least as many events; null: not known */
   open(missed) {
     this.#show("open", missed);
   }
 
-  /** @param {number | null} missed what the page shows now, all of it */
+  /** @param {number | null} missed as in `open()`; the page shows all of them now */
   say(missed) {
     this.#show("said", missed);
   }

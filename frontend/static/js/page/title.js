@@ -1,17 +1,17 @@
 /**
- * The window's title follows the page: what the elements marked `data-live-title` say, the last
- * one first. A withdrawn post's title leaves the tab with it. Where the title never said what they
- * say (a form, the desk) it is left alone.
+ * Keeps the window's title like the elements marked `data-live-title`, the last one first, so that a
+ * withdrawn post's title leaves the tab with it. A title that was made of other words (of a form, of the
+ * desk) is left alone.
  */
 export class Title {
-  #follows = document.title === said();
+  #isOfElements = document.title === markedTitle();
 
   follow() {
-    if (this.#follows) document.title = said();
+    if (this.#isOfElements) document.title = markedTitle();
   }
 }
 
-function said() {
+function markedTitle() {
   const parts = [...document.querySelectorAll("[data-live-title]")].map((element) => element.textContent?.trim());
   return parts.filter(Boolean).reverse().join(" · ");
 }

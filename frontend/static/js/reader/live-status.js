@@ -3,13 +3,13 @@
 const TROUBLE = ["catching-up", "reconnecting", "offline", "delayed"];
 
 /**
- * `<live-status state="live">`: how live this page is, in words, and when it last changed.
+ * `<live-status state="live">`: the state of the connection in words, and the time of the last change.
  *
  * The words are the page's (`data-word-live`, `data-word-catching-up`, ...). Trouble is shown only after it
- * has lasted a while: a lost packet, a laptop that wakes up, the next page are none.
+ * has lasted a while: a lost packet, a laptop that wakes up and a change of pages are none.
  */
 export class LiveStatus extends HTMLElement {
-  static TROUBLE_DELAY_MS = 4_000; // ms
+  static TROUBLE_DELAY_MS = 4_000;
 
   #timer = 0;
   #isPaused = false;
@@ -41,18 +41,18 @@ export class LiveStatus extends HTMLElement {
     shown.textContent = this.#word("updated", clock(time));
   }
 
-  /** @param {number} count of things that wait for the reader to go on */
+  /** @param {number} count of objects whose changes wait for the end of the pause */
   waiting(count) {
-    this.#say("[data-waiting]", count ? this.#word("waiting", number(count)) : "");
+    this.#write("[data-waiting]", count ? this.#word("waiting", number(count)) : "");
   }
 
-  /** @param {number | undefined} count of those who read this page now; undefined: nobody knows */
+  /** @param {number | undefined} count of readers of this page now; undefined: not known */
   readers(count) {
-    this.#say("[data-readers]", count ? this.#word("reading", number(count)) : "");
+    this.#write("[data-readers]", count ? this.#word("reading", number(count)) : "");
   }
 
   #decide() {
-    // from one trouble to the next the clock runs on
+    // one trouble after another is one trouble: its timer runs on
     if (!TROUBLE.includes(this.#state) || TROUBLE.includes(this.getAttribute("state") ?? "")) this.#settle();
     else if (!this.#timer) this.#timer = setTimeout(() => this.#settle(), LiveStatus.TROUBLE_DELAY_MS);
   }
@@ -60,22 +60,22 @@ export class LiveStatus extends HTMLElement {
   /** @returns {State} */
   get #state() {
     if (this.#isPaused) return "paused";
-    const reaches = this.#connection === "live" || this.#connection === "delayed";
-    return reaches && document.querySelector("[data-live-ended]") ? "ended" : this.#connection;
+    const isConnected = this.#connection === "live" || this.#connection === "delayed";
+    return isConnected && document.querySelector("[data-live-ended]") ? "ended" : this.#connection;
   }
 
   #settle() {
     clearTimeout(this.#timer);
     this.#timer = 0;
     if (this.getAttribute("state") !== this.#state) this.setAttribute("state", this.#state);
-    this.#say("[role=status]", this.getAttribute(`data-word-${this.#state}`) ?? "");
+    this.#write("[role=status]", this.getAttribute(`data-word-${this.#state}`) ?? "");
   }
 
   /**
    * @param {string} place
-   * @param {string} words said once: a region that is read aloud repeats what is written again
+   * @param {string} words written only if they differ: a live region that is written again is read aloud again
    */
-  #say(place, words) {
+  #write(place, words) {
     const element = this.querySelector(place);
     if (element && element.textContent !== words) element.textContent = words;
   }

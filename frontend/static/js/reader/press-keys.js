@@ -1,9 +1,9 @@
 import { browserStorage } from "./storage.js";
 
 /**
- * `<press-keys>` around a button: turns single keys off, and on again, in this browser.
+ * `<press-keys>` around a button: turns the shortcuts of a single key off, and on again, in this browser.
  *
- * Who speaks to the computer, or misses keys, sets off such keys by accident (WCAG 2.1.4).
+ * Speech input and unsteady hands set off such shortcuts by accident (WCAG 2.2, 2.1.4).
  */
 export class PressKeys extends HTMLElement {
   static STORAGE_KEY = "press-keys";
@@ -13,15 +13,15 @@ export class PressKeys extends HTMLElement {
   }
 
   connectedCallback() {
-    this.hidden = false; // without this script there are no keys
-    this.#say();
+    this.hidden = false; // without this script there are no shortcuts
+    this.#write();
     this.querySelector("button")?.addEventListener("click", () => {
       browserStorage("localStorage").setItem(PressKeys.STORAGE_KEY, PressKeys.areOn ? "off" : "on");
-      this.#say();
+      this.#write();
     });
   }
 
-  #say() {
+  #write() {
     const button = this.querySelector("button");
     if (button) button.textContent = this.getAttribute(PressKeys.areOn ? "data-word-off" : "data-word-on");
   }

@@ -1,11 +1,11 @@
 import { PressKeys } from "./press-keys.js";
 
 /**
- * `<press-pause>` around a button: the reader stops the page, and lets it go on. The key `p` does the
- * same, unless somebody is writing, or has turned keys off.
+ * `<press-pause>` around a button: pauses the page, and resumes it. So does the key `p`, unless a text is
+ * being written or shortcuts are turned off.
  */
 export class PressPause extends HTMLElement {
-  /** @type {(isPaused: boolean) => void} set by who owns the page */
+  /** @type {(isPaused: boolean) => void} set by the owner of the page */
   changed = () => {};
 
   connectedCallback() {

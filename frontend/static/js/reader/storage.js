@@ -1,8 +1,8 @@
 /**
- * What this browser keeps for the site, or nothing: where people block a site's data, even to ask for
- * the storage is an error, and a page must live without it.
+ * Returns a storage of the browser, or one that keeps nothing: where a site's data is blocked, even access
+ * to the storage throws, and the page must work without it.
  *
- * @param {"sessionStorage" | "localStorage"} name of this tab, or of all
+ * @param {"sessionStorage" | "localStorage"} name the storage of this tab, or of all tabs
  * @returns {Pick<Storage, "getItem" | "setItem">}
  */
 export function browserStorage(name) {
