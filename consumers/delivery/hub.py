@@ -95,7 +95,11 @@ class Hub:
     async def retain(self, variant: Variant) -> None:
         """Counts one more user of the variant. From when this returns, every batch arrives with its frames made."""
         if self.registry.retain(variant) and variant != JSON:
-            await self.tail.call(lambda: None)  # what was being prepared without it has arrived by then
+            try:
+                await self.tail.call(lambda: None)  # what was being prepared without it has arrived by then
+            except asyncio.CancelledError:
+                self.registry.release(variant)
+                raise
 
     async def addressed(self, topic: str, keys: Collection[str]) -> set[str]:
         """Returns those of the keys whose objects' events are also on `topic`; for `access.session`."""

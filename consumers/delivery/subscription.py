@@ -77,11 +77,15 @@ class Subscription:
 
     async def set_variant(self, variant: Variant) -> None:
         """Sends events in this variant from now on."""
-        if variant != self.variant:
-            await self._hub.retain(variant)
-            self._hub.registry.release(self.variant)
-            self.variant = variant
-            self._hub.registry.reindex(self)
+        if variant == self.variant:
+            return
+        await self._hub.retain(variant)
+        if self._is_closed:  # meanwhile; its former variant was released then
+            self._hub.registry.release(variant)
+            return
+        self._hub.registry.release(self.variant)
+        self.variant = variant
+        self._hub.registry.reindex(self)
 
     async def follow(
         self, new: Sequence[str], refused: list[Refused], since: Position | None, compacted: bool = True

@@ -13,9 +13,12 @@ from consumers.delivery.log_tail import LogBatch, LogReset
 from consumers.delivery.recovery import compact
 from consumers.delivery.subscription import Subscription
 from consumers.wire.batch import FrameBatch, framed
-from consumers.wire.server_frames import HEARTBEAT, Entry
+from consumers.wire.server_frames import HEARTBEAT, JSON, Entry, Variant
 from realtime.log import Event
 from realtime.position import Position
+
+
+HTML = Variant("html", "ko")
 
 
 class Page:
@@ -199,7 +202,46 @@ async def test_who_left_is_forgotten(hub: Hub):
     assert (len(hub.registry), hub.registry.topics, hub.registry.variants) == (0, 0, ())
 
 
-class TestRing:
+class TestVariants:
+    """Frames of a variant are made as long as it is used: a count that is never given back costs every event."""
+
+    @pytest.fixture
+    async def answer(self, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> asyncio.Future[None]:
+        """The tail is busy until this is set."""
+        busy = asyncio.get_running_loop().create_future()
+        monkeypatch.setattr(hub.tail, "call", lambda work: busy)
+        return busy
+
+    async def test_it_is_used_from_when_it_is_asked_for(self, hub: Hub, answer: asyncio.Future[None]):
+        subscription, _ = a_reader(hub)
+        changing = asyncio.ensure_future(subscription.set_variant(HTML))
+        await asyncio.sleep(0)
+        assert hub.registry.variants == (JSON, HTML)
+        answer.set_result(None)
+        await changing
+        assert hub.registry.variants == (HTML,)
+        subscription.close()
+        assert hub.registry.variants == ()
+
+    @pytest.mark.parametrize("is_cancelled", [True, False])
+    async def test_a_reader_who_leaves_meanwhile_leaves_none(
+        self, hub: Hub, answer: asyncio.Future[None], is_cancelled: bool
+    ):
+        (subscription, _), (other, _) = a_reader(hub), a_reader(hub)
+        changing = asyncio.ensure_future(subscription.set_variant(HTML))
+        await asyncio.sleep(0)
+        if is_cancelled:
+            changing.cancel()
+        else:
+            answer.set_result(None)
+        subscription.close()
+        await asyncio.wait([changing])
+        assert hub.registry.variants == (JSON,)
+        other.close()
+        assert hub.registry.variants == ()
+
+
+class TestBacklog:
     def test_it_holds_what_came_after_its_floor(self):
         backlog = Backlog(3, max_events=2)
         for offset in (4, 5, 6):
