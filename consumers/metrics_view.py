@@ -62,7 +62,7 @@ def gauges() -> Iterator[tuple[str, int]]:
     yield "ring_events", len(hub.history.backlog)
     yield "ring_bytes", hub.history.backlog.bytes
     yield "revoked", len(hub.revocations)
-    yield "counting_alone", int(quota.alone)
+    yield "counting_alone", int(quota.is_alone)
     yield "present", tracker.present
     yield "crowds", tracker.presences
     yield "presence_alone", int(tracker.alone)

@@ -80,7 +80,9 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         else:
             self.subscription.open()
             epoch = hub.position.epoch
-            self.subscription.send(server_frames.Welcome(server_frames.PROTOCOL, epoch, server_frames.HEARTBEAT))
+            self.subscription.send(
+                server_frames.Welcome(server_frames.PROTOCOL_VERSION, epoch, server_frames.HEARTBEAT_SECONDS)
+            )
 
     async def _take_address_slot(self) -> bool:
         if not settings.LIVE_MAX_PER_ADDRESS:  # then the address is of no use either

@@ -53,7 +53,7 @@ class Dispatcher:
         left = MAX_READERS_PER_TURN
         while self._due and left > 0:
             left -= self._serve(self._due.popleft(), left)
-        self._is_scheduled = bool(self._due)
+        self._is_scheduled = not self.is_idle
         if self._is_scheduled:
             asyncio.get_running_loop().call_soon(self._write_slice)
 

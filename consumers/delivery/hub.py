@@ -16,7 +16,7 @@ from consumers.delivery.history import History
 from consumers.delivery.log_tail import LogBatch, LogReset, LogTail
 from consumers.delivery.registry import AudienceRegistry
 from consumers.wire.batch import FrameBatch
-from consumers.wire.server_frames import HEARTBEAT, JSON, Heartbeat, Variant
+from consumers.wire.server_frames import HEARTBEAT_SECONDS, JSON, Heartbeat, Variant
 from realtime.bell import listen
 from realtime.position import Position
 
@@ -136,7 +136,7 @@ class Hub:
         now = monotonic()
         self.revocations.expire()
         heartbeat = FrameBatch([Heartbeat(str(self.position)).encoded()])
-        self._dispatcher.beat(heartbeat, now, silent_since=now - HEARTBEAT + 2 * SILENCE_CHECK_INTERVAL)
+        self._dispatcher.beat(heartbeat, now, silent_since=now - HEARTBEAT_SECONDS + 2 * SILENCE_CHECK_INTERVAL)
         self._timer = asyncio.get_running_loop().call_later(SILENCE_CHECK_INTERVAL, self._check_silence)
 
 

@@ -115,7 +115,7 @@ async def test_without_redis_each_process_counts_for_itself(settings):
     assert [await quota.take("address:192.0.2.1", 2) for _ in range(3)] == [True, True, False]
     quota.release("address:192.0.2.1")
     assert await quota.take("address:192.0.2.1", 2)
-    assert quota.alone
+    assert quota.is_alone
     await quota.stop()
 
 

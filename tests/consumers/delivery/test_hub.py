@@ -13,10 +13,9 @@ from consumers.delivery.log_tail import LogBatch, LogReset
 from consumers.delivery.recovery import compact
 from consumers.delivery.subscription import Subscription
 from consumers.wire.batch import FrameBatch, framed
-from consumers.wire.server_frames import HEARTBEAT, JSON, Entry, Variant
+from consumers.wire.server_frames import HEARTBEAT_SECONDS, JSON, Entry, Variant
 from realtime.log import Event
 from realtime.position import Position
-
 
 HTML = Variant("html", "ko")
 
@@ -65,7 +64,7 @@ def a_reader(hub: Hub) -> tuple[Subscription, Page]:
 def silence(hub: Hub) -> None:
     """As if nobody had been told anything for almost a heartbeat."""
     for audience in hub.registry.audiences:
-        audience.told_at -= HEARTBEAT - 1
+        audience.told_at -= HEARTBEAT_SECONDS - 1
 
 
 async def test_readers_of_the_same_get_the_same_bytes(hub: Hub):
