@@ -43,9 +43,12 @@ def raw(edge: Edge, path: str, version: str = "1.1", headers: str = "", method: 
 
 
 def sockets_of(edge: Edge) -> int:
-    """The sockets that the process has open."""
-    opened = Path(f"/proc/{edge.process.pid}/fd")
-    return sum(os.readlink(each).startswith("socket:") for each in opened.iterdir() if each.is_symlink())
+    """The sockets that the process has open; what it closes meanwhile does not count."""
+    number = 0
+    for each in Path(f"/proc/{edge.process.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            number += os.readlink(each).startswith("socket:")
+    return number
 
 
 def is_answered(connection: socket.socket) -> bool:
