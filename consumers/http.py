@@ -30,16 +30,16 @@ from realtime.tickets import ANONYMOUS, Reader
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-METHODS = "GET, HEAD, OPTIONS"
-ALWAYS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"}
+ALLOWED_METHODS = "GET, HEAD, OPTIONS"
+RESPONSE_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"}
 JSON_TYPE = "application/json; charset=utf-8"
-PREFLIGHT = {
-    "Access-Control-Allow-Methods": METHODS,
+PREFLIGHT_HEADERS = {
+    "Access-Control-Allow-Methods": ALLOWED_METHODS,
     "Access-Control-Allow-Headers": "Authorization, Last-Event-ID",
     "Access-Control-Max-Age": "86400",
 }
-MAX_BYTES_PER_WRITE = 64 * 1024  # bytes of an answer that are sent before the client has to have taken most of them
-STATUS = {"forbidden": 403, "unknown": 404}
+MAX_BYTES_PER_WRITE = 64 * 1024  # of an answer, before the client has to have taken most of them
+STATUS_BY_REASON = {"forbidden": 403, "unknown": 404}
 
 
 class Refusal(Exception):
@@ -102,11 +102,11 @@ class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
                 raise too_fast()
             match self.scope["method"]:
                 case "OPTIONS":
-                    await self.reply(204, b"", {"Allow": METHODS, **PREFLIGHT})
+                    await self.reply(204, b"", {"Allow": ALLOWED_METHODS, **PREFLIGHT_HEADERS})
                 case "GET" | "HEAD":
                     await self._ask(subject)
                 case _:
-                    raise Refusal(405, "bad-method", "The live log can be read, nothing else.", Allow=METHODS)
+                    raise Refusal(405, "bad-method", "The live log can be read, nothing else.", Allow=ALLOWED_METHODS)
         except Refusal as refused:
             counters.turned_away[refused.code] += 1
             await self.reply(refused.status, refused.body, {"Content-Type": JSON_TYPE, **refused.headers})
@@ -134,7 +134,7 @@ class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
         return None if since is None else Position.parse(since)
 
     async def _admit(self, asked: StreamQuery, subject: str) -> None:
-        """Sets who reads and what they follow. Raises Refusal or BadTicket."""
+        """Sets the reader and the topics that they follow. Raises Refusal or BadTicket."""
         names = list(dict.fromkeys(asked.topic))
         if not await self.session.take_address_slot(subject):
             raise too_many()
@@ -151,7 +151,7 @@ class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
         self._check_here(asked.here)
 
     async def _reader(self, names: Iterable[str], is_here: bool) -> Reader:
-        """Returns who asks, if it matters: a request for what everyone may follow costs no query of its session."""
+        """Returns the reader, if it matters: a request for what everyone may follow costs no query of its session."""
         reader = authentication.by_ticket(self.headers) or ANONYMOUS
         if reader is ANONYMOUS and (is_here or any(topics.check(ANONYMOUS, name) == "forbidden" for name in names)):
             return await authentication.by_session(self.headers)
@@ -166,7 +166,7 @@ class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
         """Raises Refusal for a topic that the reader may not follow, or may not follow any more."""
         for name, reason in self.session.refusals(names).items():
             counters.refused[reason] += 1
-            raise Refusal(STATUS[reason], reason, f"{name[: topics.LONGEST]!a} cannot be followed: {reason}.")
+            raise Refusal(STATUS_BY_REASON[reason], reason, f"{name[: topics.LONGEST]!a} cannot be followed: {reason}.")
 
     # --- who is present
 
@@ -189,12 +189,12 @@ class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
     def access_ended(self) -> None:
         """Ends the answer: the reader was signed out."""
         if self._presence is not None:
-            self._presence.becomes(ANONYMOUS)
+            self._presence.set_reader(ANONYMOUS)
         self.access_lost()
 
     def _reader_changed(self) -> None:
         if self._presence is not None:
-            self._presence.becomes(self.session.reader)
+            self._presence.set_reader(self.session.reader)
         if self.session.refusals(self.topics):
             self.access_lost()
 
@@ -206,7 +206,7 @@ class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
 
     async def begin(self, status: int, headers: Mapping[str, str]) -> None:
         """Sends the head of the answer."""
-        sent = {**ALWAYS, **self._cross_origin(), **headers}
+        sent = {**RESPONSE_HEADERS, **self._cross_origin(), **headers}
         await self.send_headers(status=status, headers=[(k.encode(), v.encode()) for k, v in sent.items()])
 
     async def reply(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:

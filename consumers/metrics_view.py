@@ -17,23 +17,23 @@ from consumers.delivery.hub import hub
 from consumers.metrics import counters
 from consumers.presence.tracker import tracker
 
-TYPE = b"text/plain; version=0.0.4; charset=utf-8"
+CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 async def metrics(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """An ASGI application. 404 for everybody else: whether there are figures is nobody's business."""
+    """Answers with the figures, as an ASGI application; with 404 to all who may not know that there are any."""
     may = allowed(scope)
     body = "".join(lines()).encode() if may else b""
-    headers = [(b"content-type", TYPE), (b"cache-control", b"no-store"), (b"content-length", b"%d" % len(body))]
+    headers = [(b"content-type", CONTENT_TYPE), (b"cache-control", b"no-store"), (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": 200 if may else 404, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
 def allowed(scope: dict[str, Any]) -> bool:
-    """Whether the client is on METRICS_FROM. A proxy that nobody trusts may speak for anyone, so it may not ask."""
+    """Returns whether the client is on METRICS_FROM. An untrusted proxy may speak for anyone, so it may not ask."""
     forwarded = any(name in (b"x-forwarded-for", b"forwarded") for name, _ in scope["headers"])
     address = addresses.client(scope)
     if forwarded and not settings.TRUSTED_PROXIES:
@@ -42,6 +42,7 @@ def allowed(scope: dict[str, Any]) -> bool:
 
 
 def lines() -> Iterator[str]:
+    """Yields the lines of the answer."""
     for field in fields(counters):
         value = getattr(counters, field.name)
         yield f"# TYPE stop_press_{field.name}_total counter\n"
@@ -56,6 +57,7 @@ def lines() -> Iterator[str]:
 
 
 def gauges() -> Iterator[tuple[str, int]]:
+    """Yields what this process has now, by name."""
     yield "sockets", len(hub.registry)
     yield "topics", hub.registry.topics
     yield "position", hub.history.offset
@@ -64,10 +66,10 @@ def gauges() -> Iterator[tuple[str, int]]:
     yield "revoked", len(hub.revocations)
     yield "counting_alone", int(quota.is_alone)
     yield "present", tracker.present
-    yield "crowds", tracker.presences
-    yield "presence_alone", int(tracker.alone)
+    yield "crowds", tracker.topics
+    yield "presence_alone", int(tracker.is_alone)
 
 
 def _line(name: str, value: int, **labels: str) -> str:
-    said = ",".join(f'{label}="{text}"' for label, text in {"process": str(os.getpid()), **labels}.items())
-    return f"stop_press_{name}{{{said}}} {value}\n"
+    labelled = ",".join(f'{label}="{text}"' for label, text in {"process": str(os.getpid()), **labels}.items())
+    return f"stop_press_{name}{{{labelled}}} {value}\n"

@@ -16,12 +16,12 @@ from consumers.wire.queries import LogQuery
 from consumers.wire.server_frames import Entry, Frame, Variant
 from realtime.position import Position
 
-READ_TIMEOUT = 5.0  # seconds for the log to be read; whoever polls comes back by itself
-MAX_ANSWER_BYTES = 1024 * 1024  # bytes of the events of one answer: the rest is `more`
+READ_TIMEOUT = 5.0  # seconds for the log to be read; a client that polls comes back by itself
+MAX_ANSWER_BYTES = 1024 * 1024  # of the events of one answer: the rest is `more`
 
 
 class Page(msgspec.Struct, frozen=True):
-    """An answer: events after `since` up to `position`."""
+    """An answer: the events after `since` up to `position`."""
 
     position: str
     recovered: bool
@@ -31,7 +31,7 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class Lost(Page, frozen=True):
-    """An answer to a position that nothing can be recovered from."""
+    """An answer to a position from which nothing can be recovered."""
 
     reason: str
 
@@ -43,10 +43,12 @@ class LivePoll(LiveRequest):
     _waiter: "Waiter | None" = None
 
     async def head(self) -> None:
+        """Sends the head of an answer, with the log's position."""
         await self.begin(200, {"Content-Type": JSON_TYPE, "Live-Position": str(hub.position)})
         await self.send_body(b"")
 
     async def answer(self, asked: LogQuery, since: Position | None) -> None:
+        """Sends a page of events; waits for one, `wait` seconds at most, where there is none."""
         try:
             async with asyncio.timeout(READ_TIMEOUT):
                 await hub.history.poll()  # the answer holds all that was committed before the question
@@ -84,8 +86,8 @@ class LivePoll(LiveRequest):
         past = await recovery.missed(hub.history, since, set(self.topics), compacted=asked.compact)
         page = past[: asked.limit]
         await hub.history.render([each.entry for each in page], asked.variant)
-        if waiter.broken:
-            raise Unrecoverable(waiter.broken)
+        if waiter.reset_reason:
+            raise Unrecoverable(waiter.reset_reason)
         frames, size = [], 0
         for each in page:
             frames.append(msgspec.Raw(each.entry.frame(asked.variant, each.left)))
@@ -99,19 +101,19 @@ class LivePoll(LiveRequest):
 
 
 class SilentWriter(IndirectWriter):
-    """The writer of a reader to whom nothing is ever written: the answer to its question is all that it gets."""
+    """A writer to which nothing is written: the answer is all that its reader gets."""
 
     def __init__(self, closed: Callable[[], None]) -> None:
         self.close = closed
 
-    def write(self, frame_batch: FrameBatch) -> None:
-        pass
+    def write(self, frames: FrameBatch) -> None:
+        """Drops the frames."""
 
     async def drain(self) -> None:
-        pass
+        """Returns at once."""
 
     def abort(self) -> None:
-        pass
+        """Does nothing: no reader is slow here."""
 
 
 class Waiter:
@@ -122,8 +124,8 @@ class Waiter:
     def __init__(self, variant: Variant, topics: Iterable[str]) -> None:
         self.variant = variant
         self.topics = topics
-        self.heard = asyncio.Event()
-        self.broken: str | None = None
+        self.heard = asyncio.Event()  # there is an event, or another reason to answer
+        self.reset_reason: str | None = None
         # closing it is an empty answer, with which the client asks the next process
         self.writer: Writer = SilentWriter(self.heard.set)
 
@@ -135,7 +137,7 @@ class Waiter:
         hub.registry.leave(self)
 
     async def hears(self, seconds: float) -> bool:
-        """Waits until an event arrives, `seconds` at most; whether one did."""
+        """Waits for an event or another reason to answer, `seconds` at most; returns whether there was one."""
         try:
             async with asyncio.timeout(seconds):
                 await self.heard.wait()
@@ -146,15 +148,17 @@ class Waiter:
     # --- what the hub calls
 
     def hold(self, entries: Sequence[Entry]) -> None:
+        """Ends the waiting."""
         self.heard.set()
 
     def reset(self, reason: str) -> None:
-        self.broken = reason
+        """Ends the waiting, with an answer from which nothing can be recovered."""
+        self.reset_reason = reason
         self.heard.set()
 
     def send(self, frame: Frame) -> None:
-        pass
+        """Drops the frame, for which an answer has no place."""
 
-    def send_ephemeral(self, frame_batch: FrameBatch) -> bool:
-        """Takes a frame of presence, which an answer of the log has no place for."""
+    def send_ephemeral(self, frames: FrameBatch) -> bool:
+        """Drops frames of presence, for which an answer has no place."""
         return True

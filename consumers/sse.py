@@ -10,7 +10,7 @@ from consumers.wire.queries import StreamQuery
 from consumers.wire.server_frames import Heartbeat
 from realtime.position import Position
 
-STREAM = {"Content-Type": "text/event-stream; charset=utf-8"}
+STREAM_HEADERS = {"Content-Type": "text/event-stream; charset=utf-8"}
 
 
 class LiveStream(LiveRequest):
@@ -21,12 +21,12 @@ class LiveStream(LiveRequest):
 
     async def head(self) -> None:
         """Sends the head of the stream alone."""
-        await self.begin(200, STREAM)
+        await self.begin(200, STREAM_HEADERS)
         await self.send_body(b"")
 
     async def answer(self, asked: StreamQuery, since: Position | None) -> None:
         """Streams what the topics bring, until the reader may follow them no longer or the server ends."""
-        await self.begin(200, STREAM)
+        await self.begin(200, STREAM_HEADERS)
         await self.send_body(b"", more_body=True)  # from here on the writer writes, past the server
         writer = self._writer()
         subscription = self._subscription = Subscription(hub, writer)

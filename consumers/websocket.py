@@ -122,7 +122,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     # --- what a client asks
 
     async def _hello(self, hello: client_frames.Hello) -> None:
-        """Sets who reads, and in which variant. What a hello leaves out is anonymous, JSON, the site's language."""
+        """Sets reader and variant. Members that a hello leaves out mean anonymous, JSON, the site's language."""
         reader = tickets.read(hello.ticket) if hello.ticket else ANONYMOUS
         if not await self.session.admit(reader):
             await self._close(CloseCode.TRY_LATER)
@@ -190,7 +190,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._ending = asyncio.get_running_loop().create_task(self._close(CloseCode.SIGNED_OUT))
 
     def _drop_forbidden(self) -> None:
-        tracker.becomes(self.occupant, self.session.current_reader)
+        tracker.set_reader(self.occupant, self.session.current_reader)
         if lost := self.session.refusals(self.subscription.topics):
             self.subscription.unfollow(list(lost), "forbidden")
 
@@ -215,4 +215,4 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if self._ending is not None:
             self._ending.cancel()
         self.subscription.close()
-        tracker.lose(self.occupant)
+        tracker.disconnect(self.occupant)

@@ -43,7 +43,7 @@ class _Revoked:
 
 
 class Revocations:
-    """What was revoked, and the sessions of this process by user."""
+    """A table of what was revoked, and of this process's sessions by user."""
 
     def __init__(self) -> None:
         self._sessions: dict[int, set[SignedIn]] = {}

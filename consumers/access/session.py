@@ -21,7 +21,7 @@ _NONE: frozenset[str] = frozenset()  # one for all: each would be 216 bytes of a
 
 
 class AccessSource(Protocol):
-    """What a session asks about access; the hub of the process answers it."""
+    """Answers what a session asks about access: the hub of the process."""
 
     revocations: Revocations
 
@@ -43,7 +43,7 @@ class SessionOwner(Protocol):
 
 
 class Session:
-    """Who is reading over one connection. It begins anonymous, and ends with `end` or `release`."""
+    """The reader of one connection, and their rights. It begins anonymous, and ends with `end` or `release`."""
 
     __slots__ = ("_address_slot", "_expiry", "_owner", "_personal", "_source", "_user_slot", "reader")
 
@@ -153,7 +153,7 @@ class Session:
     # --- its end
 
     def end(self) -> None:
-        """Ends the session: the reader is nobody, and the owner is told nothing more. Its slots stay taken."""
+        """Ends the session: the reader is anonymous, and the owner is told nothing more. Its slots stay taken."""
         self._forget()
         self._owner = None
         self.reader, self._personal = ANONYMOUS, _NONE

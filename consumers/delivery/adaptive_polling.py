@@ -1,7 +1,6 @@
 """Adaptive polling: while much is committed, this hub reads the log by the clock and not by the bell.
 
-It holds a lease on that (realtime.polling_lease), so that nobody who commits has to ring. Used on the tail's
-thread.
+It holds a lease on that (realtime.polling_lease), so that writers need not ring. Used on the tail's thread.
 """
 
 from time import monotonic

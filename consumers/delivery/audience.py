@@ -15,7 +15,7 @@ from consumers.wire.server_frames import Variant
 
 
 class AudienceKey(NamedTuple):
-    """What the readers of an audience have in common. Without an encoding their writers take batches, not bytes."""
+    """The key that the readers of an audience share. Without an encoding their writers take batches, not bytes."""
 
     variant: Variant
     encoding: Encoding | None

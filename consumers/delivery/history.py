@@ -26,7 +26,7 @@ class History:
 
     @property
     def position(self) -> Position:
-        """Where a reader stands who has been given everything that arrived."""
+        """The position of a reader to whom everything that arrived was written."""
         return Position(self.epoch, self.offset)
 
     def begin(self, reset: LogReset) -> None:
@@ -57,8 +57,8 @@ class History:
     async def read(self, since: int, topics: frozenset[str], until: int) -> tuple[list[Entry], int]:
         """Returns the log's events on these topics after `since` up to `until`, and how much of the log is trimmed.
 
-        They are one more than a recovery may have, at most. Readers who ask the same at the same time share
-        one read: a storm of them costs one query.
+        At most one event more than a recovery may have: then there are too many. Readers who ask the same at
+        the same time share one read: a storm of them costs one query.
         """
         question = (since, topics, until)
         reading = self._reads.get(question)

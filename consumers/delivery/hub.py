@@ -84,7 +84,7 @@ class Hub:
 
     @property
     def readers(self) -> list[Follower]:
-        """All who follow."""
+        """The followers of this process."""
         return self.registry.followers
 
     @property

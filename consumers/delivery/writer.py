@@ -26,7 +26,7 @@ send_path_changes = SendPathChanges()
 
 
 class Writer(Protocol):
-    """What a subscription writes to. None of its methods raises when the reader is gone."""
+    """The way out for the frames of one reader. None of its methods raises when the reader is gone."""
 
     encoding: Encoding | None
     """How the connection carries frames, where there is a path straight to it. Else only `write` is used."""

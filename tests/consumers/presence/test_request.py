@@ -170,7 +170,7 @@ async def test_who_comes_while_redis_is_asked_is_never_told_that_nobody_is_here(
     tracker, coming = PresenceTracker(), occupants[1:]
     tracker._register = Meanwhile()
     tracker.here(occupants[0], ANONYMOUS, topics[0], "viewing")
-    heard = [cast(Hearing, occupant.told).readers for occupant in occupants]
+    heard = [cast(Hearing, occupant.listener).readers for occupant in occupants]
     async with asyncio.timeout(PATIENCE):
         while not all(heard):
             await asyncio.sleep(0.01)
