@@ -6,8 +6,11 @@ import sys
 import time
 from datetime import UTC, datetime
 
-from bench import Failed, full, hold, machine, profiling, quick, report
-from bench.results import Results
+from bench import Failed
+from bench.report import performance_page
+from bench.scenarios import full, hold, profiling, quick
+from bench.scenarios.results import Results
+from bench.systems import machine
 
 
 def main() -> int:
@@ -48,15 +51,15 @@ def run(options: argparse.Namespace) -> int:
         lines = list(profiling.page(today(), profiling.run()))
         print("\n".join(lines))
         if options.write:
-            report.write_profile(lines)
+            performance_page.write_profile(lines)
         return 0
     if options.command == "report":
-        report.write(Results.read())
+        performance_page.write(Results.read())
         return 0
     extent = full.Extent(options.rounds, options.readers, options.scale, options.only)
     results = full.run(extent, today())
     if extent == full.Extent():
-        report.write(results)
+        performance_page.write(results)
     else:
         print("That was not all of it, so docs/performance.md stays as it is; `python -m bench report` writes it.")
     return 0
@@ -66,7 +69,7 @@ def hold_many(options: argparse.Namespace) -> int:
     held = hold.run(options.readers, options.minutes)
     if options.write:
         held.keep(today())
-        report.write_held(today(), machine.description(), str(held))
+        performance_page.write_held(today(), machine.description(), str(held))
     return hold.judge(held)
 
 

@@ -1,7 +1,7 @@
 """Figures as a run of `make bench` would have left them."""
 
-from bench import goals
-from bench.results import Results
+from bench.report import goals
+from bench.scenarios.results import Results
 
 
 def results(**figures: list[float]) -> Results:
