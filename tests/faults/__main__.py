@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack
 
 import django
 
-from tests.faults.rig import Rig
+from tests.faults.rig.rig import Rig
 from tests.journey.wire import Wire
 
 
@@ -35,7 +35,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--transactions", type=int, default=0, help="of all writers; 0: as many as --seconds allow")
     parser.add_argument("--pause", type=float, default=0.1, help="seconds between two of a writer, on average")
     parser.add_argument("--often", type=float, default=1.0, help="seconds between two faults, on average")
-    parser.add_argument("--broken", default="", help="a build of tests/faults/broken.py")
+    parser.add_argument("--broken", default="", help="a build of tests/faults/rig/broken_builds.py")
     return parser.parse_args()
 
 

@@ -17,8 +17,8 @@ from contextlib import AsyncExitStack
 
 import django
 
-from tests.faults.found import Found
-from tests.faults.rig import Rig
+from tests.faults.judge.expectations import Found
+from tests.faults.rig.rig import Rig
 
 DESCRIPTORS = 16_384
 
@@ -47,11 +47,11 @@ async def _run(options: argparse.Namespace) -> Found:
         rig = await stack.enter_async_context(Rig(edges=2 if options.figure == "cuts" else 1, shared=True))
         os.environ.update(rig.environment, DJANGO_ALLOW_ASYNC_UNSAFE="1")
         django.setup()
-        from tests.faults import beside, measure
+        from tests.faults import isolation, recovery
 
         rig.prepare()
         rig.serve()
-        figures = {"cuts": measure.cuts, "bad": beside.bad, "held": measure.held}
+        figures = {"cuts": recovery.cuts, "bad": isolation.bad, "held": recovery.held}
         return await figures[options.figure](rig, options)
 
 

@@ -16,10 +16,9 @@ from django.db import connection
 from blog.models import Author, Post, Tag, User
 from realtime.log import LogConnection
 from realtime.position import LARGEST, Position
-from tests.faults import verdict
-from tests.faults.faults import Faults
-from tests.faults.progress import Progress
-from tests.faults.readers import (
+from tests.faults.judge import verdict
+from tests.faults.judge.verdict import Log, Verdict
+from tests.faults.readers.recording_readers import (
     EveryPollReader,
     PollReader,
     Reader,
@@ -29,8 +28,9 @@ from tests.faults.readers import (
     come_late,
     stay,
 )
-from tests.faults.rig import Program, Rig
-from tests.faults.verdict import Log, Verdict
+from tests.faults.rig.fault_injection import Faults
+from tests.faults.rig.progress import Progress
+from tests.faults.rig.rig import Program, Rig
 from tests.journey.wire import Wire
 
 THREADS = 10  # writers of one process

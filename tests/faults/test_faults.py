@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from tests.faults import beside, measure
-from tests.faults.rig import ROOT
+from tests.faults import isolation, recovery
+from tests.faults.rig.rig import ROOT
 
 SECONDS = os.environ.get("FAULTS_SECONDS", "35")
 SEED = os.environ.get("FAULTS_SEED", "1")
@@ -47,4 +47,4 @@ def test_a_broken_build_is_found(build: str, found: str):
 
 def test_what_measures_still_fits_the_product():
     """Their imports; they take minutes, and run by hand."""
-    assert all((beside.bad, measure.cuts, measure.held))
+    assert all((isolation.bad, recovery.cuts, recovery.held))

@@ -24,9 +24,9 @@ from consumers.delivery.subscription import Subscription
 from realtime import kinds, log
 from realtime.position import Position
 from realtime.retention import trim_log
-from tests.faults.newsroom import Desk, Newsroom
-from tests.faults.page import Page, Shown
-from tests.faults.stepped import Captured, SteppedTail, stepped_hub
+from tests.faults.readers.page_model import Page, Shown
+from tests.faults.rig.interleaved_transactions import Desk, Newsroom
+from tests.faults.rig.stepped_hub import Captured, SteppedTail, stepped_hub
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

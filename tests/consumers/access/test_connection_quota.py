@@ -22,7 +22,7 @@ from tests.consumers.raw import Raw, frame
 from tests.consumers.reader import Reader
 from tests.consumers.test_websocket import ticket
 from tests.consumers.written import write
-from tests.faults.bad import Sipping
+from tests.faults.readers.slow_readers import Sipping
 from tests.waiting import until
 
 TRY_LATER = 4013

@@ -2,7 +2,7 @@
 
     python -m tests.faults --broken no-merge
 
-The rig starts edges and writers of such a build by one line, `broken.run(NAME, SCRIPT)`, which
+The rig starts edges and writers of such a build by one line, `broken_builds.run(NAME, SCRIPT)`, which
 replaces one function and goes on as the script would. Nothing in the product knows of it.
 """
 

@@ -1,6 +1,6 @@
 """Readers who do not read, or hardly, in a process of their own: what the edge keeps for each, and whom it lets go.
 
-    python tests/faults/bad.py PORT --stalled 50 --trickling 50 --report FILE
+    python tests/faults/readers/slow_readers.py PORT --stalled 50 --trickling 50 --report FILE
 
 One more reads everything, so that it is known what was written to each. What the edge holds back for
 a reader is that, less what the reader took and what stands in the two kernels' queues. The report is an

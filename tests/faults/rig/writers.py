@@ -6,7 +6,7 @@ tags or the number of its likes. So the ledger holds exactly what PostgreSQL com
 crash left the writer in doubt, and per object in that order: its row is locked before the ledger's id
 is taken. What a writer was told goes into its own notes.
 
-    python tests/faults/writers.py NAME --threads 10 --authors 1 2 3 --posts 1 2 --users 1 --tags 1 --notes FILE
+    python tests/faults/rig/writers.py NAME --threads 10 --authors 1 2 3 --posts 1 2 --users 1 --tags 1 --notes FILE
 """
 
 import argparse

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from django.conf import settings
 
-from tests.faults.bad import Reader
-from tests.faults.crowd import Spread, stay
-from tests.faults.found import Found
-from tests.faults.measure import Crowd
-from tests.faults.rig import Program, Rig
+from tests.faults.judge.expectations import Found
+from tests.faults.readers.counting_reader import Spread, stay
+from tests.faults.readers.slow_readers import Reader
+from tests.faults.recovery import Crowd
+from tests.faults.rig.rig import Program, Rig
 
 ROUNDS = 2
 SIZE = "4096"  # bytes of a post's text
@@ -91,7 +91,7 @@ class Company:
         self.leave()
         self._report.unlink(missing_ok=True)
         words = [*self._words, "--after", str(AFTER), "--report", str(self._report)]
-        self._program = self._rig.script("bad.py", *words)
+        self._program = self._rig.script("readers/slow_readers.py", *words)
         await self._rig.until(self._report.exists)
 
     @property

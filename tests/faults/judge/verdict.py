@@ -17,8 +17,8 @@ import msgspec
 from django.db import connection
 
 from realtime import kinds
-from tests.faults.client import Data
-from tests.faults.readers import Chain, Heard
+from tests.faults.readers.client import Data
+from tests.faults.readers.recording_readers import Chain, Heard
 
 SHOWN = 12  # mistakes that are printed
 

@@ -5,11 +5,11 @@ import asyncio
 import random
 from collections.abc import Callable, Coroutine
 
-from tests.faults.crowd import Member, Spread, be_cut, stay
-from tests.faults.found import Found
-from tests.faults.rig import Program, Rig
+from tests.faults.judge.expectations import Found
+from tests.faults.judge.verdict import read_log
+from tests.faults.readers.counting_reader import Member, Spread, be_cut, stay
+from tests.faults.rig.rig import Program, Rig
 from tests.faults.run import position
-from tests.faults.verdict import read_log
 
 ARRIVE = 180.0  # seconds for a crowd to connect on a busy machine
 RECOVERY_P99, RECOVERY_WORST = 3000, 5000  # milliseconds, of readers who are away for 2 s
@@ -56,7 +56,7 @@ async def held(rig: Rig, options: argparse.Namespace) -> Found:
         for name, seconds in (("without", 0.0), (f"while a transaction is open for {options.seconds:g} s", None)):
             for member in crowd.members:
                 member.late.clear()
-            holder = None if seconds is not None else rig.script("press.py", "--hold", str(options.seconds))
+            holder = None if seconds is not None else rig.script("rig/publisher.py", "--hold", str(options.seconds))
             press = crowd.press("--events", str(int(options.seconds * options.rate * 0.8)), "--rate", str(options.rate))
             await rig.until(lambda press=press: press.process.poll() is not None, 300)
             assert holder is None or holder.process.poll() is None, "It was not open to the end."
@@ -92,7 +92,7 @@ class Crowd:
         await asyncio.sleep(1)
 
     def press(self, *words: str) -> Program:
-        return self._rig.script("press.py", *words)
+        return self._rig.script("rig/publisher.py", *words)
 
     async def caught_up(self) -> None:
         head = position().offset

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from realtime.position import Position
-from tests.faults.client import Frame, Socket, connect
+from tests.faults.readers.client import Frame, Socket, connect
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """Publishes at a steady pace, each event of an object of its own, so that none stands for another.
 
-python tests/faults/press.py --events 1200 --rate 10 [--size 4096] [--hold 30]
+python tests/faults/rig/publisher.py --events 1200 --rate 10 [--size 4096] [--hold 30]
 """
 
 import argparse

@@ -9,8 +9,8 @@ from itertools import chain, repeat
 
 import redis
 
-from tests.faults.readers import Reader
-from tests.faults.rig import Program, Rig, children
+from tests.faults.readers.recording_readers import Reader
+from tests.faults.rig.rig import Program, Rig, children
 from tests.journey.wire import Wire
 
 HASTE = 0.2  # seconds between two faults while there were too few

@@ -23,9 +23,9 @@ from realtime.embedded import account, programs
 from realtime.embedded.child import Child
 from realtime.embedded.postgres import Postgres
 from realtime.embedded.valkey import Valkey
-from tests.faults.bells import BellWire
+from tests.faults.rig.bell_proxy import BellWire
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 READY = 60.0  # seconds for a server to answer, on a busy machine
 LEDGER = (
     "CREATE TABLE ledger (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
@@ -157,13 +157,13 @@ class Rig:
     def write(self, name: str, *options: str) -> tuple[Program, Path]:
         """Writers, and the file of their notes."""
         notes = self.home / f"{name}.notes"
-        words = self._python("tests/faults/writers.py", name, "--notes", str(notes), *options)
+        words = self._python("tests/faults/rig/writers.py", name, "--notes", str(notes), *options)
         return self.run(name, words, self.environment | {"PYTHONPATH": str(ROOT)}), notes
 
     def script(self, name: str, *words: str) -> Program:
-        """A program of this directory, in the newsroom's environment."""
+        """A program of tests/faults, by its path below it, in the newsroom's environment."""
         words = (sys.executable, f"tests/faults/{name}", *words)
-        return self.run(name, words, self.environment | {"PYTHONPATH": str(ROOT)})
+        return self.run(Path(name).stem, words, self.environment | {"PYTHONPATH": str(ROOT)})
 
     def run(self, name: str, words: tuple[str, ...], environment: dict[str, str], fds: tuple[int, ...] = ()) -> Program:
         child = Child(name, words, environment, ROOT, log=self.logs / name.replace(" ", "-"), fds=fds)
@@ -175,7 +175,7 @@ class Rig:
         """A script of the project; in a broken build by a line that breaks it first."""
         if not self._broken:
             return (sys.executable, script, *words)
-        line = f"from tests.faults import broken; broken.run({self._broken!r}, {script!r})"
+        line = f"from tests.faults.rig import broken_builds; broken_builds.run({self._broken!r}, {script!r})"
         return (sys.executable, "-c", line, *words)
 
     async def restart_postgres(self) -> None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from realtime.position import Position
-from tests.faults.client import Frame, Socket, Stream, connect
+from tests.faults.readers.client import Frame, Socket, Stream, connect
 
 WAIT = 5  # seconds that a question to the log may wait for its answer
 MOST = 5000  # rows that a recovery reads
