@@ -1,51 +1,50 @@
-"""Writes the measured parts of docs/performance.md and of README.md, and the pictures, from bench/out/results.json."""
+"""Writes the measured parts of docs/performance.md and README.md, and the plots, from bench/out/results.json."""
 
 import statistics
 from collections.abc import Iterable
 from pathlib import Path
 
-from bench import Failed
+from bench import ROOT, MeasurementError
 from bench.report import capacity, comparison, goals, plots, tables
 from bench.report.comparison import number
-from bench.scenarios.commit_cost import FEW
-from bench.scenarios.results import FILE, HELD, Results, share
-from bench.systems.processes import ROOT
+from bench.scenarios.commit_cost import FEW_READERS
+from bench.scenarios.results import HOLD_FILE, RESULTS_FILE, Results, quantile
 
 PAGE = ROOT / "docs" / "performance.md"
-FRONT = ROOT / "README.md"
-PICTURES = ROOT / "docs" / "performance"
+README = ROOT / "README.md"
+PLOTS = ROOT / "docs" / "performance"
 
 
 def write(results: Results) -> None:
-    """What `make bench` measured, in words and pictures."""
-    results.take_held(HELD)
+    """Writes what `make bench` measured into both pages, and the plots."""
+    results.read_held(HOLD_FILE)
     _replace(PAGE, "measured", _sections(results))
-    _replace(FRONT, "measured", comparison.short(results))
-    PICTURES.mkdir(exist_ok=True)
-    (PICTURES / "cost.svg").write_text(plots.cost(results, comparison.measured(results)))
-    if plots.extremes(results):
-        (PICTURES / "growth.svg").write_text(plots.growth(results, comparison.measured(results)))
+    _replace(README, "measured", comparison.short_section(results))
+    PLOTS.mkdir(exist_ok=True)
+    (PLOTS / "cost.svg").write_text(plots.cost(results, comparison.measured(results)))
+    if plots.growth_readers(results):
+        (PLOTS / "growth.svg").write_text(plots.growth(results, comparison.measured(results)))
 
 
 def write_held(date: str, machine: str, held: str) -> None:
-    """What `make bench-hold` found; the table of goals tells of it, too, where its other rows are at hand."""
+    """Writes what `make bench-hold` found; and the other measured parts, if their figures exist, for its goals."""
     _replace(PAGE, "held", [f"Measured on {date}: {machine}.", "", held])
-    if FILE.exists():
+    if RESULTS_FILE.exists():
         write(Results.read())
 
 
 def write_profile(lines: Iterable[str]) -> None:
-    """What `make bench-profile` found."""
+    """Writes what `make bench-profile` found."""
     _replace(PAGE, "profile", lines)
 
 
 def _replace(page: Path, part: str, lines: Iterable[str]) -> None:
-    """Writes one part of the page anew; the rest of it is written by people."""
+    """Replaces the part of a page between its two marks; people write the rest of the page."""
     begin, end = f"<!-- {part}: from here on by a program -->", f"<!-- {part}: to here -->"
     before, found, rest = page.read_text().partition(begin)
     _, ended, after = rest.partition(end)
     if not found or not ended:
-        raise Failed(f"{page.name} has lost the marks of what is {part}.")
+        raise MeasurementError(f"{page.name} has lost the marks of what is {part}.")
     page.write_text("\n".join((before + begin, "", *lines, "", end + after)))
 
 
@@ -60,9 +59,9 @@ def _sections(results: Results) -> Iterable[str]:
     if results.held:
         held = f"{results.held['readers']:,} readers for {results.held['minutes']:g} minutes on {results.held['date']}"
         yield from ("", f"The last three rows are of `make bench-hold`, {held}: see below.")
-    yield from ("", "### The ladder, 1,000 readers", "", *comparison.whole(results))
+    yield from ("", "### The systems compared, 1,000 readers", "", *comparison.full_table(results))
     yield from ("", "![Seconds of a core for a million deliveries](performance/cost.svg)")
-    if plots.extremes(results):
+    if plots.growth_readers(results):
         yield from ("", "### Growth: seconds for a million deliveries of a burst", "", *_growth(results))
         yield from ("", "![The same, by number of readers](performance/growth.svg)")
     yield from ("", "### A storm", "", STORM, "", *_storm(results))
@@ -83,7 +82,7 @@ def _sections(results: Results) -> Iterable[str]:
 
 
 def _growth(results: Results) -> Iterable[str]:
-    few, many = plots.extremes(results)[0], plots.extremes(results)[-1]
+    few, many = plots.growth_readers(results)[0], plots.growth_readers(results)[-1]
     head = ("system", f"{few:,} readers", "1,000", f"{many:,}")
     measures = (f"burst at {few}", "burst", f"burst at {many}")
     names = [name for name in comparison.measured(results) if results.all(name, measures[0])]
@@ -124,7 +123,7 @@ def _ours(results: Results) -> Iterable[str]:
         for start in ("commit", "save"):
             values = results.all("ours", f"{measure} {start} to last")
             if values:
-                p50, p99 = number(share(values, 0.5), 1), number(share(values, 0.99), 1)
+                p50, p99 = number(quantile(values, 0.5), 1), number(quantile(values, 0.99), 1)
                 rows.append([f"from {start} to the last of 1,000 readers, {what}", f"p50 {p50} ms, p99 {p99} ms"])
     rows.append(["a delivery out of one commit of 400 events", f"{number(results.median('ours', 'coalesced'), 2)} s"])
     rows.append(["the load generator itself", f"{number(results.median('floor', 'readers'), 1)} s for a million"])
@@ -133,7 +132,7 @@ def _ours(results: Results) -> Iterable[str]:
 
 COMMITS = (
     "A commit at a time; the next one when all readers have heard the last. Milliseconds, and ratios of turns with "
-    f"many readers to turns with {FEW}: the median, and all of them."
+    f"many readers to turns with {FEW_READERS}: the median, and all of them."
 )
 
 

@@ -1,4 +1,4 @@
-"""The pictures of docs/performance.md, drawn as SVG: few enough shapes to need no library."""
+"""Draws the plots of docs/performance.md as SVG; they have too few shapes to need a library."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -6,16 +6,18 @@ from xml.sax.saxutils import escape
 
 from bench.scenarios.results import Results
 
-WIDTH, LEFT, RIGHT, LINE = 760, 200, 70, 22
+WIDTH, LEFT, RIGHT, LINE = 760, 200, 70, 22  # pixels: the picture, its margins, a bar with its gap
 INK, PALE, GRID = "#24292f", "#57606a", "#d0d7de"
 COLOURS = ("#0969da", "#cf222e", "#8250df", "#bf8700", "#1a7f37", "#57606a", "#bc4c00", "#0550ae")
 BURST, QUIET = "#0969da", "#9ec5f7"
 
 
 def cost(results: Results, names: Sequence[str]) -> str:
-    """Bars: what a million deliveries cost, in a burst and at a quiet rate."""
+    """Returns a bar chart of what a million deliveries cost, in a burst and at a quiet rate."""
     bars = [(name, results.median(name, "burst") or 0, results.median(name, "quiet") or 0) for name in names]
-    scale = _Log(min(min(b, q or b) for _, b, q in bars) / 1.6, max(max(b, q) for _, b, q in bars), LEFT, WIDTH - RIGHT)
+    least = min(min(burst, quiet or burst) for _, burst, quiet in bars) / 1.6
+    most = max(max(burst, quiet) for _, burst, quiet in bars)
+    scale = _LogScale(least, most, LEFT, WIDTH - RIGHT)
     height = 50 + len(bars) * (2 * LINE + 8)
     shapes = list(scale.grid(30, height - 14))
     shapes.append(_text(LEFT, 16, "seconds of a core for 1,000,000 deliveries; dark: burst, light: 5 events a second"))
@@ -29,8 +31,8 @@ def cost(results: Results, names: Sequence[str]) -> str:
 
 
 def growth(results: Results, names: Sequence[str]) -> str:
-    """Lines: what a million deliveries of a burst cost, from few readers to many."""
-    few, many = extremes(results)[0], extremes(results)[-1]
+    """Returns a line chart of what a million deliveries of a burst cost, by number of readers."""
+    few, many = growth_readers(results)[0], growth_readers(results)[-1]
     names = [name for name in names if results.all(name, f"burst at {few}")]
     places = ((few, f"burst at {few}"), (1000, "burst"), (many, f"burst at {many}"))
     lines = {
@@ -38,30 +40,30 @@ def growth(results: Results, names: Sequence[str]) -> str:
         for name in names
     }
     costs = [cost for line in lines.values() for _, cost in line]
-    across = _Log(min(few, 1000), max(many, 1000), LEFT, WIDTH - RIGHT)
-    upwards = _Log(min(costs) / 1.3, max(costs) * 1.3, 340, 40)
+    across = _LogScale(min(few, 1000), max(many, 1000), LEFT, WIDTH - RIGHT)
+    upwards = _LogScale(min(costs) / 1.3, max(costs) * 1.3, 340, 40)
     shapes = [_text(20, 20, "seconds of a core for 1,000,000 deliveries of a burst, by number of readers")]
     for readers, _ in places:
         shapes.append(_line([(across.at(readers), 40), (across.at(readers), 340)], GRID, 1))
         shapes.append(_text(across.at(readers), 358, f"{readers:,}", "middle", PALE))
-    last = 0.0
+    label_y = 0.0
     for name, colour in sorted(zip(names, COLOURS, strict=False), key=lambda each: -lines[each[0]][0][1]):
         points = [(across.at(readers), upwards.at(value)) for readers, value in lines[name]]
-        last = max(points[0][1], last + 15)  # names do not cover each other
+        label_y = max(points[0][1], label_y + 15)  # labels do not overlap
         shapes.append(_line(points, colour, 2))
-        shapes.append(_text(LEFT - 8, last + 4, f"{name} {lines[name][0][1]:.1f}", "end", colour))
+        shapes.append(_text(LEFT - 8, label_y + 4, f"{name} {lines[name][0][1]:.1f}", "end", colour))
         shapes.append(_text(WIDTH - RIGHT + 6, points[-1][1] + 4, f"{lines[name][-1][1]:.1f}", "start", colour))
     return _picture(370, shapes)
 
 
-def extremes(results: Results) -> list[int]:
-    """The numbers of readers, from the fewest to the most, of the growth that was measured."""
+def growth_readers(results: Results) -> list[int]:
+    """Returns the numbers of readers with which growth was measured, in ascending order."""
     names = [name.partition(" / ")[0] for name in results.figures]
     return sorted({int(name.removeprefix("burst at ")) for name in names if name.startswith("burst at ")})
 
 
-class _Log:
-    """A logarithmic scale between two places of a picture."""
+class _LogScale:
+    """A logarithmic scale between two coordinates."""
 
     def __init__(self, least: float, most: float, start: float, end: float) -> None:
         self._least, self._start = least, start
@@ -78,7 +80,7 @@ class _Log:
             yield _text(place, bottom + 12, f"{10**power:g}", "middle", PALE)
 
 
-def _bar(scale: _Log, top: float, value: float, colour: str) -> Iterator[str]:
+def _bar(scale: _LogScale, top: float, value: float, colour: str) -> Iterator[str]:
     end = scale.at(value)
     yield f'<rect x="{LEFT}" y="{top}" width="{end - LEFT:.1f}" height="{LINE - 4}" fill="{colour}"/>'
     yield _text(end + 6, top + 13, f"{value:.1f}" if value < 100 else f"{value:.0f}")

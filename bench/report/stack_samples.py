@@ -1,20 +1,19 @@
-"""Samples of a process's stacks, as py-spy writes them: by function and by kind."""
+"""Counts the samples of an edge's stacks that py-spy writes, by function and by kind."""
 
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from pathlib import Path
 
+from bench import ROOT
 from bench.report import tables
-from bench.systems.processes import ROOT
 
-THREAD = "Thread._bootstrap (threading.py"  # where all threads but the loop's begin
-WAIT = "EpollSelector.select (selectors.py"
+OTHER_THREAD = "Thread._bootstrap (threading.py"  # the outermost frame of every thread but the loop's
+WAITING = "EpollSelector.select (selectors.py"
 SEND = "send: the kernel's TCP"
 REST = "the rest"
-SHOWN = 10  # functions
-# The innermost frame of a stack that is of one of these says what kind it is; what Python brings counts for its caller.
+MAX_FUNCTIONS = 10  # that a page shows
+# The innermost frame that matches a kind decides; frames of the standard library match none and count for their caller.
 KINDS = {
     "what the socket says: WebSocket frames, handshake": (
         r"autobahn/|daphne/ws_protocol|consumers/server/(websocket/|receive_queue|sniffing)"
@@ -33,8 +32,8 @@ KINDS = {
 _FRAME = re.compile(r"(?P<function>.+) \((?P<file>.+):(?P<line>\d+)\)$")
 
 
-class Samples:
-    """Those of the loop's thread in which it did not wait for work."""
+class StackSamples:
+    """The samples in which the loop's thread did not wait for work."""
 
     def __init__(self, raw: str) -> None:
         self.functions: Counter[str] = Counter()
@@ -42,7 +41,7 @@ class Samples:
         for line in raw.splitlines():
             stack, _, count = line.rpartition(" ")
             frames = stack.split(";")
-            if not stack.startswith(THREAD) and not frames[-1].startswith(WAIT):
+            if not stack.startswith(OTHER_THREAD) and not frames[-1].startswith(WAITING):
                 self.functions[_function(frames[-1])] += int(count)
                 self.kinds[kind(frames)] += int(count)
 
@@ -51,22 +50,27 @@ class Samples:
         return self.functions.total()
 
     def by_kind(self, loop: float, each: float) -> Iterator[str]:
-        """A table; `loop` is the loop's share of the process, `each` what the process costs for one of what it does."""
+        """Yields a table of shares and costs.
+
+        `loop` is the share of the loop's thread, `each` the cost of the whole process for one of what it does.
+        """
         shares = {name: loop * count / max(1, self.total) for name, count in self.kinds.most_common()}
         shares["other threads: the tail, which looks at the log"] = 1 - loop
         rows = ([name, f"{share:.1%}", f"{each * share:,.2f}"] for name, share in shares.items())
         return tables.table(("kind", "share", "costs"), rows)
 
     def by_function(self) -> Iterator[str]:
-        for place, count in self.functions.most_common(SHOWN):
+        """Yields a line for each of the functions with the most samples, and one for the rest."""
+        for place, count in self.functions.most_common(MAX_FUNCTIONS):
             yield f"{100 * count / max(1, self.total):5.1f} %  {place}"
-        rest = self.total - sum(count for _, count in self.functions.most_common(SHOWN))
-        yield f"{100 * rest / max(1, self.total):5.1f} %  {len(self.functions) - SHOWN} others ({self.total} samples)"
+        rest = self.total - sum(count for _, count in self.functions.most_common(MAX_FUNCTIONS))
+        others = len(self.functions) - MAX_FUNCTIONS
+        yield f"{100 * rest / max(1, self.total):5.1f} %  {others} others ({self.total} samples)"
 
 
 def kind(frames: Sequence[str]) -> str:
-    """Of a stack, whose innermost frame is the last."""
-    if _sends(frames[-1]):
+    """Returns the kind of a stack, whose innermost frame is the last."""
+    if _is_send(frames[-1]):
         return SEND
     for frame in reversed(frames):
         for name, files in KINDS.items():
@@ -75,14 +79,14 @@ def kind(frames: Sequence[str]) -> str:
     return REST
 
 
-def _sends(frame: str) -> bool:
-    """Whether that line calls the kernel to write: the source says it."""
+def _is_send(frame: str) -> bool:
+    """Returns whether the frame's line, looked up in the source, writes to a socket."""
     found = _FRAME.match(_short(frame))
-    return found is not None and int(found["line"]) in _sending(found["file"])
+    return found is not None and int(found["line"]) in _sending_lines(found["file"])
 
 
 @cache
-def _sending(file: str) -> frozenset[int]:
+def _sending_lines(file: str) -> frozenset[int]:
     path = ROOT / file
     lines: Iterable[str] = path.read_text().splitlines() if file.startswith("consumers/") and path.exists() else ()
     calls = re.compile(r"\bsend\(data")
@@ -90,7 +94,7 @@ def _sending(file: str) -> frozenset[int]:
 
 
 def _short(frame: str) -> str:
-    """The file as it is found in the project or in its packages."""
+    """Returns the frame with its path relative to the project or to site-packages."""
     function, _, place = frame.replace(str(ROOT) + "/", "").partition(" (")
     return f"{function} ({place.rpartition('site-packages/')[2].rpartition('lib/python')[2]}"
 
@@ -98,7 +102,3 @@ def _short(frame: str) -> str:
 def _function(frame: str) -> str:
     found = _FRAME.match(_short(frame))
     return f"{found['function']} ({found['file']})" if found else frame
-
-
-def read(path: Path) -> Samples:
-    return Samples(path.read_text())

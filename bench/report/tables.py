@@ -1,4 +1,4 @@
-"""Tables of Markdown: how the programs of bench/ say what they measured, and how it is read again."""
+"""Tables of Markdown, written and read: standalone scenarios print them, and goals look figures up in them."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,6 +8,7 @@ _NUMBER = re.compile(r"-?\d[\d,]*\.?\d*")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Yields the lines of a table."""
     yield f"| {' | '.join(head)} |"
     yield "|---" * len(head) + "|"
     for row in rows:
@@ -15,7 +16,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
 
 
 def rows(text: str) -> Iterator[Row]:
-    """The rows of all tables of a text, by their headings; of two columns with one heading, the first."""
+    """Yields the rows of all tables of a text, by heading; of two columns with the same heading, the first."""
     head: list[str] = []
     for line in text.splitlines():
         if not line.startswith("|"):
@@ -32,6 +33,6 @@ def rows(text: str) -> Iterator[Row]:
 
 
 def number(cell: str) -> float | None:
-    """The first number of a cell: 1608 of "1,608 a second"."""
+    """Returns the first number of a cell, 1608 for "1,608 a second", or None."""
     found = _NUMBER.search(cell)
     return float(found[0].replace(",", "")) if found else None

@@ -1,36 +1,33 @@
-"""What is measured of a system, one function for each measure."""
+"""Connects readers to a system and delivers events to them: what both cost."""
 
 import time
 from dataclasses import dataclass
 from typing import Any
 
-from bench import Failed
-from bench.load.generator import Came, Crowd
+from bench import MeasurementError
+from bench.load.generator import DeliveryReport, LoadGenerator
 from bench.systems import machine
 from bench.systems.catalogue import Server, System
 
-IDLE = 1.0  # seconds for a server to come to rest
-BURST = 400_000  # deliveries of a burst
-SLOW_BURST = 20_000  # ... where the system carries some thousand a second
-MOST_EVENTS, SLOW_EVENTS = 400, 90  # the core layer forgets what is beyond 100 unread
-
-
-LONGEST = 60  # seconds for what was published to come
-GRACE, SLOW_GRACE = 8.0, 12.0  # seconds in which nothing comes, and so nothing more will
-MOST_OF_THEM = 0.9  # of the readers have to get in to measure anything; ours lets in all or fails
+SETTLE_SECONDS = 1.0  # for a server to become idle after readers have connected
+BURST_DELIVERIES, SLOW_BURST_DELIVERIES = 400_000, 20_000  # the latter for systems that carry some thousand a second
+MAX_EVENTS, MAX_SLOW_EVENTS = 400, 90  # of a burst; the core layer drops what is beyond 100 unread messages
+MAX_DELIVERY_SECONDS = 60  # for published events to arrive
+GRACE_SECONDS, SLOW_GRACE_SECONDS = 8.0, 12.0  # of silence, after which no more deliveries are expected
+MIN_CONNECTED_SHARE = 0.9  # of the readers of other systems; ours connects all or fails
 
 
 @dataclass(frozen=True)
-class Joined:
-    """What it cost that readers came."""
+class ConnectCost:
+    """What connecting readers cost."""
 
-    live: int  # readers who got in
-    rate: float  # a second
-    kilobytes: float  # each, at rest
+    live: int
+    rate: float  # readers a second
+    kilobytes: float  # of resident memory for each idle reader
 
 
 @dataclass(frozen=True)
-class Delivery:
+class DeliveryCost:
     """What deliveries cost."""
 
     cpu: float  # seconds of the server's core for a million
@@ -38,47 +35,55 @@ class Delivery:
     delay: float  # milliseconds, median
     delay_p99: float
     readers_cpu: float  # seconds of the load generator's core for a million
-    pieces: float  # deliveries in one read of a reader
     missed: int
 
 
-def join(server: Server, system: System, crowd: Crowd, readers: int) -> Joined:
-    """Readers connect as fast as they are let in."""
-    before = machine.resident([server.pid])
-    said = crowd.open(readers, system.at_once, least=1.0 if system.resumes else MOST_OF_THEM)
-    time.sleep(IDLE)
-    return Joined(said["live"], said["rate"], (machine.resident([server.pid]) - before) / readers)
+def connect(server: Server, system: System, load: LoadGenerator, readers: int) -> ConnectCost:
+    """Connects readers as fast as the system accepts them."""
+    before = machine.resident_kilobytes([server.pid])
+    min_share = 1.0 if system.resumes else MIN_CONNECTED_SHARE
+    answer = load.connect(readers, system.max_connecting, min_share=min_share)
+    time.sleep(SETTLE_SECONDS)
+    grown = machine.resident_kilobytes([server.pid]) - before
+    return ConnectCost(answer["live"], answer["rate"], grown / readers)
 
 
 def deliver(
-    server: Server, crowd: Crowd, events: int, gap: float = 0.0, once: bool = False, grace: float = GRACE
-) -> tuple[Delivery, Came, dict[str, Any]]:
-    """So many events, one every `gap` seconds, or as fast as may be; `once`: all in one commit (ours).
+    server: Server,
+    load: LoadGenerator,
+    events: int,
+    gap: float = 0.0,
+    one_commit: bool = False,
+    grace: float = GRACE_SECONDS,
+) -> tuple[DeliveryCost, DeliveryReport, dict[str, Any]]:
+    """Publishes events, one every `gap` seconds, or as fast as the server takes them where it is 0.
 
-    Also what the readers and the publisher said of it.
+    `one_commit` publishes all in one transaction, which only this project can. Returns the cost, the readers' report
+    and the publisher's answer.
     """
-    crowd.expect(events)
-    used, read = machine.cpu([server.pid]), machine.cpu([crowd.pid])
-    server.publisher.say(1, events, gap, *(["once"] if once else []))
-    came = crowd.wait(LONGEST, grace)
-    used, read = machine.cpu([server.pid]) - used, machine.cpu([crowd.pid]) - read
-    said = server.publisher.heard()
-    if not came.deliveries:
-        raise Failed(f"Within {grace:g} s none of {events} events came.")
-    count = came.deliveries
-    cost = Delivery(
-        cpu=1e6 * used / count,
-        rate=came.deliveries / max(1e-6, came.seconds),
-        delay=came.delay.p50,
-        delay_p99=came.delay.p99,
-        readers_cpu=1e6 * read / count,
-        pieces=came.deliveries / max(1, came.reads),
-        missed=came.missing,
+    load.expect(events)
+    server_cpu, load_cpu = machine.cpu_seconds([server.pid]), machine.cpu_seconds([load.pid])
+    server.publisher.send(1, events, gap, *(["one-commit"] if one_commit else []))
+    report = load.wait(MAX_DELIVERY_SECONDS, grace)
+    server_cpu = machine.cpu_seconds([server.pid]) - server_cpu
+    load_cpu = machine.cpu_seconds([load.pid]) - load_cpu
+    published = server.publisher.receive()
+    if not report.deliveries:
+        raise MeasurementError(f"Within {grace:g} s none of {events} events came.")
+    cost = DeliveryCost(
+        cpu=1e6 * server_cpu / report.deliveries,
+        rate=report.deliveries / max(1e-6, report.seconds),
+        delay=report.delay.p50,
+        delay_p99=report.delay.p99,
+        readers_cpu=1e6 * load_cpu / report.deliveries,
+        missed=report.missing,
     )
-    return cost, came, said
+    return cost, report, published
 
 
-def burst(server: Server, system: System, crowd: Crowd, readers: int) -> Delivery:
-    most, deliveries = (SLOW_EVENTS, SLOW_BURST) if system.slow else (MOST_EVENTS, BURST)
-    events = max(2, min(most, deliveries // readers))
-    return deliver(server, crowd, events, grace=SLOW_GRACE if system.slow else GRACE)[0]
+def burst(server: Server, system: System, load: LoadGenerator, readers: int) -> DeliveryCost:
+    """Publishes as many events as fast as possible as make the deliveries of a burst."""
+    slow = system.slow
+    max_events, deliveries = (MAX_SLOW_EVENTS, SLOW_BURST_DELIVERIES) if slow else (MAX_EVENTS, BURST_DELIVERIES)
+    events = max(2, min(max_events, deliveries // readers))
+    return deliver(server, load, events, grace=SLOW_GRACE_SECONDS if slow else GRACE_SECONDS)[0]

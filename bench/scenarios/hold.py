@@ -1,8 +1,8 @@
-"""`make bench-hold`: one process holds many readers for minutes, while what it stands on fails; nothing may be lost.
+"""`make bench-hold`: one edge holds many readers for minutes while PostgreSQL and Redis fail; nothing may be lost.
 
-Every reader has to hear every event once and in order, across all of it: Redis flushed, killed and deaf,
-PostgreSQL's sessions ended, PostgreSQL stopped, one of its processes killed, readers cut who come back and resume.
-Some follow a topic on which nothing happens: they have to hear the heartbeats.
+Every reader has to receive every event once and in order through all faults: Redis flushed and killed, its
+subscriptions cut, PostgreSQL's sessions ended, PostgreSQL stopped, one of its processes killed, and readers cut, who
+come back and resume. Some follow a topic without events: they have to receive the heartbeats.
 """
 
 import json
@@ -17,72 +17,77 @@ from itertools import cycle
 import psycopg2
 import redis
 
-from bench.load.generator import Came, Crowd
-from bench.scenarios.results import HELD
+from bench.load.generator import DeliveryReport, LoadGenerator
+from bench.scenarios.results import HOLD_FILE
 from bench.systems import installs, machine
-from bench.systems.ours import Services, commits, edge, follow
-from bench.systems.processes import until
+from bench.systems.backing_services import BackingServices
+from bench.systems.ours import edge, row_publisher, subscription_options
+from bench.systems.processes import wait_until
 
-RATE = 2.0  # events a second
-AWAY = 1500  # milliseconds that a cut reader stays away
-STAYS = 200  # seconds that a reader stays until it is cut, about
-SILENT = 50  # one of so many follows a silent topic
-HEARTBEAT = 25  # seconds; docs/protocol.md
-PROMPT = 2  # seconds that a heartbeat may be late
-PAUSED = 3.0  # seconds
-CYCLE = 50.0  # seconds in which each fault happens once
+EVENTS_PER_SECOND = 2.0
+AWAY_MILLISECONDS = 1500  # that a cut reader stays away
+MEAN_STAY_SECONDS = 200  # until a reader is cut
+SILENT_SHARE = 50  # one reader of this many follows a topic without events
+SILENT_TOPIC = "post.999999999"
+HEARTBEAT_SECONDS = 25  # docs/protocol.md
+MAX_HEARTBEAT_DELAY_SECONDS = 2
+PAUSE_SECONDS = 3.0  # that PostgreSQL is stopped
+CYCLE_SECONDS = 50.0  # in which each fault happens once
+MAX_SILENCE_SECONDS = HEARTBEAT_SECONDS + MAX_HEARTBEAT_DELAY_SECONDS
 
 
 @dataclass(frozen=True)
 class Held:
-    """What became of it."""
+    """What the readers received, and what the edge used."""
 
     minutes: float
-    came: Came
-    quiet: Came  # who follow a topic on which nothing happens
+    events: DeliveryReport  # of the readers of a topic with events
+    silent: DeliveryReport  # of the readers of a topic without
     faults: dict[str, int]
-    cpu: float  # share of a core
+    cpu: float  # share of the edge's core
     megabytes: float
 
     @property
     def problems(self) -> list[str]:
-        """In sentences."""
-        came, quiet = self.came, self.quiet
-        away = came.readers + quiet.readers - came.live - quiet.live
+        """What went wrong, in sentences."""
+        events, silent = self.events, self.silent
+        away = events.readers + silent.readers - events.live - silent.live
         found = {
-            f"{came.missing} deliveries are missing": came.missing,
-            f"{came.twice + quiet.twice} came twice": came.twice + quiet.twice,
-            f"{came.disordered} came out of order": came.disordered,
-            f"{came.resets + quiet.resets} readers were told to begin anew": came.resets + quiet.resets,
-            f"{came.errors + quiet.errors} frames were errors": came.errors + quiet.errors,
-            f"{came.strange + quiet.strange} events could not be read": came.strange + quiet.strange,
-            f"{came.lost + quiet.lost} connections were lost": came.lost + quiet.lost,
+            f"{events.missing} deliveries are missing": events.missing,
+            f"{events.duplicates + silent.duplicates} came twice": events.duplicates + silent.duplicates,
+            f"{events.out_of_order} came out of order": events.out_of_order,
+            f"{events.resets + silent.resets} readers were told to begin anew": events.resets + silent.resets,
+            f"{events.errors + silent.errors} frames were errors": events.errors + silent.errors,
+            f"{events.unexpected + silent.unexpected} events could not be read": events.unexpected + silent.unexpected,
+            f"{events.lost + silent.lost} connections were lost": events.lost + silent.lost,
             f"{away} readers were away in the end": away,
-            f"a reader heard nothing for {self.silence:.1f} s": self.silence > HEARTBEAT + PROMPT,
+            f"a reader heard nothing for {self.silence:.1f} s": self.silence > MAX_SILENCE_SECONDS,
         }
         return [sentence for sentence, holds in found.items() if holds]
 
     @property
     def silence(self) -> float:
-        """Seconds; heartbeats end it where nothing else does."""
-        return self.quiet.silence
+        """The longest silence in seconds, on the topic where only heartbeats end it."""
+        return self.silent.silence
 
-    def keep(self, date: str) -> None:
-        """For the table of `make bench`."""
-        came, quiet = self.came, self.quiet
-        wrong = came.missing + came.twice + came.disordered + came.resets + came.strange + came.lost + quiet.lost
-        kept = {"date": date, "minutes": self.minutes, "readers": came.readers + quiet.readers}
-        HELD.write_text(json.dumps({**kept, "wrong": wrong, "silence": self.silence}))
+    def save(self, date: str) -> None:
+        """Writes the figures that the goals of `make bench` show."""
+        events, silent = self.events, self.silent
+        wrong = events.missing + events.duplicates + events.out_of_order + events.resets + events.unexpected
+        wrong += events.lost + silent.lost
+        kept = {"date": date, "minutes": self.minutes, "readers": events.readers + silent.readers}
+        HOLD_FILE.write_text(json.dumps({**kept, "wrong": wrong, "silence": self.silence}))
 
     def __str__(self) -> str:
-        came, late = self.came, self.came.delay
+        events, delay = self.events, self.events.delay
         faults = ", ".join(f"{name} {_times(count)}" for name, count in self.faults.items())
         return (
-            f"{came.readers + self.quiet.readers:,} readers of one process for {self.minutes:g} minutes: "
-            f"{came.events:,} events, {came.deliveries:,} deliveries, {came.missing} missing, {came.twice} twice, "
-            f"{came.disordered} out of order; {came.lost} connections lost. Meanwhile: {faults}, readers cut "
-            f"{_times(came.cuts)}. From before a commit to a reader, all of that included: p50 {late.p50:.0f} ms, "
-            f"p99 {late.p99:.0f} ms, at most {late.most:.0f} ms. The longest silence that readers of a silent topic "
+            f"{events.readers + self.silent.readers:,} readers of one process for {self.minutes:g} minutes: "
+            f"{events.events:,} events, {events.deliveries:,} deliveries, {events.missing} missing, "
+            f"{events.duplicates} twice, {events.out_of_order} out of order; {events.lost} connections lost. "
+            f"Meanwhile: {faults}, readers cut {_times(events.cuts)}. "
+            f"From before a commit to a reader, all of that included: p50 {delay.p50:.0f} ms, "
+            f"p99 {delay.p99:.0f} ms, at most {delay.max:.0f} ms. The longest silence that readers of a silent topic "
             f"heard: {self.silence:.1f} s. The edge took {self.cpu:.0%} of a core and {self.megabytes:.0f} MB."
             + (f" **It did not hold: {'; '.join(self.problems)}.**" if self.problems else "")
         )
@@ -93,63 +98,65 @@ def _times(count: int) -> str:
 
 
 def run(readers: int, minutes: float) -> Held:
-    installs.tools()
+    """Holds readers on one edge for minutes, while events are published and faults injected."""
+    installs.build_tools()
     machine.prepare(readers)
-    silent = max(1, readers // SILENT)
-    with Services() as services, edge(services) as (process, port), commits(services) as publisher:
-        seconds = int(60 * minutes) + 600
-        loud, quiet = Crowd(port, follow("site"), seconds), Crowd(port, follow("post.999999999"), seconds)
-        with loud, quiet:
-            loud.open(readers - silent)
-            quiet.open(silent)
-            events = int(minutes * 60 * RATE)
-            loud.expect(events)
-            quiet.expect(0)
-            loud.churn(readers / STAYS, AWAY)
-            used, began = machine.cpu([process.pid]), time.monotonic()
-            publisher.say(1, events, 1 / RATE)
-            faults = Faults(services)
-            _pass_time(60 * minutes, faults, loud)
-            publisher.heard()
-            loud.churn(0, AWAY)  # who is away comes back
-            loud.wait(60, grace=10)
-            time.sleep(AWAY / 1000 + 1)
-            used = (machine.cpu([process.pid]) - used) / (time.monotonic() - began)
-            megabytes = machine.resident([process.pid]) / 1024
-            return Held(minutes, loud.report(), quiet.report(), faults.done, used, megabytes)
+    silent_readers = max(1, readers // SILENT_SHARE)
+    with BackingServices() as services, edge(services) as (process, port), row_publisher(services) as publisher:
+        lifetime = int(60 * minutes) + 600
+        load = LoadGenerator(port, subscription_options("site"), lifetime)
+        silent = LoadGenerator(port, subscription_options(SILENT_TOPIC), lifetime)
+        with load, silent:
+            load.connect(readers - silent_readers)
+            silent.connect(silent_readers)
+            events = int(minutes * 60 * EVENTS_PER_SECOND)
+            load.expect(events)
+            silent.expect(0)
+            load.churn(readers / MEAN_STAY_SECONDS, AWAY_MILLISECONDS)
+            cpu, began = machine.cpu_seconds([process.pid]), time.monotonic()
+            publisher.send(1, events, 1 / EVENTS_PER_SECOND)
+            faults = FaultInjector(services)
+            _inject_faults(60 * minutes, faults, load)
+            publisher.receive()
+            load.churn(0, AWAY_MILLISECONDS)  # cuts none, and brings back those that are away
+            load.wait(60, grace=10)
+            time.sleep(AWAY_MILLISECONDS / 1000 + 1)
+            cpu = (machine.cpu_seconds([process.pid]) - cpu) / (time.monotonic() - began)
+            megabytes = machine.resident_kilobytes([process.pid]) / 1024
+            return Held(minutes, load.report(), silent.report(), faults.done, cpu, megabytes)
 
 
-def _pass_time(seconds: float, faults: "Faults", crowd: Crowd) -> None:
-    """One fault after another, each cycle all of them, and the last moments without any."""
-    limit, pause = time.monotonic() + seconds, CYCLE / len(faults.all)
+def _inject_faults(seconds: float, faults: "FaultInjector", load: LoadGenerator) -> None:
+    """Injects one fault after another, all of them in each cycle, and none in the last moments."""
+    limit, pause = time.monotonic() + seconds, CYCLE_SECONDS / len(faults.all)
     for name in cycle(faults.all):
         left = limit - time.monotonic()
         if left <= 0:
             break
-        if left > pause + PAUSED:
+        if left > pause + PAUSE_SECONDS:
             faults.inject(name)
         time.sleep(max(0.0, min(pause, limit - time.monotonic())))
-        came, left = crowd.report(), max(0.0, limit - time.monotonic())
-        print(f"{left:4.0f} s left, {came.live} live, {came.deliveries} deliveries", flush=True)
+        report, left = load.report(), max(0.0, limit - time.monotonic())
+        print(f"{left:4.0f} s left, {report.live} live, {report.deliveries} deliveries", flush=True)
 
 
-class Faults:
-    """What may fail beside an edge, each by its name."""
+class FaultInjector:
+    """The faults of the services that an edge depends on, by name."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: BackingServices) -> None:
         self._services = services
         self.done: dict[str, int] = {}
         self.all: dict[str, Callable[[], None]] = {
             "Redis flushed": self._flush,
             "Redis killed": self._kill_redis,
-            "bells unheard": self._deafen,
+            "bells unheard": self._end_subscriptions,
             "PostgreSQL's sessions ended": self._end_sessions,
             "PostgreSQL stopped for 3 s": self._pause,
             "a process of PostgreSQL killed": self._kill_backend,
         }
 
     def inject(self, name: str) -> None:
-        """Only what did happen is counted: what is to be ended may still be on its way back from the last fault."""
+        """Injects a fault; counts it only if it took effect, since its target may not be back from the last fault."""
         print(name, flush=True)
         try:
             self.all[name]()
@@ -164,8 +171,8 @@ class Faults:
     def _flush(self) -> None:
         self._redis().flushall()
 
-    def _deafen(self) -> None:
-        """What is rung until the edge has subscribed again is rung for nobody."""
+    def _end_subscriptions(self) -> None:
+        """Ends Redis' subscriptions: bells that ring until the edge has subscribed again are lost."""
         self._redis().execute_command("CLIENT", "KILL", "TYPE", "pubsub")
 
     def _kill_redis(self) -> None:
@@ -174,7 +181,7 @@ class Faults:
         process.wait()
         time.sleep(1)
         self._services.start(self._services.valkey.child())
-        until(self._services.valkey.ready, "Valkey's answer")
+        wait_until(self._services.valkey.ready, "Valkey's answer")
 
     def _query(self, sql: str) -> list[tuple[int]]:
         connection = psycopg2.connect(self._services.postgres.url)
@@ -187,22 +194,22 @@ class Faults:
             connection.close()
 
     def _end_sessions(self) -> None:
-        self._query(f"SELECT pg_terminate_backend(pid)::int FROM {_OTHERS}")
+        self._query(f"SELECT pg_terminate_backend(pid)::int FROM {_SESSIONS}")
 
     def _kill_backend(self) -> None:
-        """PostgreSQL then ends all sessions and recovers, as after a crash."""
-        ((pid,),) = self._query(f"SELECT pid FROM {_OTHERS} ORDER BY backend_start LIMIT 1") or [(0,)]
+        """Kills one session's process: PostgreSQL ends all sessions and recovers, as after a crash."""
+        ((pid,),) = self._query(f"SELECT pid FROM {_SESSIONS} ORDER BY backend_start LIMIT 1") or [(0,)]
         if not pid:
-            raise ProcessLookupError("Nobody had a session just then.")
+            raise ProcessLookupError("There was no session.")
         os.kill(pid, signal.SIGKILL)
         time.sleep(0.5)
-        until(self._services.postgres.ready, "PostgreSQL's recovery")
+        wait_until(self._services.postgres.ready, "PostgreSQL's recovery")
 
     def _pause(self) -> None:
-        """Nobody hears that it is away: connections stay open, and nothing is answered."""
+        """Stops all processes of PostgreSQL for a while: connections stay open, and nothing is answered."""
         pid = self._services.running["PostgreSQL"].pid
-        said = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout
-        family = [pid, *map(int, said.split())]
+        children = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout
+        family = [pid, *map(int, children.split())]
         for number in (signal.SIGSTOP, signal.SIGCONT):
             for each in family:
                 try:
@@ -210,13 +217,13 @@ class Faults:
                 except ProcessLookupError:
                     continue  # a session that has ended meanwhile
             if number == signal.SIGSTOP:
-                time.sleep(PAUSED)
+                time.sleep(PAUSE_SECONDS)
 
 
-_OTHERS = "pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+_SESSIONS = "pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
 
 
 def judge(held: Held) -> int:
-    """The exit status."""
+    """Prints what was found; returns the exit status."""
     print(held)
     return 1 if held.problems else 0

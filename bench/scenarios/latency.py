@@ -1,10 +1,10 @@
-"""From commit to hub: how long after a save has returned an edge has its event, ready to be written to sockets.
+"""Measures how long after a save returned an edge has its event, ready to be written to sockets.
 
     python -m bench.scenarios.latency [--seconds 10] [--form html]
 
-A process saves bylines at a rate; here a tail reads the log, as in each edge, and hands the event to the
-event loop with its frame made. Both clocks are the machine's. The hub may be faster than the return of
-`save()`: such an event counts with what it took, which is then below zero.
+One process saves bylines at a rate; in this one a tail reads the log, as in each edge, and hands the event with its
+frame to the event loop. Both use the machine's monotonic clock. The event may arrive before `save()` returns: its
+latency is then negative.
 """
 
 import argparse
@@ -16,60 +16,66 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
-from bench.systems.ours import Services, commits
-from bench.systems.processes import until
+from bench.scenarios.results import quantile
+from bench.systems.backing_services import BackingServices
+from bench.systems.ours import row_publisher
+from bench.systems.processes import wait_until
 
 RATES = (1, 10, 100)  # events a second
+MIN_EVENTS = 10  # of each rate
+WARM_UP_EVENTS = 5
 
 
-class Hub:
-    """What stands behind the tail in an edge, and here only notes when an event came."""
+class ArrivalLog:
+    """Stands in for the hub behind a tail: notes when each event arrives, and does nothing else."""
 
     def __init__(self, form: str) -> None:
         from consumers.delivery.log_tail import LogTail
         from consumers.wire.server_frames import JSON, Variant
 
         self.variant = JSON if form == "json" else Variant("html", "en")
-        self.came: dict[int, int] = {}
+        self.arrivals: dict[int, int] = {}
         self.is_ready = False
-        self.tail = LogTail(self.told, lambda: (self.variant,))
+        self.tail = Tail(self.take, lambda: (self.variant,))
 
-    def told(self, news: Any) -> None:
+    def take(self, news: Any) -> None:
         now = time.monotonic_ns()
         self.is_ready = True
         for entry in getattr(news, "entries", ()):
             entry.frame(self.variant)
-            if b"~" in entry.event.data:  # bench.systems.row_publisher: a name begins with ~NUMBER~
-                self.came[int(entry.event.data.split(b"~")[1])] = now
+            if b"~" in entry.event.data:  # as bench.systems.row_publisher marks names: ~NUMBER~
+                self.arrivals[int(entry.event.data.split(b"~")[1])] = now
 
 
-async def measure(services: Services, form: str, seconds: float) -> Iterator[str]:
+async def measure(services: BackingServices, form: str, seconds: float) -> Iterator[str]:
+    """Returns a table with the latencies at each rate, events being formatted as `form`."""
     from realtime.bell import listen
 
-    hub, lines = Hub(form), [f"| events/s ({form}) | events | p50 ms | p99 ms | most ms |", "|---|---|---|---|---|"]
+    log = ArrivalLog(form)
+    lines = [f"| events/s ({form}) | events | p50 ms | p99 ms | most ms |", "|---|---|---|---|---|"]
     loop = asyncio.get_running_loop()
-    hub.tail.start(loop)
-    ears = loop.create_task(listen(hub.tail.heard))
+    log.tail.start(loop)
+    listening = loop.create_task(listen(log.tail.heard))
     with ExitStack() as stack:
-        writer = stack.enter_context(commits(services))
-        await asyncio.to_thread(writer.ask, 0, 5, 0.1)  # what is read and opened once does not count
+        publisher = stack.enter_context(row_publisher(services))
+        await asyncio.to_thread(publisher.ask, 0, WARM_UP_EVENTS, 0.1)  # connections are opened, modules imported
         first = 1000
         for rate in RATES:
-            count = max(10, int(seconds * rate))
-            done = await asyncio.to_thread(writer.ask, first, count, 1 / rate)
+            count = max(MIN_EVENTS, int(seconds * rate))
+            timings = await asyncio.to_thread(publisher.ask, first, count, 1 / rate)
             last = first + count - 1
-            await asyncio.to_thread(until, partial(hub.came.__contains__, last), "the last event")
-            late = [hub.came[first + number] - end for number, end in enumerate(done["ends"])]
-            lines.append(f"| {rate} | {count} | {_at(late, 0.5)} | {_at(late, 0.99)} | {_at(late, 1)} |")
+            await asyncio.to_thread(wait_until, partial(log.arrivals.__contains__, last), "the last event")
+            late = [log.arrivals[first + number] - end for number, end in enumerate(timings["ends"])]
+            p50, p99, most = (_milliseconds(late, share) for share in (0.5, 0.99, 1))
+            lines.append(f"| {rate} | {count} | {p50} | {p99} | {most} |")
             first += count
-    ears.cancel()
-    hub.tail.stop()
+    listening.cancel()
+    log.tail.stop()
     return iter(lines)
 
 
-def _at(nanoseconds: Sequence[int], share: float) -> str:
-    ordered = sorted(nanoseconds)
-    return f"{ordered[min(len(ordered) - 1, int(share * len(ordered)))] / 1e6:.1f}"
+def _milliseconds(nanoseconds: Sequence[int], share: float) -> str:
+    return f"{quantile(nanoseconds, share) / 1e6:.1f}"
 
 
 def main() -> None:
@@ -77,7 +83,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0, help="of each rate; ten events at least")
     parser.add_argument("--form", choices=("json", "html"), default="html")
     options = parser.parse_args()
-    with Services() as services:
+    with BackingServices() as services:
         os.environ.update(services.environment)
         import django
 

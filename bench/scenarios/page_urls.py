@@ -1,4 +1,4 @@
-"""The addresses of the project, and the plain view that bench.scenarios.pages measures beside them."""
+"""The addresses of the project, and the plain view that bench.scenarios.pages compares with them."""
 
 from django.urls import include, path
 

@@ -1,11 +1,11 @@
-"""The front page with 50 posts: ours, and a plain Django view of the same page.
+"""Measures the front page with 50 posts, against a plain Django view of the same page.
 
     python -m bench.scenarios.pages [--requests 40] [--rounds 3]
 
-Both answer the same template in one process, through Django's handler, to somebody who has not signed in.
-The plain one reads rows by the ORM as anybody would, has no position, no versions and no states, keeps
-nothing between two requests, and stands behind the middleware of a new Django project. Ours is measured
-twice: as it is, and with no fragment kept, as it serves a page whose every post has just changed.
+Both render the same template in one process, through Django's handler, for an anonymous visitor. The plain view reads
+rows by the ORM, has no position, no versions and no states, caches nothing between requests, and has the middleware
+of a new Django project. Ours is measured twice: as it is, and without cached fragments, which is what it costs when
+every post of the page has just changed.
 """
 
 import argparse
@@ -17,9 +17,9 @@ from statistics import median
 from types import SimpleNamespace
 from typing import Any
 
-from bench.systems.ours import Services
+from bench.systems.backing_services import BackingServices
 
-POSTS, SHOWN = 200, 50
+POSTS, POSTS_OF_A_PAGE = 200, 50
 MIDDLEWARE = [
     f"django.{name}"
     for name in (
@@ -44,19 +44,19 @@ TEXT = (
 
 
 def plain(request: Any) -> Any:
-    """The view of a page like this one in a project without ours."""
+    """The view that a Django project without live pages would have."""
     from django.db.models import Count
     from django.shortcuts import render
 
     from blog.models import Post, Publication
 
     rows = Post.objects.filter(state="published").select_related("byline", "book").prefetch_related("tags")
-    newest = list(rows.annotate(likes=Count("liked_by")).order_by("-published_date", "-pk")[: SHOWN + 1])
+    newest = list(rows.annotate(likes=Count("liked_by")).order_by("-published_date", "-pk")[: POSTS_OF_A_PAGE + 1])
     filters = SimpleNamespace(tag=None, author=None, topic="front")
     context = {
-        "posts": [_shown(post) for post in newest[:SHOWN]],
+        "posts": [_as_shown(post) for post in newest[:POSTS_OF_A_PAGE]],
         "total": rows.count(),
-        "older": "?older=" if len(newest) > SHOWN else "",
+        "older": "?older=" if len(newest) > POSTS_OF_A_PAGE else "",
         "newer": "",
         "filters": filters,
         "publication": Publication.objects.first() or Publication(),
@@ -65,9 +65,9 @@ def plain(request: Any) -> Any:
     return render(request, "blog/post_list.html", context)
 
 
-def _shown(post: Any) -> SimpleNamespace:
-    """What the template asks for by other names than the model has."""
-    from blog.text.markdown import render
+def _as_shown(post: Any) -> SimpleNamespace:
+    """Returns a post with the attributes that the template uses, some of which the model names otherwise."""
+    from blog.markdown import render
 
     def named(row: Any, **names: Any) -> SimpleNamespace:
         return SimpleNamespace(id=row.pk, url=row.get_absolute_url(), **names)
@@ -85,6 +85,7 @@ def _shown(post: Any) -> SimpleNamespace:
 
 
 def fill() -> None:
+    """Creates posts with tags, likes and books."""
     from django.utils import timezone
 
     from blog.models import Book, Post, Tag, User
@@ -106,22 +107,22 @@ def fill() -> None:
         post.liked_by.set(readers[: number % 5])
 
 
-def ways() -> Iterator[tuple[str, Callable[[], Any]]]:
-    """The three, each with a client that has been there before."""
+def views() -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Yields the name and the request of each of the three, by a client that keeps its cookies."""
     from django.test import Client, override_settings
 
     from frontend.templatetags import fragments
 
-    kept: Any = fragments._rendered
+    cached: Any = fragments._rendered
 
-    def client(address: str, keep: bool, **settings: Any) -> Callable[[], Any]:
+    def client(address: str, caches: bool, **settings: Any) -> Callable[[], Any]:
         own = Client()
 
         def get() -> Any:
-            fragments._rendered = kept if keep else kept.__wrapped__
+            fragments._rendered = cached if caches else cached.__wrapped__
             with override_settings(**settings):
                 response = own.get(address)
-            fragments._rendered = kept
+            fragments._rendered = cached
             assert response.status_code == 200, response.status_code
             return response
 
@@ -134,13 +135,14 @@ def ways() -> Iterator[tuple[str, Callable[[], Any]]]:
 
 
 def measure(requests: int, rounds: int) -> Iterator[str]:
+    """Yields a table with the processor time of each view."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    found = dict(ways())
-    costs: dict[str, list[float]] = {name: [] for name in found}
+    requested = dict(views())
+    costs: dict[str, list[float]] = {name: [] for name in requested}
     for _ in range(rounds):
-        for name, get in found.items():
+        for name, get in requested.items():
             get()
             began = time.process_time()
             for _ in range(requests):
@@ -148,11 +150,11 @@ def measure(requests: int, rounds: int) -> Iterator[str]:
             costs[name].append(1000 * (time.process_time() - began) / requests)
     yield "| page | bytes | queries | CPU ms | to plain |"
     yield "|---|---|---|---|---|"
-    for name, get in found.items():
-        with CaptureQueriesContext(connection) as seen:
+    for name, get in requested.items():
+        with CaptureQueriesContext(connection) as queries:
             size = len(get().content)
-        ratio = median(cost / least for cost, least in zip(costs[name], costs["plain Django"], strict=True))
-        yield f"| {name} | {size:,} | {len(seen)} | {median(costs[name]):.1f} | {ratio:.2f} |"
+        ratio = median(cost / plain_cost for cost, plain_cost in zip(costs[name], costs["plain Django"], strict=True))
+        yield f"| {name} | {size:,} | {len(queries)} | {median(costs[name]):.1f} | {ratio:.2f} |"
 
 
 def main() -> None:
@@ -160,7 +162,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=40, help="of each page and round")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    with Services() as services:
+    with BackingServices() as services:
         os.environ.update(services.environment)
         import django
 

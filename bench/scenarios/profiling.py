@@ -1,4 +1,4 @@
-"""`make bench-profile`: where an edge spends its time, by py-spy: in a burst, at a quiet rate, and in a storm."""
+"""`make bench-profile`: samples an edge by py-spy in a burst, at a quiet rate and in a storm, and measures its cost."""
 
 import subprocess
 import time
@@ -7,24 +7,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import Failed
-from bench.load.generator import Crowd
-from bench.report import stack_samples
-from bench.report.goals import GOALS, STORM
-from bench.scenarios.results import FILE, HELD, Results
+from bench import OUTPUT, MeasurementError
+from bench.load.generator import LoadGenerator
+from bench.scenarios.comparison import MAX_RECONNECTING, MISSED_EVENTS, STORM_READERS, STORM_TIMEOUT_SECONDS
 from bench.systems import installs, machine
-from bench.systems.ours import Services, commits, edge, follow
-from bench.systems.processes import OUT, Told
+from bench.systems.backing_services import BackingServices
+from bench.systems.ours import edge, row_publisher, subscription_options
+from bench.systems.processes import CommandProcess
 
 READERS = 1_000
-BURST, QUIET = 9_000, 150  # events
-GAP = 0.2  # seconds
-MISSED = 5  # events of a storm
-UNWATCHED = 0.6  # of the seconds of a load
+BURST_EVENTS, QUIET_EVENTS = 9_000, 150
+QUIET_GAP_SECONDS = 0.2  # between two events
+WARM_UP_EVENTS = 20
+UNSAMPLED_SHARE = 0.6  # of a workload's seconds, in which its cost is measured
 
 
-class Watch:
-    """For how long a load goes on."""
+class Period:
+    """How long a workload goes on."""
 
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
@@ -34,48 +33,43 @@ class Watch:
         return time.monotonic() < self._end
 
     def wait(self) -> None:
+        """Sleeps until the period is over."""
         time.sleep(max(0.0, self._end - time.monotonic()))
 
 
-Drive = Callable[[Crowd, Told, Watch], int]
+Drive = Callable[[LoadGenerator, CommandProcess, Period], int]
 
 
 @dataclass(frozen=True)
-class Load:
-    """What an edge does while it is watched; `drive` does it, and tells how often."""
+class Workload:
+    """What an edge does while it is sampled; `drive` does it for a period and returns how often."""
 
     name: str
     readers: int
     seconds: int
     rate: int  # samples a second
-    unit: str  # of what it costs
+    unit: str  # of its cost
     drive: Drive
 
 
 @dataclass(frozen=True)
 class Profile:
-    load: Load
-    samples: stack_samples.Samples
-    loop: float  # the loop's thread, of all
-    kernel: float  # the kernel's part of all
-    each: float  # microseconds of a core for one of what it did
+    """The stacks of a workload, as py-spy writes them, and its cost without py-spy."""
 
-    def lines(self) -> Iterator[str]:
-        load = self.load
-        yield from ("", f"**{load.name}**, {load.readers:,} readers; what it costs is in {load.unit}.")
-        yield f"{self.each:,.2f} in all, of which {self.kernel:.0%} in the kernel:"
-        yield from ("", *self.samples.by_kind(self.loop, self.each))
-        yield from ("", f"The functions that the loop's thread was in ({self.loop:.0%} of all):")
-        yield from ("", "```", *self.samples.by_function(), "```")
+    workload: Workload
+    stacks: str
+    main_thread: float  # share of the processor time
+    kernel: float  # share of the processor time
+    each: float  # microseconds of a core for one of what the workload counts
 
 
-class Spy(Watch):
-    """py-spy beside an edge, for so long."""
+class Sampler(Period):
+    """py-spy beside an edge; the period ends when py-spy does."""
 
-    def __init__(self, program: Path, pid: int, load: Load) -> None:
-        self._raw = OUT / "profile.raw"
+    def __init__(self, program: Path, pid: int, workload: Workload) -> None:
+        self._raw = OUTPUT / "profile.raw"
         self._raw.unlink(missing_ok=True)
-        words = ["record", "--pid", pid, "--duration", load.seconds, "--rate", load.rate, "--format", "raw"]
+        words = ["record", "--pid", pid, "--duration", workload.seconds, "--rate", workload.rate, "--format", "raw"]
         command = [str(program), *map(str, words), "--output", str(self._raw)]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
@@ -86,93 +80,84 @@ class Spy(Watch):
     def wait(self) -> None:
         self._process.wait()
 
-    def read(self) -> stack_samples.Samples:
-        _, said = self._process.communicate()
+    def stacks(self) -> str:
+        """Waits for py-spy and returns its samples; raises MeasurementError if it could not attach."""
+        _, errors = self._process.communicate()
         if self._process.returncode or not self._raw.exists():
-            raise Failed(f"py-spy could not watch the edge: {(said.strip().splitlines() or ['it said nothing'])[-1]}")
-        return stack_samples.read(self._raw)
+            reason = (errors.strip().splitlines() or ["without a message"])[-1]
+            raise MeasurementError(f"py-spy could not watch the edge: {reason}")
+        return self._raw.read_text()
 
 
 def deliveries(events: int, gap: float) -> Drive:
-    """As many as came while it was watched."""
+    """Returns a drive that publishes events and counts the deliveries of the period."""
 
-    def drive(crowd: Crowd, publisher: Told, watch: Watch) -> int:
-        crowd.expect(events)
-        publisher.say(1, events, gap)
-        watch.wait()
-        return crowd.report().deliveries
+    def drive(load: LoadGenerator, publisher: CommandProcess, period: Period) -> int:
+        load.expect(events)
+        publisher.send(1, events, gap)
+        period.wait()
+        return load.report().deliveries
 
     return drive
 
 
-def storms(crowd: Crowd, publisher: Told, watch: Watch) -> int:
-    """All are cut, miss something and come back, again and again."""
-    came = 0
-    while watch.goes_on:
-        crowd.expect(MISSED)
-        crowd.cut()
-        publisher.ask(1, MISSED, 0.0)
-        came += crowd.back(1000, 60)["back"]
-    return came
+def storms(load: LoadGenerator, publisher: CommandProcess, period: Period) -> int:
+    """Cuts all readers, lets them miss events and come back, again and again; counts those who came back."""
+    came_back = 0
+    while period.goes_on:
+        load.expect(MISSED_EVENTS)
+        load.cut()
+        publisher.ask(1, MISSED_EVENTS, 0.0)
+        came_back += load.reconnect(MAX_RECONNECTING, STORM_TIMEOUT_SECONDS)["live"]
+    return came_back
 
 
-LOADS = (
-    Load("A burst", READERS, 10, 250, "microseconds of a core for a delivery", deliveries(BURST, 0.0)),
-    Load("5 events a second", READERS, 25, 500, "microseconds of a core for a delivery", deliveries(QUIET, GAP)),
-    Load("A storm", STORM, 15, 250, "microseconds of a core for a reader who comes back", storms),
+DELIVERY = "microseconds of a core for a delivery"
+RETURN = "microseconds of a core for a reader who comes back"
+WORKLOADS = (
+    Workload("A burst", READERS, 10, 250, DELIVERY, deliveries(BURST_EVENTS, 0.0)),
+    Workload("5 events a second", READERS, 25, 500, DELIVERY, deliveries(QUIET_EVENTS, QUIET_GAP_SECONDS)),
+    Workload("A storm", STORM_READERS, 15, 250, RETURN, storms),
 )
 
 
 def run() -> list[Profile]:
-    """Each load twice: what it costs is measured while nobody watches, since who is watched is stopped for it."""
-    installs.tools()
+    """Runs each workload twice: its cost is measured without py-spy, which stops the process for each sample."""
+    installs.build_tools()
     program = installs.py_spy()
-    machine.prepare(max(load.readers for load in LOADS))
-    found = []
-    with Services() as services:
-        for load in LOADS:
-            print(f"{load.name}: {load.readers:,} readers, {load.seconds} s", flush=True)
-            with _loaded(services, load) as (pid, crowd, publisher):
-                costs = _costs(load, pid, crowd, publisher)
-            with _loaded(services, load) as (pid, crowd, publisher):
-                spy = Spy(program, pid, load)
-                load.drive(crowd, publisher, spy)
-                found.append(Profile(load, spy.read(), *costs))
-    return found
+    machine.prepare(max(workload.readers for workload in WORKLOADS))
+    profiles = []
+    with BackingServices() as services:
+        for workload in WORKLOADS:
+            print(f"{workload.name}: {workload.readers:,} readers, {workload.seconds} s", flush=True)
+            with _loaded_edge(services, workload) as (pid, load, publisher):
+                costs = _costs(workload, pid, load, publisher)
+            with _loaded_edge(services, workload) as (pid, load, publisher):
+                sampler = Sampler(program, pid, workload)
+                workload.drive(load, publisher, sampler)
+                profiles.append(Profile(workload, sampler.stacks(), *costs))
+    return profiles
 
 
 @contextmanager
-def _loaded(services: Services, load: Load) -> Iterator[tuple[int, Crowd, Told]]:
-    """An edge with its readers, and who publishes to them."""
-    with edge(services) as (process, port), commits(services) as publisher, Crowd(port, follow("site")) as crowd:
-        publisher.ask(1, 20, 0.0)  # what is slow the first time
-        crowd.open(load.readers)
-        yield process.pid, crowd, publisher
+def _loaded_edge(services: BackingServices, workload: Workload) -> Iterator[tuple[int, LoadGenerator, CommandProcess]]:
+    """Yields the pid of an edge, its connected readers and a publisher."""
+    options = subscription_options("site")
+    with (
+        edge(services) as (process, port),
+        row_publisher(services) as publisher,
+        LoadGenerator(port, options) as load,
+    ):
+        publisher.ask(1, WARM_UP_EVENTS, 0.0)  # the first commits are slow
+        load.connect(workload.readers)
+        yield process.pid, load, publisher
 
 
-def _costs(load: Load, pid: int, crowd: Crowd, publisher: Told) -> tuple[float, float, float]:
-    """The loop's thread and the kernel, of all; microseconds for one of what it did."""
-    before, kernel = machine.loop_and_all(pid), machine.in_kernel(pid)
-    count = load.drive(crowd, publisher, Watch(load.seconds * UNWATCHED))
-    loop, everything = (b - a for a, b in zip(before, machine.loop_and_all(pid), strict=True))
-    kernel = machine.in_kernel(pid) - kernel
-    return loop / everything, kernel / everything, 1e6 * everything / max(1, count)
-
-
-def page(date: str, profiles: list[Profile]) -> Iterator[str]:
-    """For docs/performance.md."""
-    yield f"Of {date}, what each load costs, measured while nobody watches, and the shares of its parts, by py-spy."
-    for profile in profiles:
-        yield from profile.lines()
-    if short := list(_short_of_goals()):
-        yield from ("", f"Not at their goals, by the last `make bench`: {'; '.join(short)}.")
-
-
-def _short_of_goals() -> Iterator[str]:
-    if FILE.exists():
-        results = Results.read()
-        results.take_held(HELD)
-        for goal in GOALS:
-            what, ours, _, aim, reached = goal.row(results)
-            if aim and reached not in ("goal", "not measured"):
-                yield f"{what.removeprefix('... ')} {ours} ({aim})"
+def _costs(workload: Workload, pid: int, load: LoadGenerator, publisher: CommandProcess) -> tuple[float, float, float]:
+    """Returns the shares of the main thread and of the kernel, and the microseconds of `Profile.each`."""
+    before, kernel = machine.main_thread_and_all_seconds(pid), machine.kernel_seconds(pid)
+    count = workload.drive(load, publisher, Period(workload.seconds * UNSAMPLED_SHARE))
+    after = machine.main_thread_and_all_seconds(pid)
+    main_thread, everything = (end - start for start, end in zip(before, after, strict=True))
+    kernel = machine.kernel_seconds(pid) - kernel
+    return main_thread / everything, kernel / everything, 1e6 * everything / max(1, count)

@@ -1,9 +1,9 @@
-"""Many objects changed in one transaction: seconds until it is committed, and queries.
+"""Measures changes of many objects in one transaction: seconds until the commit, and queries.
 
     python -m bench.scenarios.relations [--rounds 3]
 
-Each way in turns with the same unannounced, where nobody marks what changed: what is left is Django's own.
-Every way begins with rows of its own, and an edge has to keep up with what they announce.
+Each change takes turns with the same change without announcing, where the changes are not recorded: the rest is
+Django's own cost. Every change begins with rows of its own, and an edge has to keep up with the events.
 """
 
 import argparse
@@ -15,44 +15,45 @@ from itertools import count
 from statistics import median
 from typing import Any, NamedTuple
 
-from bench.systems.ours import Services, idle_edge
-from bench.systems.processes import until
+from bench.systems.backing_services import BackingServices
+from bench.systems.ours import unpinned_edge
+from bench.systems.processes import wait_until
 from realtime import memory
 
-MANY, MOST = 2_000, 10_000
-Act = Callable[[], object]
+MANY_ROWS, MOST_ROWS = 2_000, 10_000
+Change = Callable[[], object]
 
 numbers = count(1)
 
 
 class Cost(NamedTuple):
-    """Of one transaction, COMMIT included."""
+    """What one transaction cost, COMMIT included."""
 
     seconds: float
     queries: int
 
 
-def joins_books(books: int) -> Act:
+def add_books(books: int) -> Change:
     author, many = _authors(1)[0], _books(books)
     return lambda: author.books.add(*many)
 
 
-def joins_one_by_one() -> Act:
-    author, many = _authors(1)[0], _books(MANY)
+def add_books_one_by_one() -> Change:
+    author, many = _authors(1)[0], _books(MANY_ROWS)
 
-    def act() -> None:
+    def change() -> None:
         for book in many:
             author.books.add(book)
 
-    return act
+    return change
 
 
-def authors_join() -> Act:
-    (book,), many = _books(1), _authors(MOST)
+def add_authors() -> Change:
+    (book,), many = _books(1), _authors(MOST_ROWS)
     return lambda: book.authors.add(*many)
 
 
-def posts_are_made() -> Act:
+def create_posts() -> Change:
     from django.utils import timezone
 
     from blog.models import Author, Post, User
@@ -62,19 +63,19 @@ def posts_are_made() -> Act:
     byline = Author.objects.create(name=name, user=author)
     posts = [
         Post(title=name, text=f"*{n}* of {name}", author=author, byline=byline, state="published", published_date=now)
-        for n in range(MOST)
+        for n in range(MOST_ROWS)
     ]
     return lambda: Post.objects.bulk_create(posts)
 
 
-WAYS: Mapping[str, Callable[[], Act]] = {
-    f"author.books.add({MANY:,} books)": lambda: joins_books(MANY),
-    f"{MANY:,} single add()": joins_one_by_one,
-    f"author.books.add({MOST:,} books)": lambda: joins_books(MOST),
-    f"book.authors.add({MOST:,} authors)": authors_join,
-    f"Post.objects.bulk_create({MOST:,} posts)": posts_are_made,
+CHANGES: Mapping[str, Callable[[], Change]] = {
+    f"author.books.add({MANY_ROWS:,} books)": lambda: add_books(MANY_ROWS),
+    f"{MANY_ROWS:,} single add()": add_books_one_by_one,
+    f"author.books.add({MOST_ROWS:,} books)": lambda: add_books(MOST_ROWS),
+    f"book.authors.add({MOST_ROWS:,} authors)": add_authors,
+    f"Post.objects.bulk_create({MOST_ROWS:,} posts)": create_posts,
 }
-ADD, SINGLE, *_ = WAYS
+ADD, SINGLE_ADDS, *_ = CHANGES
 
 
 def _books(many: int) -> list[Any]:
@@ -91,54 +92,55 @@ def _authors(many: int) -> list[Any]:
     return Author.objects.bulk_create([Author(name=f"author {first}-{n}") for n in range(many)])
 
 
-def cost(act: Act) -> Cost:
+def cost(change: Change) -> Cost:
+    """Makes a change in a transaction and returns its cost."""
     from django.db import connection, transaction
 
-    asked = 0
+    queries = 0
 
     def counting(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        nonlocal asked
-        asked += 1
+        nonlocal queries
+        queries += 1
         return execute(sql, params, many, context)
 
     began = time.perf_counter()
     with connection.execute_wrapper(counting), transaction.atomic():
-        act()
-    return Cost(time.perf_counter() - began, asked)
+        change()
+    return Cost(time.perf_counter() - began, queries)
 
 
 @contextmanager
 def unannounced() -> Iterator[None]:
-    """Nobody marks what is made."""
+    """Disconnects the signal by which created rows are announced."""
     from blog.announced import bulk_made
 
-    kept = bulk_made.receivers
+    receivers = bulk_made.receivers
     bulk_made.receivers = []
     bulk_made.sender_receivers_cache.clear()
     try:
         yield
     finally:
-        bulk_made.receivers = kept
+        bulk_made.receivers = receivers
         bulk_made.sender_receivers_cache.clear()
 
 
 def measure(rounds: int) -> dict[str, list[tuple[Cost, Cost]]]:
-    """By way, of each round: as announced, and without."""
-    costs: dict[str, list[tuple[Cost, Cost]]] = {way: [] for way in WAYS}
+    """Returns the costs of each change and round: announced, and without announcing."""
+    costs: dict[str, list[tuple[Cost, Cost]]] = {name: [] for name in CHANGES}
     for _ in range(rounds):
-        for way, prepare in WAYS.items():
-            act = prepare()
-            _calm()
-            announced = cost(act)
-            act = prepare()
-            _calm()
+        for name, prepare in CHANGES.items():
+            change = prepare()
+            _wait_for_hub()
+            announced = cost(change)
+            change = prepare()
+            _wait_for_hub()
             with unannounced():
-                costs[way].append((announced, cost(act)))
+                costs[name].append((announced, cost(change)))
     return costs
 
 
-def _calm() -> None:
-    """The hub has come to an end with what was announced before."""
+def _wait_for_hub() -> None:
+    """Waits until the hub has sequenced all announced changes, which would disturb the next measurement."""
     from django.db import connection
 
     def is_empty() -> bool:
@@ -146,30 +148,30 @@ def _calm() -> None:
             cursor.execute("SELECT NOT EXISTS (SELECT FROM realtime_pending)")
             return bool(cursor.fetchone()[0])
 
-    until(is_empty, "the hub's end with what is pending")
+    wait_until(is_empty, "the hub's end with what is pending")
 
 
 def table(costs: Mapping[str, Sequence[tuple[Cost, Cost]]]) -> Iterator[str]:
     yield "| in one transaction | seconds | queries | unannounced, s | queries | of each round, s |"
     yield "|---|---|---|---|---|---|"
-    for way, rounds in costs.items():
+    for name, rounds in costs.items():
         seconds = [median(pair[which].seconds for pair in rounds) for which in (0, 1)]
         queries = [pair.queries for pair in rounds[-1]]
         each = " ".join(f"{announced.seconds:.2f}" for announced, _ in rounds)
-        yield f"| {way} | {seconds[0]:.2f} | {queries[0]:,} | {seconds[1]:.2f} | {queries[1]:,} | {each} |"
+        yield f"| {name} | {seconds[0]:.2f} | {queries[0]:,} | {seconds[1]:.2f} | {queries[1]:,} | {each} |"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.scenarios.relations")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    with Services() as services:
+    with BackingServices() as services:
         os.environ.update(services.environment)
         import django
 
         django.setup()
         memory.settle()  # as edges and workers do
-        with idle_edge(services):
+        with unpinned_edge(services):
             costs = measure(options.rounds)
     print("\n".join(table(costs)))
 

@@ -1,4 +1,4 @@
-"""The figures of a run, as they come, and as they are kept in bench/out/results.json."""
+"""The figures of a run of `make bench`: scenarios add to them, bench/report/ reads them."""
 
 import json
 import statistics
@@ -8,27 +8,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from bench import Failed
-from bench.systems.processes import OUT
+from bench import OUTPUT, MeasurementError
 
-FILE = OUT / "results.json"
-HELD = OUT / "held.json"
+RESULTS_FILE = OUTPUT / "results.json"
+HOLD_FILE = OUTPUT / "held.json"  # of the last `make bench-hold`
 SEPARATOR = " / "
 
 
 @dataclass
 class Results:
-    """`figures`: by measure and system, one for each round; `notes`: what went otherwise, in sentences."""
+    """Figures of each measure and system, one per round, and what else a report needs of the run."""
 
     date: str
     machine: str
     versions: list[str]
-    figures: dict[str, list[float]] = field(default_factory=dict)
-    skipped: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    sections: dict[str, str] = field(default_factory=dict)  # what other programs of bench/ said, by their name
-
-    held: dict[str, Any] = field(default_factory=dict)  # of the last `make bench-hold` that is kept here
+    figures: dict[str, list[float]] = field(default_factory=dict)  # by "measure / system"
+    skipped: dict[str, str] = field(default_factory=dict)  # systems that could not be measured, with the reason
+    notes: list[str] = field(default_factory=list)  # sentences about what did not go as planned
+    sections: dict[str, str] = field(default_factory=dict)  # output of the standalone scenarios, by name
+    held: dict[str, Any] = field(default_factory=dict)  # figures of HOLD_FILE
 
     def add(self, system: str, measure: str, *values: float) -> None:
         self.figures.setdefault(measure + SEPARATOR + system, []).extend(values)
@@ -41,39 +39,40 @@ class Results:
         return statistics.median(values) if values else None
 
     def ratio(self, system: str, other: str, measure: str) -> float | None:
-        """The median of the rounds' ratios: what troubles one round troubles both."""
+        """Returns the median of the rounds' ratios: what disturbs one round disturbs both systems."""
         pairs = list(zip(self.all(system, measure), self.all(other, measure), strict=False))
         return statistics.median(a / b for a, b in pairs) if pairs else None
 
     def note(self, sentence: str) -> None:
+        """Prints a sentence, and keeps it for the report."""
         print("  " + sentence, flush=True)
         self.notes.append(sentence)
 
-    def save(self, path: Path = FILE) -> None:
+    def save(self, path: Path = RESULTS_FILE) -> None:
         path.write_text(json.dumps(vars(self), indent=1))
 
     @classmethod
-    def read(cls, path: Path = FILE) -> Self:
-        """What the last run left; Failed where there was none."""
+    def read(cls, path: Path = RESULTS_FILE) -> Self:
+        """Reads the figures of the last run; raises MeasurementError if there are none."""
         try:
             return cls(**json.loads(path.read_text()))
         except (OSError, ValueError, TypeError) as error:
-            raise Failed(f"There are no figures of a run of `make bench` in {path}: {error}") from error
+            raise MeasurementError(f"There are no figures of a run of `make bench` in {path}: {error}") from error
 
-    def take_held(self, path: Path) -> None:
-        """What the last `make bench-hold` found is told here, too."""
+    def read_held(self, path: Path) -> None:
+        """Takes over the figures of the last `make bench-hold`, if there are any."""
         with suppress(OSError, ValueError):
             self.held = dict(json.loads(path.read_text()))
 
 
-def share(values: Iterable[float], part: float) -> float:
-    """The value below which that part of them lies."""
+def quantile(values: Iterable[float], share: float) -> float:
+    """Returns the value below which this share of the values lies."""
     ranked = sorted(values)
-    return ranked[min(len(ranked) - 1, int(part * len(ranked)))]
+    return ranked[min(len(ranked) - 1, int(share * len(ranked)))]
 
 
-def lateness(ends: Iterable[int], lasts: Iterable[int]) -> Iterator[float]:
-    """Milliseconds from each of the moments to the last reader's; nothing for what did not come."""
-    for end, last in zip(ends, lasts, strict=False):
-        if last:
-            yield max(0, last - end) / 1e6
+def milliseconds_between(starts: Iterable[int], ends: Iterable[int]) -> Iterator[float]:
+    """Yields the milliseconds from each start to its end, both in nanoseconds; skips ends that are 0."""
+    for start, end in zip(starts, ends, strict=False):
+        if end:
+            yield max(0, end - start) / 1e6

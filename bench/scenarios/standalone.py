@@ -1,35 +1,33 @@
-"""What else is measured by programs of their own in bench/; each says what it found in a table."""
+"""Runs the scenarios that are programs of their own, each of which prints a table."""
 
 import signal
 import subprocess
 import sys
 import time
 
+from bench import ROOT
 from bench.scenarios.results import Results
-from bench.systems import installs, machine
-from bench.systems.processes import ROOT
+from bench.systems import machine
 from realtime.embedded.child import die_with_parent
 
 NAMES = ("writers", "latency", "relations", "pages")
-LONGEST = 240  # seconds
+MAX_RUN_SECONDS = 240
 
 
-def run(results: Results) -> None:
-    """Each that is there, on all cores; what it prints goes into the report as it is."""
-    machine.release()
+def run_all(results: Results) -> None:
+    """Runs each on all cores, and keeps its output for the report."""
+    machine.unpin()
     for name in NAMES:
-        if (installs.HERE / "scenarios" / f"{name}.py").exists():
-            one(name, results)
-            results.save()
+        run(name, results)
+        results.save()
 
 
-def one(name: str, results: Results) -> None:
-    """What it started ends with it, whatever becomes of it."""
+def run(name: str, results: Results) -> None:
+    """Runs one scenario; its own children end with it, however it ends."""
     began = time.monotonic()
     print(f"python -m bench.scenarios.{name}", end=" ", flush=True)
-    words = [sys.executable, "-m", f"bench.scenarios.{name}"]
     with subprocess.Popen(
-        words,
+        [sys.executable, "-m", f"bench.scenarios.{name}"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -37,14 +35,13 @@ def one(name: str, results: Results) -> None:
         preexec_fn=die_with_parent(signal.SIGKILL),
     ) as process:
         try:
-            said, wrong = process.communicate(timeout=LONGEST)
+            output, errors = process.communicate(timeout=MAX_RUN_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
-            said, wrong = process.communicate()[0], f"it did not end within {LONGEST} s"
+            output, errors = process.communicate()[0], f"it did not end within {MAX_RUN_SECONDS} s"
     print(f"({time.monotonic() - began:.0f} s)", flush=True)
     if process.returncode:
-        results.note(
-            f"`python -m bench.scenarios.{name}` failed: {(wrong.strip().splitlines() or ['it said nothing'])[-1]}"
-        )
-    if said.strip():
-        results.sections[name] = said.strip()
+        reason = (errors.strip().splitlines() or ["without a message"])[-1]
+        results.note(f"`python -m bench.scenarios.{name}` failed: {reason}")
+    if output.strip():
+        results.sections[name] = output.strip()

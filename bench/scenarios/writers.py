@@ -1,16 +1,15 @@
-"""Writers: transactions a second that announce one object each, against the same without announcing.
+"""Measures transactions a second that announce one object each, against the same without announcing.
 
     python -m bench.scenarios.writers [--seconds 1.5] [--rounds 3]
 
-On the same cores: PostgreSQL with a disk that is waited for, Valkey, and an edge, whose hub numbers what
-is committed. Each writer is a process with a connection of its own, and writes for a moment before it is
-counted. All cells of a round are measured in turn; the table has the medians, and the ratios of one
-round's cells. A machine's own unrest is larger than what is looked for, so what is judged has many rounds.
+On the same cores run PostgreSQL, which waits for its disk, Valkey, and an edge, whose hub sequences the events. Each
+writer is a process with a connection of its own, and writes for a moment before it is counted. The cells of a round
+are measured in turn; the table has their medians, and the medians of the ratios within a round. The machine's noise
+is larger than the difference that is measured, so cells with a gate have more rounds.
 
-    insert   one row, the same for both, by psycopg2: into `pending`, to be numbered and heard of; into a table
-             with the same columns and key, without a hub
-    update   an UPDATE of a row of one's own before either, as a transaction has that changes something
-    save     Post.save() of a post of one's own: announced as ever; with nobody who marks the change
+    insert   one row by psycopg2: into the table that the hub reads, or into one with the same columns and key
+    update   an UPDATE of a row of the writer's own before that, as in a transaction that changes something
+    save     Post.save() of a post of the writer's own: as it is, or with the receivers of its signal removed
 """
 
 import argparse
@@ -25,13 +24,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-from bench.systems.ours import Services, idle_edge
-from bench.systems.processes import until
+from bench.systems.backing_services import BackingServices
+from bench.systems.ours import unpinned_edge
+from bench.systems.processes import wait_until
 
-CROWDS = (1, 8, 32)
-JUDGED = (("insert", 32), ("update", 32))  # what has a gate: in so many rounds more
-MORE = 9
-WARMING = 0.2  # seconds that are not counted: connections are opened, and the hubs' first promise is made
+WRITERS = (1, 8, 32)
+GATED = (("insert", 32), ("update", 32))
+MORE_ROUNDS = 9  # of the cells in GATED
+WARM_UP_SECONDS = 0.2  # not counted: connections are opened, and hubs begin to poll
 COLUMNS = "kind, key, topics, left_topics, data, scrub"
 ROW: tuple[Any, ...] = (
     "author.updated",
@@ -45,14 +45,14 @@ Write = Callable[[], None]
 
 
 class Rate(NamedTuple):
-    """Transactions a second, and the seconds of a core that each cost all processes together."""
+    """What a round found."""
 
-    rate: float
-    cpu: float
+    rate: float  # transactions a second
+    cpu: float  # seconds of a core for each transaction, of all processes together
 
 
 class Cell(NamedTuple):
-    """As announced, and without."""
+    """The rates of one round: announced, and without announcing."""
 
     announced: Rate
     plain: Rate
@@ -67,7 +67,7 @@ class Cell(NamedTuple):
 
 
 def insert(number: int, announced: bool, first: str = "") -> Write:
-    """A transaction of one INSERT, behind `first`. Who announces does what realtime.publish does beside it."""
+    """Returns a transaction of `first`, if given, and one INSERT; announced as realtime.publish announces."""
     from django.db import connection
 
     from realtime.bell import bell
@@ -107,12 +107,12 @@ def insert(number: int, announced: bool, first: str = "") -> Write:
 
 
 def update(number: int, announced: bool) -> Write:
-    """A transaction of an UPDATE and an INSERT."""
+    """Returns a transaction of an UPDATE and an INSERT."""
     return insert(number, announced, f"UPDATE plain_row SET n = n + 1 WHERE id = {number}")
 
 
 def save(number: int, announced: bool) -> Write:
-    """A transaction of one save, of a post that is public."""
+    """Returns a transaction of one save of a public post."""
     from django.db.models.signals import post_save
 
     from blog.models import Post
@@ -132,7 +132,7 @@ MEASURES: dict[str, Callable[[int, bool], Write]] = {"insert": insert, "update":
 
 
 def rate(measure: str, announced: bool, writers: int, seconds: float, servers: Sequence[int]) -> Rate:
-    """All writers begin together; each counts what it committed by the time that all are to end."""
+    """Runs the writers, which begin together and count what each commits within `seconds`."""
     forked = multiprocessing.get_context("fork")
     ready, counts = forked.Barrier(writers + 1), forked.Queue()
 
@@ -140,7 +140,7 @@ def rate(measure: str, announced: bool, writers: int, seconds: float, servers: S
         write, count = MEASURES[measure](number, announced), 0
         write()
         ready.wait()
-        begin = time.monotonic() + WARMING
+        begin = time.monotonic() + WARM_UP_SECONDS
         while time.monotonic() < begin:
             write()
         ready.wait()
@@ -150,36 +150,36 @@ def rate(measure: str, announced: bool, writers: int, seconds: float, servers: S
             count += 1
         counts.put((count, time.process_time() - used))
 
-    crowd = [forked.Process(target=run, args=(number,)) for number in range(writers)]
-    for writer in crowd:
+    processes = [forked.Process(target=run, args=(number,)) for number in range(writers)]
+    for writer in processes:
         writer.start()
     ready.wait()
     ready.wait()
     before = _cpu(servers)
-    done = [counts.get() for _ in crowd]
-    told()  # what the hub has yet to do for them is theirs too
+    done = [counts.get() for _ in processes]
+    wait_for_hub()  # its work for these transactions belongs to their cost
     used = _cpu(servers) - before + sum(own for _, own in done)
-    for writer in crowd:
+    for writer in processes:
         writer.join()
     total = sum(count for count, _ in done)
     return Rate(total / seconds, used / total)
 
 
 def _cpu(servers: Sequence[int]) -> float:
-    """Seconds of a core that the servers have used, and their children, also those that have ended."""
+    """Returns the processor time of the servers and of their children, those that have ended included."""
     ticks = 0
     for server in servers:
         for pid in (str(server), *Path(f"/proc/{server}/task/{server}/children").read_text().split()):
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # ended: its parent counts it
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # ended: counted for its parent
                 fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
                 ticks += sum(map(int, fields[11:15]))
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
-def newsroom() -> Iterator[Sequence[int]]:
-    """The processes of the services, an edge that is ready, and what the writers write to."""
-    with Services() as services:
+def prepared_servers() -> Iterator[Sequence[int]]:
+    """Yields the pids of the services and an edge, with the tables and rows that the writers use."""
+    with BackingServices() as services:
         os.environ.update(services.environment)
         import django
 
@@ -191,17 +191,17 @@ def newsroom() -> Iterator[Sequence[int]]:
         with connection.cursor() as cursor:
             cursor.execute("CREATE TABLE plain (LIKE realtime_pending INCLUDING ALL)")
             cursor.execute("CREATE TABLE plain_row (id int PRIMARY KEY, n int NOT NULL)")
-            cursor.execute("INSERT INTO plain_row SELECT number, 0 FROM generate_series(0, %s) number", [max(CROWDS)])
+            cursor.execute("INSERT INTO plain_row SELECT number, 0 FROM generate_series(0, %s) number", [max(WRITERS)])
         author = User.objects.create(username="ada")
-        for number in range(max(CROWDS)):
+        for number in range(max(WRITERS)):
             Post.objects.create(author=author, title=f"{number}", text="It held all night. " * 20, state="published")
-        connection.close()  # a fork must not share it
-        with idle_edge(services) as (edge, _):
+        connection.close()  # forked processes must not share it
+        with unpinned_edge(services) as (edge, _):
             yield [edge.pid, *(process.pid for process in services.running.values())]
 
 
-def told() -> None:
-    """The hub has to come to an end with what the last cell left, or it would be measured with the next."""
+def wait_for_hub() -> None:
+    """Waits until the hub has sequenced all announced changes, which would disturb the next cell."""
     from django.db import connection
 
     def is_empty() -> bool:
@@ -209,16 +209,16 @@ def told() -> None:
             cursor.execute("SELECT NOT EXISTS (SELECT FROM realtime_pending)")
             return bool(cursor.fetchone()[0])
 
-    until(is_empty, "the hub's end with what is pending")
+    wait_until(is_empty, "the hub's end with what is pending")
     connection.close()
 
 
 def measure(servers: Sequence[int], seconds: float, rounds: int) -> dict[tuple[str, int], list[Cell]]:
-    """Cells in turns; who of a cell comes first alternates, since each leaves something for the next to tidy up."""
+    """Measures all cells in turns; which rate of a cell comes first alternates, since each leaves work for the next."""
     cells: dict[tuple[str, int], list[Cell]] = {}
-    for turn in range(rounds + MORE):
-        for name, writers in product(MEASURES, CROWDS):
-            if turn < rounds or (name, writers) in JUDGED:
+    for turn in range(rounds + MORE_ROUNDS):
+        for name, writers in product(MEASURES, WRITERS):
+            if turn < rounds or (name, writers) in GATED:
                 order = (True, False) if turn % 2 == 0 else (False, True)
                 found = {announced: rate(name, announced, writers, seconds, servers) for announced in order}
                 cells.setdefault((name, writers), []).append(Cell(found[True], found[False]))
@@ -226,6 +226,7 @@ def measure(servers: Sequence[int], seconds: float, rounds: int) -> dict[tuple[s
 
 
 def table(cells: dict[tuple[str, int], list[Cell]]) -> Iterator[str]:
+    """Yields the lines of a Markdown table; bench/report/goals.py reads it."""
     yield "| what | writers | announced/s | plain/s | of rates | its CPU, us | plain, us | ratio | of each round |"
     yield "|---|---|---|---|---|---|---|---|---|"
     for (name, writers), rounds in cells.items():
@@ -244,7 +245,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.5, help="of each cell")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    with newsroom() as servers:
+    with prepared_servers() as servers:
         print("\n".join(table(measure(servers, options.seconds, options.rounds))))
 
 

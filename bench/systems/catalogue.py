@@ -1,4 +1,4 @@
-"""The systems that are measured: how each is started, read and published to."""
+"""The measured systems: how each is installed and started, what its readers send, and what publishes to it."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -6,127 +6,123 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import Failed
+from bench import OUTPUT, ROOT, MeasurementError
 from bench.systems import installs, machine
-from bench.systems.ours import Services, commits, edge, follow
-from bench.systems.processes import OUT, ROOT, Process, Told
+from bench.systems.backing_services import BackingServices
+from bench.systems.ours import edge, row_publisher, subscription_options
+from bench.systems.processes import CommandProcess, Process
 from frontend.node import node
 from realtime.settings import LIVE_PROTOCOL
 
 
 @dataclass(frozen=True)
 class Server:
-    """One that runs."""
+    """A system that runs."""
 
     port: int
-    pid: int  # whose time and memory count
-    crowd: Sequence[str]  # options of the load generator
-    publisher: Told
+    pid: int  # of the process whose processor time and memory are measured
+    reader_options: Sequence[str]  # of the load generator
+    publisher: CommandProcess
+
+
+Start = Callable[[BackingServices], AbstractContextManager[Server]]
 
 
 @dataclass(frozen=True)
 class System:
+    """A system that can be measured; `install` raises MeasurementError where it cannot be had."""
+
     name: str
-    start: Callable[[Services], AbstractContextManager[Server]]
-    install: Callable[[], object] = field(default=lambda: None)  # raises Failed where that is not possible
+    start: Start
+    install: Callable[[], object] = field(default=lambda: None)
     slow: bool = False  # gets small bursts: a large one would take minutes
-    at_once: int = 100  # connections under way
+    max_connecting: int = 100  # handshakes under way at the same time
     resumes: bool = False  # readers who come back ask for what they missed
-    aside: bool = False  # only what it costs to connect and to deliver, and a storm
+    brief: bool = False  # only connecting, delivering and a storm are measured
 
 
-def ours(protocol: str) -> Callable[[Services], AbstractContextManager[Server]]:
+CORE_LAYER = "tutorial, core layer"  # what the gates compare this project with
+
+
+def ours(protocol: str) -> Start:
     @contextmanager
-    def start(services: Services) -> Iterator[Server]:
-        with edge(services, LIVE_PROTOCOL=protocol) as (process, port), commits(services) as publisher:
-            yield Server(port, process.pid, follow("site"), publisher)
+    def start(services: BackingServices) -> Iterator[Server]:
+        with edge(services, LIVE_PROTOCOL=protocol) as (process, port), row_publisher(services) as publisher:
+            yield Server(port, process.pid, subscription_options("site"), publisher)
 
     return start
 
 
 def other_protocol() -> None:
     if OTHER_PROTOCOL == "lean" and not (ROOT / "consumers" / "lean.py").exists():
-        raise Failed("there is no such protocol here yet.")
+        raise MeasurementError("there is no such protocol here yet.")
 
 
-def tutorial(layer: str) -> Callable[[Services], AbstractContextManager[Server]]:
+def tutorial(layer: str) -> Start:
     @contextmanager
-    def start(services: Services) -> Iterator[Server]:
+    def start(services: BackingServices) -> Iterator[Server]:
         environment = {"LAYER": layer, "REDIS_URL": services.valkey.url, **_settings("tutorial")}
         words = ["layer", layer, services.valkey.url, "chat_room"]
         daphne = _daphne(sys.executable, "tutorial", environment)
-        with daphne as (process, port), _publisher(*words) as publisher:
+        with daphne as (process, port), _message_publisher(*words) as publisher:
             yield Server(port, process.pid, ["--path", "/ws/chat/room/"], publisher)
 
     return start
 
 
 @contextmanager
-def eventstream(services: Services) -> Iterator[Server]:
+def eventstream(services: BackingServices) -> Iterator[Server]:
     python, environment = installs.eventstream(), _settings("eventstream")
     options = ["--path", "/events/", "--stream", "--ready", "event: stream-open"]
-    with _daphne(python, "eventstream", environment) as (process, port), _http(port, "/publish") as publisher:
+    with _daphne(python, "eventstream", environment) as (process, port), _http_publisher(port, "/publish") as publisher:
         yield Server(port, process.pid, options, publisher)
 
 
-def on_node(way: str, options: Sequence[str]) -> Callable[[Services], AbstractContextManager[Server]]:
+def on_node(library: str, options: Sequence[str]) -> Start:
     @contextmanager
-    def start(services: Services) -> Iterator[Server]:
+    def start(services: BackingServices) -> Iterator[Server]:
         port, modules = machine.free_port(), str(installs.node_packages())
-        words = [*node(), "bench/systems/node/server.js", way, str(port)]
+        command = [*node(), "bench/systems/node/server.js", library, str(port)]
         environment = {"NODE_PATH": modules, "NODE_ENV": "production"}
-        with _serving(way, words, port, environment) as process, _http(port, "/") as publisher:
+        with _serve(library, command, port, environment) as process, _http_publisher(port, "/") as publisher:
             yield Server(port, process.pid, options, publisher)
 
     return start
 
 
 @contextmanager
-def nchan(services: Services) -> Iterator[Server]:
-    place, port, configuration = installs.nchan(), machine.free_port(), OUT / "nginx.conf"
-    text = (installs.HERE / "systems" / "nchan" / "nginx.conf").read_text()
+def nchan(services: BackingServices) -> Iterator[Server]:
+    place, port, configuration = installs.nchan(), machine.free_port(), OUTPUT / "nginx.conf"
+    text = (installs.SYSTEMS_DIRECTORY / "nchan" / "nginx.conf").read_text()
     configuration.write_text(text.replace("PLACE", str(place)).replace("LISTEN", str(port)))
-    words = [str(place / "usr" / "sbin" / "nginx"), "-c", str(configuration), "-p", str(place), "-e", "stderr"]
-    with _serving("nchan", words, port) as process, _http(port, "/publish") as publisher:
+    command = [str(place / "usr" / "sbin" / "nginx"), "-c", str(configuration), "-p", str(place), "-e", "stderr"]
+    with _serve("nchan", command, port) as process, _http_publisher(port, "/publish") as publisher:
         yield Server(port, process.pid, ["--path", "/socket"], publisher)
 
 
 @contextmanager
-def floor(services: Services) -> Iterator[Server]:
+def floor(services: BackingServices) -> Iterator[Server]:
     port = machine.free_port()
-    with _serving("floor", [OUT / "floor", str(port)], port) as process, _http(port, "/") as publisher:
+    with _serve("floor", [OUTPUT / "floor", str(port)], port) as process, _http_publisher(port, "/") as publisher:
         yield Server(port, process.pid, [], publisher)
 
 
-SOCKET_IO = [
-    "--path",
-    "/socket.io/?EIO=4&transport=websocket",
-    "--say",
-    "40",
-    "--ready",
-    "40",
-    "--ask",
-    "2",
-    "--reply",
-    "3",
-]
+# Engine.IO's packets: "40" opens the namespace and confirms it, "2" is a ping and "3" its pong
+SOCKET_IO_PATH = ["--path", "/socket.io/?EIO=4&transport=websocket"]
+SOCKET_IO = [*SOCKET_IO_PATH, "--say", "40", "--ready", "40", "--ask", "2", "--reply", "3"]
 
 OTHER_PROTOCOL = "autobahn" if LIVE_PROTOCOL == "lean" else "lean"
 SYSTEMS = [
     System("ours", ours(LIVE_PROTOCOL), resumes=True),
-    System(f"ours, {OTHER_PROTOCOL}", ours(OTHER_PROTOCOL), other_protocol, resumes=True, aside=True),
-    System("tutorial, core layer", tutorial("core"), slow=True, at_once=50),
-    System("tutorial, pub/sub layer", tutorial("pubsub"), slow=True, at_once=50),
-    System("django-eventstream", eventstream, installs.eventstream, slow=True, at_once=50),
+    System(f"ours, {OTHER_PROTOCOL}", ours(OTHER_PROTOCOL), other_protocol, resumes=True, brief=True),
+    System(CORE_LAYER, tutorial("core"), slow=True, max_connecting=50),
+    System("tutorial, pub/sub layer", tutorial("pubsub"), slow=True, max_connecting=50),
+    System("django-eventstream", eventstream, installs.eventstream, slow=True, max_connecting=50),
     System("socket.io", on_node("socket.io", SOCKET_IO), installs.node_packages),
     System("ws", on_node("ws", []), installs.node_packages),
     System("nchan", nchan, installs.nchan),
     System("floor", floor),
 ]
-
-
-def named(*names: str) -> list[System]:
-    return [system for system in SYSTEMS if system.name in names]
 
 
 def _settings(package: str) -> dict[str, str]:
@@ -137,24 +133,26 @@ def _settings(package: str) -> dict[str, str]:
 def _daphne(python: str | Path, package: str, environment: Mapping[str, str]) -> Iterator[tuple[Process, int]]:
     port = machine.free_port()
     application = f"bench.systems.{package}.asgi:application"
-    words = [python, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "-v", "0", application]
-    with _serving(package, words, port, environment) as process:
+    command = [python, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "-v", "0", application]
+    with _serve(package, command, port, environment) as process:
         yield process, port
 
 
 @contextmanager
-def _serving(
-    name: str, words: Sequence[str | Path], port: int, environment: Mapping[str, str] | None = None
+def _serve(
+    name: str, command: Sequence[str | Path], port: int, environment: Mapping[str, str] | None = None
 ) -> Iterator[Process]:
-    with Process(name, words, environment) as process:
-        machine.pin(process.pid, machine.SERVER)
-        process.wait_for(lambda: machine.answers(port), f"the answer of {name}")
+    """Runs a server on the server's core, and yields it once it accepts connections."""
+    with Process(name, command, environment) as process:
+        machine.pin(process.pid, machine.SERVER_CORE)
+        process.wait_until(lambda: machine.accepts_connections(port), f"the answer of {name}")
         yield process
 
 
-def _http(port: int, path: str) -> Told:
-    return _publisher("http", port, path)
+def _http_publisher(port: int, path: str) -> CommandProcess:
+    return _message_publisher("http", port, path)
 
 
-def _publisher(*words: object) -> Told:
-    return Told("publish", [sys.executable, "-m", "bench.systems.message_publisher", *map(str, words)])
+def _message_publisher(*words: object) -> CommandProcess:
+    command = [sys.executable, "-m", "bench.systems.message_publisher", *map(str, words)]
+    return CommandProcess("message-publisher", command)

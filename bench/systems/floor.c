@@ -1,7 +1,7 @@
-/* The floor: what the kernel asks of any server that writes to each reader. One loop, one send() for each.
+/* The floor: the least that the kernel asks of a server that writes to each reader. One loop, one send() per reader.
  *
  * usage: floor PORT      GET: the upgrade to a WebSocket (a fixed answer); POST: its body goes to all sockets.
- * No checks, no buffers, nothing but 127.0.0.1. Not a server, but the least that a server does. */
+ * It checks nothing, buffers nothing and listens on 127.0.0.1 only: a lower bound, not a server. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,22 +15,22 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MOST = 65536, ROOM = 2048 };
+enum { MAX_SOCKETS = 65536, MAX_REQUEST_BYTES = 2048 };
 
 static const char upgraded[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                                "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 static const char accepted[] = "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n";
 
 static struct {
-    int place; /* in `sockets`; -1: not upgraded */
+    int place; /* index in `sockets`; -1 before the upgrade */
     size_t size;
     char *text;
-} peers[MOST];
-static int sockets[MOST], count, poll;
+} peers[MAX_SOCKETS];
+static int sockets[MAX_SOCKETS], count, poll;
 
 static void fan_out(const char *body, size_t size)
 {
-    static char frame[ROOM + 4];
+    static char frame[MAX_REQUEST_BYTES + 4];
     size_t head = size < 126 ? 2 : 4;
     frame[0] = (char)0x81;
     frame[1] = (char)(size < 126 ? size : 126);
@@ -41,11 +41,11 @@ static void fan_out(const char *body, size_t size)
         send(sockets[index], frame, head + size, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-static void come(int listening)
+static void accept_all(int listening)
 {
     int fd, one = 1;
     while ((fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
-        if (fd >= MOST || (!peers[fd].text && !(peers[fd].text = malloc(ROOM)))) {
+        if (fd >= MAX_SOCKETS || (!peers[fd].text && !(peers[fd].text = malloc(MAX_REQUEST_BYTES)))) {
             close(fd);
             continue;
         }
@@ -57,7 +57,7 @@ static void come(int listening)
     }
 }
 
-static void go(int fd)
+static void disconnect(int fd)
 {
     if (peers[fd].place >= 0) {
         int last = sockets[--count];
@@ -67,7 +67,7 @@ static void go(int fd)
     close(fd);
 }
 
-/* One request, if it is whole. Gives back how many bytes it had. */
+/* Handles one request if it is complete; returns its length, 0 if it is not. */
 static size_t request(int fd, char *text, size_t size)
 {
     char *head = memmem(text, size, "\r\n\r\n", 4), *length;
@@ -82,25 +82,25 @@ static size_t request(int fd, char *text, size_t size)
     }
     length = strcasestr(text, "content-length:");
     size_t body = length ? strtoul(length + 15, NULL, 10) : 0;
-    if (body > ROOM || (size_t)(text + size - head) < body)
+    if (body > MAX_REQUEST_BYTES || (size_t)(text + size - head) < body)
         return 0;
     send(fd, accepted, sizeof accepted - 1, MSG_NOSIGNAL);
     fan_out(head, body);
     return (size_t)(head - text) + body;
 }
 
-static void readable(int fd)
+static void read_socket(int fd)
 {
     char *text = peers[fd].text;
-    ssize_t came = recv(fd, text + peers[fd].size, ROOM - 1 - peers[fd].size, 0);
+    ssize_t came = recv(fd, text + peers[fd].size, MAX_REQUEST_BYTES - 1 - peers[fd].size, 0);
     if (came < 0 && errno == EAGAIN)
         return;
     if (came <= 0) {
-        go(fd);
+        disconnect(fd);
         return;
     }
     if (peers[fd].place >= 0)
-        return; /* what a reader says means nothing here */
+        return; /* frames of readers are ignored */
     peers[fd].size += (size_t)came;
     for (size_t used; (text[peers[fd].size] = 0, used = request(fd, text, peers[fd].size));) {
         peers[fd].size -= used;
@@ -128,6 +128,6 @@ int main(int words, char **word)
     for (;;) {
         int ready = epoll_wait(poll, events, 512, -1);
         for (int index = 0; index < ready; index++)
-            events[index].data.fd == listening ? come(listening) : readable(events[index].data.fd);
+            events[index].data.fd == listening ? accept_all(listening) : read_socket(events[index].data.fd);
     }
 }

@@ -1,4 +1,4 @@
-"""The machine: who runs on which core, what a process has used of it, and what it is."""
+"""The machine: which core each process runs on, what processes have used of it, and a description of it."""
 
 import os
 import platform
@@ -7,49 +7,79 @@ import socket
 from collections.abc import Iterable
 from pathlib import Path
 
-from bench import Failed
+from bench import MeasurementError
 
 _CORES = sorted(os.sched_getaffinity(0))
-SERVER = _CORES[0]  # the measured server has this one to itself
-SPARE = 500  # descriptors of a server beside those of its readers
-OTHERS = _CORES[min(1, len(_CORES) - 1)]  # readers, publishers, PostgreSQL, Redis, and who measures
+SERVER_CORE = _CORES[0]  # the measured server has this one to itself
+SHARED_CORE = _CORES[min(1, len(_CORES) - 1)]  # readers, publishers, PostgreSQL, Redis, and the measuring process
+SPARE_DESCRIPTORS = 500  # open files of a server beside the sockets of its readers
 
 
 def pin(pid: int, core: int) -> None:
-    """Holds a process and all its threads on a core; what it starts later is held there too."""
+    """Pins a process and all its threads to a core; threads and children started later inherit it."""
     for task in _tasks(pid):
         os.sched_setaffinity(int(task.name), {core})
 
 
-def cpu(pids: Iterable[int]) -> float:
-    """Seconds of a core that the processes have used, their own and the kernel's for them."""
-    return sum(_run(task) for pid in pids for task in _tasks(pid)) / 1e9
+def unpin() -> None:
+    """Lets this process, and the children it starts from now on, run on all cores again."""
+    os.sched_setaffinity(0, _CORES)
 
 
-def loop_and_all(pid: int) -> tuple[float, float]:
-    """Seconds of a core that a process's first thread has used, and all of them."""
-    return _run(Path(f"/proc/{pid}/task/{pid}")) / 1e9, cpu([pid])
+def prepare(readers: int) -> None:
+    """Pins this process to the shared core and raises its limit of open files to fit `readers` sockets.
+
+    Children inherit both. Raises MeasurementError if the account may not open as many files.
+    """
+    os.sched_setaffinity(0, {SHARED_CORE})  # a server is moved once it runs
+    hard_limit = max_open_files()
+    if readers > max_readers():
+        needed = readers + SPARE_DESCRIPTORS
+        raise MeasurementError(
+            f"{readers} readers need {needed} open files; this account may have {hard_limit} (ulimit -Hn)."
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard_limit, readers + SPARE_DESCRIPTORS), hard_limit))
 
 
-def in_kernel(pid: int) -> float:
-    """Seconds of a core that the kernel has used for a process."""
+def max_open_files() -> int:
+    """Returns how many files a process of this account may open."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+
+
+def max_readers() -> int:
+    """Returns how many readers one process may hold: each is an open file."""
+    return max_open_files() - SPARE_DESCRIPTORS
+
+
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """Returns the processor time, user and system, that the processes have used."""
+    return sum(_run_nanoseconds(task) for pid in pids for task in _tasks(pid)) / 1e9
+
+
+def main_thread_and_all_seconds(pid: int) -> tuple[float, float]:
+    """Returns the processor time of a process's first thread, and of all its threads."""
+    return _run_nanoseconds(Path(f"/proc/{pid}/task/{pid}")) / 1e9, cpu_seconds([pid])
+
+
+def kernel_seconds(pid: int) -> float:
+    """Returns the system time that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return int(fields[12]) / os.sysconf("SC_CLK_TCK")
 
 
-def resident(pids: Iterable[int]) -> int:
-    """Kilobytes of memory."""
+def resident_kilobytes(pids: Iterable[int]) -> int:
+    """Returns the resident memory of the processes."""
     return sum(_status(pid, "VmRSS") for pid in pids)
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody has now."""
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        return int(held.getsockname()[1])
+    """Returns a port of 127.0.0.1 on which no process listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
 
 
-def answers(port: int) -> bool:
-    """Whether somebody accepts connections there."""
+def accepts_connections(port: int) -> bool:
+    """Returns whether a process accepts connections on a port of 127.0.0.1."""
     try:
         socket.create_connection(("127.0.0.1", port), 1).close()
     except OSError:
@@ -58,7 +88,7 @@ def answers(port: int) -> bool:
 
 
 def description() -> str:
-    """What the figures were measured on, for those who compare; no name of the machine."""
+    """Returns what figures depend on: cores, memory, kernel and Python, without the machine's name."""
     memory = next(line for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemTotal"))
     model = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
     processor = model[0].partition(":")[2].strip() if model else platform.machine()
@@ -72,8 +102,8 @@ def _tasks(pid: int) -> list[Path]:
     return list(Path(f"/proc/{pid}/task").iterdir())
 
 
-def _run(task: Path) -> int:
-    """Nanoseconds that a thread has run; 0 when it has just ended."""
+def _run_nanoseconds(task: Path) -> int:
+    """Returns the processor time of a thread; 0 if it has just ended."""
     try:
         return int((task / "schedstat").read_text().split()[0])
     except (FileNotFoundError, ProcessLookupError):
@@ -85,27 +115,3 @@ def _status(pid: int, name: str) -> int:
         if line.startswith(name + ":"):
             return int(line.split()[1])
     return 0
-
-
-def release() -> None:
-    """What is started from now on may run on all cores again."""
-    os.sched_setaffinity(0, _CORES)
-
-
-def most_files() -> int:
-    """So many may a process of this account have open."""
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-
-
-def most_readers() -> int:
-    """Each is an open file."""
-    return most_files() - SPARE
-
-
-def prepare(readers: int) -> None:
-    """This process and all it starts, to the core of the others, and with descriptors for so many readers."""
-    os.sched_setaffinity(0, {OTHERS})  # a server is moved once it runs
-    most = most_files()
-    if readers > most_readers():
-        raise Failed(f"{readers} readers need {readers + SPARE} open files; this account may have {most} (ulimit -Hn).")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, readers + SPARE), most))

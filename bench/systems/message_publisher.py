@@ -1,8 +1,10 @@
-"""Publishes to the others: `python -m bench.systems.message_publisher` with `http PORT PATH` or
-`layer core|pubsub REDIS-URL GROUP`.
+"""Publishes messages to the other systems, over HTTP or through a Channels layer.
 
-Told a line "FIRST COUNT GAP" it publishes the events FIRST, FIRST + 1, ..., one every GAP seconds, or as fast as
-the server takes them, and answers with the seconds that took.
+    python -m bench.systems.message_publisher http PORT PATH
+    python -m bench.systems.message_publisher layer core|pubsub REDIS-URL GROUP
+
+A command "FIRST COUNT GAP" publishes the events FIRST, FIRST + 1, ..., one every GAP seconds, or as fast as the
+server takes them where GAP is 0. The answer has the seconds that it took.
 """
 
 import asyncio
@@ -12,17 +14,17 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 
-SIZE = 300  # bytes of an event, about
+EVENT_BYTES = 300  # about; for all systems the same
 
 
 def event(number: int) -> dict[str, object]:
-    """What each system carries. The mark is what the load generator counts and times by."""
+    """Returns the event that each system carries, with the mark by which the load generator counts and times it."""
     mark = f"~{number}~{time.monotonic_ns()}~"
-    return {"type": "event", "mark": mark, "text": "tide " * ((SIZE - len(mark) - 40) // 5)}
+    return {"type": "event", "mark": mark, "text": "tide " * ((EVENT_BYTES - len(mark) - 40) // 5)}
 
 
-class Http:
-    """One connection that stays; the next request goes when the last is answered."""
+class HttpPublisher:
+    """Publishes over one persistent connection; sends a request when the previous one is answered."""
 
     def __init__(self, port: str, path: str) -> None:
         self._socket = socket.create_connection(("127.0.0.1", int(port)))
@@ -34,16 +36,16 @@ class Http:
         head = f"POST {self._path} HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\nContent-Type: application/json\r\n"
         self._socket.sendall(head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body)
         answer = b""
-        while not self._whole(answer):
-            came = self._socket.recv(65536)
-            if not came:
+        while not self._is_complete(answer):
+            chunk = self._socket.recv(65536)
+            if not chunk:
                 raise SystemExit("The server closed the publisher's connection.")
-            answer += came
+            answer += chunk
         if not answer.startswith(b"HTTP/1.1 2"):
             raise SystemExit(f"The server refused an event: {answer[:200]!r}")
 
     @staticmethod
-    def _whole(answer: bytes) -> bool:
+    def _is_complete(answer: bytes) -> bool:
         head, end, body = answer.partition(b"\r\n\r\n")
         for line in head.lower().split(b"\r\n"):
             if line.startswith(b"content-length:"):
@@ -51,8 +53,8 @@ class Http:
         return bool(end) and (b"chunked" not in head.lower() or body.endswith(b"0\r\n\r\n"))
 
 
-class Layer:
-    """As a Django view does: group_send on the channel layer."""
+class LayerPublisher:
+    """Publishes as a Django view does: by group_send on the channel layer."""
 
     def __init__(self, kind: str, url: str, group: str) -> None:
         if kind == "core":
@@ -65,7 +67,8 @@ class Layer:
         await self._layer.group_send(self._group, {"type": "chat.message", "message": event(number)})
 
 
-async def obey(publish: Callable[[int], Awaitable[None]]) -> None:
+async def serve(publish: Callable[[int], Awaitable[None]]) -> None:
+    """Carries out the commands on standard input until it ends."""
     for line in iter(sys.stdin.readline, ""):
         words = line.split()
         first, count, gap = int(words[0]), int(words[1]), float(words[2])
@@ -78,7 +81,7 @@ async def obey(publish: Callable[[int], Awaitable[None]]) -> None:
 
 def main() -> None:
     way, *words = sys.argv[1:]
-    asyncio.run(obey((Http if way == "http" else Layer)(*words).publish))
+    asyncio.run(serve((HttpPublisher if way == "http" else LayerPublisher)(*words).publish))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Publishes to ours, as an author does: rows are saved, a transaction each, and nothing else is done.
+"""Publishes to this project as an author does: saves rows, each in a transaction, and does nothing else.
 
-Told a line "FIRST COUNT GAP [once|warm]" it saves so many new bylines, one every GAP seconds or as fast as they are
-committed; with `once` all in one transaction; with `warm` each after something that no reader hears of. It answers
-with the seconds that took, the moments before each save and after its commit, the seconds of a core that this process
-had used at each save, and those that it used in all.
+A command "FIRST COUNT GAP [one-commit|warm]" saves COUNT new bylines, one every GAP seconds, or as fast as they are
+committed where GAP is 0. With `one-commit` all are saved in one transaction; with `warm` each is saved right after a
+draft, of which no reader hears. The answer has the seconds that it took, the moments before each save and after its
+commit, the processor time that this process had used at each save, and the processor time that it used in all.
 """
 
 import json
@@ -22,14 +22,14 @@ from django.db import Error, connection, transaction  # noqa: E402
 
 from blog.models import Author, Post, User  # noqa: E402
 
-AGAIN = 0.2  # seconds between two tries
-CALM = 0.01  # seconds in which an edge looks at what it has nobody to tell of
-LENGTH = 100  # of a name: with it an event on the wire has about 300 bytes, like those of the others
+RETRY_SECONDS = 0.2  # between two attempts while the database is away
+SETTLE_SECONDS = 0.01  # in which an edge handles the event of a draft that no reader follows
+NAME_LENGTH = 100  # with it an event on the wire has about 300 bytes, like those of the other systems
 
 
 @dataclass
-class Saved:
-    """Nanoseconds of the monotonic clock; seconds of a core."""
+class Timings:
+    """When each row was saved: nanoseconds of the monotonic clock; `used` is seconds of processor time."""
 
     starts: list[int] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
@@ -43,11 +43,12 @@ class Saved:
 
 
 def name_of(number: int) -> str:
-    return f"~{number}~{time.monotonic_ns()}~".ljust(LENGTH, "x")
+    """Returns a name with the mark ~number~nanoseconds~ by which the load generator counts and times events."""
+    return f"~{number}~{time.monotonic_ns()}~".ljust(NAME_LENGTH, "x")
 
 
 def save(number: int) -> None:
-    """A byline of its own, so that no event stands for another in recovery."""
+    """Saves a new byline: each event has a key of its own, so recovery compacts none of them away."""
     name = name_of(number)
     try:
         Author(name=name).save()
@@ -56,9 +57,9 @@ def save(number: int) -> None:
 
 
 def save_again(name: str) -> None:
-    """The database went away: until the row is there. It may be already, if only the answer was lost."""
+    """Retries until the row exists; after a lost connection it may exist already, if only the answer was lost."""
     while True:
-        time.sleep(AGAIN)
+        time.sleep(RETRY_SECONDS)
         try:
             connection.close()
             if not Author.objects.filter(name=name).exists():
@@ -68,36 +69,39 @@ def save_again(name: str) -> None:
             continue
 
 
-def one_by_one(first: int, count: int, gap: float) -> Saved:
-    began, saved = time.monotonic(), Saved()
+def one_by_one(first: int, count: int, gap: float) -> Timings:
+    """Saves each row in a transaction of its own, one every `gap` seconds."""
+    began, timings = time.monotonic(), Timings()
     for done in range(count):
         if gap:
             time.sleep(max(0.0, began + done * gap - time.monotonic()))
-        saved.save(first + done)
-    return saved
+        timings.save(first + done)
+    return timings
 
 
-def once(first: int, count: int, gap: float) -> Saved:
+def one_commit(first: int, count: int, gap: float) -> Timings:
+    """Saves all rows in one transaction."""
     start = time.monotonic_ns()
     with transaction.atomic():
         for number in range(first, first + count):
             Author(name=name_of(number)).save()
-    return Saved([start] * count, [time.monotonic_ns()] * count)
+    return Timings([start] * count, [time.monotonic_ns()] * count)
 
 
-def warm(first: int, count: int, gap: float) -> Saved:
-    """A draft goes before each, all the way and to nobody: what a commit needs is in the caches then.
+def warm(first: int, count: int, gap: float) -> Timings:
+    """Saves a draft before each row, so that what a commit needs is in the processor's caches.
 
-    After each it waits for another line: when all have heard, its thread has rung the bell, too, and `used` has both.
+    After each row it waits for another line of input, which is sent once all readers have the event: by then the
+    publishing process has rung the bell too, and the last value of `used` includes that.
     """
-    saved = Saved()
+    timings = Timings()
     for number in range(first, first + count):
         draft().save()
-        time.sleep(CALM)
-        saved.save(number)
+        time.sleep(SETTLE_SECONDS)
+        timings.save(number)
         sys.stdin.readline()
-        saved.used.append(time.process_time())
-    return saved
+        timings.used.append(time.process_time())
+    return timings
 
 
 @cache
@@ -106,16 +110,16 @@ def draft() -> Post:
     return Post.objects.create(author=writer, title="Not yet", text="Nobody reads this.", state="draft")
 
 
-WAYS = {"once": once, "warm": warm}
+MODES = {"one-commit": one_commit, "warm": warm}
 
 
 def main() -> None:
     for line in iter(sys.stdin.readline, ""):
-        first, count, gap, *way = line.split()
-        clock, began = time.process_time(), time.monotonic()
-        saved = (WAYS[way[0]] if way else one_by_one)(int(first), int(count), float(gap))
-        took = {"seconds": time.monotonic() - began, "cpu": time.process_time() - clock}
-        print(json.dumps({**took, **asdict(saved)}), flush=True)
+        first, count, gap, *mode = line.split()
+        cpu, began = time.process_time(), time.monotonic()
+        timings = (MODES[mode[0]] if mode else one_by_one)(int(first), int(count), float(gap))
+        took = {"seconds": time.monotonic() - began, "cpu": time.process_time() - cpu}
+        print(json.dumps({**took, **asdict(timings)}), flush=True)
 
 
 if __name__ == "__main__":

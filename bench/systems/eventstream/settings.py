@@ -1,3 +1,5 @@
+"""The settings of django-eventstream's project."""
+
 SECRET_KEY = "only-for-measuring"
 ALLOWED_HOSTS = ["127.0.0.1"]
 INSTALLED_APPS = ["daphne", "django.contrib.auth", "django.contrib.contenttypes", "django_eventstream"]

@@ -1,4 +1,4 @@
-"""The stream, and a view that sends what is posted to it."""
+"""The stream, and a view that sends each posted message to it."""
 
 import json
 

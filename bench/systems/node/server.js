@@ -1,4 +1,4 @@
-// node server.js ws|socket.io PORT: all that is posted goes to all sockets.
+// node server.js ws|socket.io PORT: sends every posted message to all sockets.
 
 const http = require("node:http");
 const { WebSocketServer } = require("ws");
@@ -18,7 +18,7 @@ const start = {
   },
 };
 
-const [way, port] = process.argv.slice(2);
+const [library, port] = process.argv.slice(2);
 const server = http.createServer((request, response) => {
   const pieces = [];
   request.on("data", (piece) => pieces.push(piece));
@@ -27,5 +27,5 @@ const server = http.createServer((request, response) => {
     response.writeHead(202, { "Content-Length": 0 }).end();
   });
 });
-const publish = start[way](server);
+const publish = start[library](server);
 server.listen(Number(port), "127.0.0.1", 4096);

@@ -1,4 +1,4 @@
-"""The tutorial's stack: origin, session and user around the routes."""
+"""The tutorial's ASGI application: the routes behind the checks of origin, session and user."""
 
 import os
 
@@ -6,7 +6,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bench.systems.tutorial.settings
 
 from django.core.asgi import get_asgi_application
 
-http = get_asgi_application()  # first: it loads the apps
+http = get_asgi_application()  # loads the apps, which the imports below need
 
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402

@@ -1,4 +1,4 @@
-"""The tutorial's third part: an asynchronous consumer in a group."""
+"""The consumer of the tutorial's third part: asynchronous, in a group."""
 
 import json
 from typing import Any

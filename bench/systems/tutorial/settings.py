@@ -1,4 +1,4 @@
-"""The tutorial's project. LAYER (core or pubsub) and REDIS_URL come from who measures."""
+"""The settings of the tutorial's project; bench/systems/catalogue.py sets LAYER (core or pubsub) and REDIS_URL."""
 
 import os
 

@@ -1,3 +1,3 @@
-"""No pages: only the socket is measured."""
+"""The tutorial's pages, of which there are none here: only the socket is measured."""
 
 urlpatterns: list[object] = []

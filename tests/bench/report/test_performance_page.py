@@ -2,9 +2,8 @@
 
 import pytest
 
-from bench import Failed
+from bench import MeasurementError
 from bench.report import performance_page, tables
-from bench.scenarios.results import Results
 from tests.bench.figures import results
 
 MARKED = "# Ours\n<!-- {0}: from here on by a program -->\nold\n<!-- {0}: to here -->\nend\n"
@@ -17,21 +16,21 @@ FIGURES = {
 
 @pytest.fixture
 def pages(tmp_path, monkeypatch):
-    """The pages that are written, with nothing on them yet."""
-    for name, part in (("PAGE", "measured"), ("FRONT", "measured")):
+    """Replaces the pages of the project by empty ones in a temporary directory."""
+    for name, part in (("PAGE", "measured"), ("README", "measured")):
         page = tmp_path / f"{name}.md"
         page.write_text(MARKED.format(part))
         monkeypatch.setattr(performance_page, name, page)
-    monkeypatch.setattr(performance_page, "PICTURES", tmp_path / "pictures")
-    monkeypatch.setattr(performance_page, "FILE", tmp_path / "results.json")
-    monkeypatch.setattr(performance_page, "HELD", tmp_path / "held.json")
+    monkeypatch.setattr(performance_page, "PLOTS", tmp_path / "plots")
+    monkeypatch.setattr(performance_page, "RESULTS_FILE", tmp_path / "results.json")
+    monkeypatch.setattr(performance_page, "HOLD_FILE", tmp_path / "held.json")
     return tmp_path
 
 
 def test_figures_become_the_tables_of_both_pages(pages):
     made = results(**FIGURES, **{"core_storm back": [4125.0], "core_storm lost": [25005.0]})
     performance_page.write(made)
-    page, front = (performance_page.PAGE.read_text(), performance_page.FRONT.read_text())
+    page, front = (performance_page.PAGE.read_text(), performance_page.README.read_text())
     storm = next(row for row in tables.rows(page) if "back within 60 s" in row)
     assert storm["all back after, s"] == "not all in 60 s"
     assert next(row["ours"] for row in tables.rows(page) if row.get("") == "burst, of the floor's") == "1.25"
@@ -59,24 +58,6 @@ def test_a_program_writes_its_part_of_the_page_and_no_other(pages):
 
 def test_a_page_that_has_lost_its_marks_is_not_written(pages):
     performance_page.PAGE.write_text("# Ours\n")
-    with pytest.raises(Failed):
+    with pytest.raises(MeasurementError):
         performance_page.write(results(**FIGURES))
     assert performance_page.PAGE.read_text() == "# Ours\n"
-
-
-def test_figures_are_read_as_they_were_kept(tmp_path):
-    made = results(ours_burst=[1.0, 2.0])
-    made.note("Something was otherwise.")
-    made.save(tmp_path / "results.json")
-    assert vars(Results.read(tmp_path / "results.json")) == vars(made)
-    with pytest.raises(Failed):
-        Results.read(tmp_path / "none.json")
-
-
-def test_the_cells_of_a_table_are_found_by_its_headings():
-    text = (
-        "words\n| what | ratio | ratio |\n|---|---|---|\n| insert | 0.9 | 0.5 |\n\n| other |\n|---|\n| 1,608 a second |"
-    )
-    assert list(tables.rows(text)) == [{"what": "insert", "ratio": "0.9"}, {"other": "1,608 a second"}]
-    assert tables.number("1,608 a second") == 1608
-    assert tables.number("none") is None

@@ -1,8 +1,8 @@
-"""What a profile says of a sample."""
+"""Samples of stacks are counted by kind and by function."""
 
 from pathlib import Path
 
-from bench.report.stack_samples import REST, SEND, Samples, kind
+from bench.report.stack_samples import REST, SEND, StackSamples, kind
 
 LOOP = "_run_once (asyncio/base_events.py:1922);_run (asyncio/events.py:80)"
 AUDIENCE = Path(__file__).resolve().parents[3] / "consumers" / "audience.py"
@@ -32,6 +32,6 @@ def test_waiting_and_other_threads_are_no_samples_of_the_loop():
         f"{LOOP};_turn (consumers/delivery/hub.py:3) 6\n{LOOP} 2\n{LOOP};EpollSelector.select (selectors.py:468) 90\n"
         "Thread._bootstrap (threading.py:1002);look (realtime/log.py:9) 90"
     )
-    found = Samples(raw)
+    found = StackSamples(raw)
     assert found.total == 8
     assert "| the hub: events, frames, audiences | 37.5% | 3.75 |" in list(found.by_kind(loop=0.5, each=10.0))

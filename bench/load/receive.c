@@ -1,5 +1,5 @@
-/* How a reader takes what came for it. In the world every reader has a machine of its own; here all of them are one
- * process, which shares a core with others. What that changes is kept off the server's account, whichever it is. */
+/* How a reader receives. In production every reader has a machine of its own; here all of them are one process, which
+ * shares a core with others. These functions keep that from being charged to the measured server. */
 #define _GNU_SOURCE
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -21,34 +21,34 @@ uint64_t now(void)
     return nanoseconds(&time);
 }
 
-/* The kernel notes when bytes come, by the clock of the day. */
-void hearing_begin(int fd)
+/* Asks the kernel to note when bytes arrive, by CLOCK_REALTIME. */
+void receive_prepare(int fd)
 {
     int one = 1;
     setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof one);
 }
 
-/* When the newest of the bytes came to the reader's socket, by the clock of all times here. */
-static uint64_t came_at(struct msghdr *message)
+/* When the newest of the bytes arrived at the reader's socket, by CLOCK_MONOTONIC. */
+static uint64_t arrival_time(struct msghdr *message)
 {
-    struct timespec noted, day;
+    struct timespec arrived, day;
     for (struct cmsghdr *each = CMSG_FIRSTHDR(message); each; each = CMSG_NXTHDR(message, each)) {
         if (each->cmsg_level != SOL_SOCKET || each->cmsg_type != SO_TIMESTAMPNS)
             continue;
-        memcpy(&noted, CMSG_DATA(each), sizeof noted);
+        memcpy(&arrived, CMSG_DATA(each), sizeof arrived);
         clock_gettime(CLOCK_REALTIME, &day);
-        uint64_t at = now(), since = nanoseconds(&day) - nanoseconds(&noted);
+        uint64_t at = now(), since = nanoseconds(&day) - nanoseconds(&arrived);
         return since < at ? at - since : at;
     }
     return now();
 }
 
-/* As recv(), and when it came: not when this process had its turn.
+/* As recv(); `at` is when the bytes arrived, not when this process was scheduled to read them.
  *
- * What was read is acknowledged at once. Linux does so by itself where data come often; after a silence of its least
- * timeout, 200 ms, it acknowledges in the sender's call, which then costs half as much again. Five events a second lie
- * on that very edge. So what comes next is acknowledged later, which is when it was read. */
-ssize_t hearing_take(int fd, void *into, size_t room, uint64_t *at)
+ * What was read is acknowledged at once. Linux does so by itself where data arrive often; after a silence of its
+ * shortest timeout, 200 ms, it acknowledges within the sender's call, which then costs half as much again. Five events
+ * a second lie on that threshold. So acknowledging is delayed until the bytes are read, and then done at once. */
+ssize_t receive(int fd, void *into, size_t room, uint64_t *at)
 {
     static const int at_once = 1, later = 0;
     union {
@@ -62,6 +62,6 @@ ssize_t hearing_take(int fd, void *into, size_t room, uint64_t *at)
         return came;
     setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &at_once, sizeof at_once);
     setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &later, sizeof later);
-    *at = came_at(&message);
+    *at = arrival_time(&message);
     return came;
 }
