@@ -1,6 +1,6 @@
-"""A client of the socket that costs little: thousands of them run in one process.
+"""A light WebSocket client, of which thousands run in one process.
 
-It reads frames out of the bytes as they come, without a task or a queue for each connection.
+It parses frames from the bytes as they arrive, without a task or a queue for each connection.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ class Tag(msgspec.Struct, frozen=True):
 
 
 class Data(msgspec.Struct, frozen=True):
-    """What an event says of its object, as far as it is compared."""
+    """The data of an event, as far as they are compared."""
 
     name: str = ""
     title: str = ""
@@ -36,7 +36,7 @@ class Data(msgspec.Struct, frozen=True):
 
     @property
     def token(self) -> str:
-        """What tells this change from all others of its object; of numbers and tags, what they are now."""
+        """What identifies this change among those of its object; for likes and tags, their present state."""
         if self.post is not None:
             return self.post.tagged
         return self.reason if self.withdrawn else self.name or self.title or f"likes {self.likes}"
@@ -47,7 +47,7 @@ class Data(msgspec.Struct, frozen=True):
 
 
 class Frame(msgspec.Struct):
-    """What a reader needs of a frame; the rest is not looked at. Not to be changed: many share one."""
+    """The members of a frame that readers use. Must not be changed: readers share it through a cache."""
 
     type: str
     position: str | None = None
@@ -62,18 +62,20 @@ class Frame(msgspec.Struct):
     reconnect_in: tuple[int, int] | None = None
 
 
-# every reader of a process gets the same bytes
+# cached, since every reader of a process receives the same bytes
 decode = lru_cache(maxsize=2048)(msgspec.json.Decoder(Frame).decode)
 
 
 class Listener(Protocol):
-    def heard(self, frame: Frame) -> None: ...
+    """Receives the frames of a connection."""
+
+    def receive(self, frame: Frame) -> None: ...
 
 
 class Socket(asyncio.Protocol):
-    """One connection. `listener` is told each frame; `closed` is done when it is over."""
+    """One connection; passes each frame to `listener`. The future `closed` is done when the connection ends."""
 
-    granted = b" 101 "  # what the first line of the answer says when it is what was asked for
+    accepted = b" 101 "  # the status in the first line of a response that accepts the request
 
     def __init__(self, listener: Listener, port: int) -> None:
         loop = asyncio.get_running_loop()
@@ -105,7 +107,7 @@ class Socket(asyncio.Protocol):
             head, found, rest = self._bytes.partition(b"\r\n\r\n")
             if not found:
                 return
-            if self.granted not in head.partition(b"\r\n")[0]:
+            if self.accepted not in head.partition(b"\r\n")[0]:
                 self.abort()
                 return
             self._bytes, self._upgraded = bytearray(rest), True
@@ -113,7 +115,7 @@ class Socket(asyncio.Protocol):
         self._read()
 
     def _read(self) -> None:
-        """All whole frames of what is here. A server does not mask, and ours does not fragment."""
+        """Takes all complete frames. A server does not mask, and ours does not fragment."""
         data, at, end = self._bytes, 0, len(self._bytes)
         while end - at >= 2:
             size, start = data[at + 1], at + 2
@@ -130,14 +132,15 @@ class Socket(asyncio.Protocol):
 
     def _take(self, opcode: int, payload: bytes) -> None:
         if opcode == TEXT:
-            self._listener.heard(decode(payload))
+            self._listener.receive(decode(payload))
         elif opcode == PING:
             self._send(PONG, payload)
         elif opcode == CLOSE:
             self.code = int.from_bytes(payload[:2], "big") if payload else None
             self.abort()
 
-    def say(self, **members: object) -> None:
+    def send(self, **members: object) -> None:
+        """Sends a frame of JSON."""
         self._send(TEXT, msgspec.json.encode(members))
 
     def _send(self, opcode: int, payload: bytes) -> None:
@@ -148,20 +151,21 @@ class Socket(asyncio.Protocol):
         self._transport.write(bytes([0x80 | opcode]) + length + bytes(4) + payload)  # a mask of zeros is a mask
 
     def abort(self) -> None:
+        """Closes the connection at once."""
         if self._transport is not None:
             self._transport.abort()
 
 
 class Stream(Socket):
-    """Server-Sent Events instead, every event of them (compact=0); says nothing."""
+    """One connection with Server-Sent Events in place of frames, without compaction (compact=0)."""
 
-    granted = b" 200 "
+    accepted = b" 200 "
     query = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        # 1.0: the bytes of the stream as they are, not in chunks
+        # HTTP/1.0: the stream comes without the framing of chunks
         transport.write(
             f"GET /live/stream?compact=0&{self.query} HTTP/1.0\r\nHost: 127.0.0.1:{self._port}\r\n\r\n".encode()
         )
@@ -172,14 +176,14 @@ class Stream(Socket):
         for block in blocks:
             fields = dict(line.partition(b": ")[::2] for line in block.split(b"\n"))
             if b"data" in fields:
-                self._listener.heard(decode(fields[b"data"]))
+                self._listener.receive(decode(fields[b"data"]))
 
-    def say(self, **members: object) -> None:
-        pass
+    def send(self, **members: object) -> None:
+        """Does nothing: a stream takes no frames."""
 
 
 async def connect(listener: Listener, port: int, seconds: float = 20, kind: type[Socket] = Socket) -> Socket:
-    """A connection whose handshake is done, or that is closed already. Raises OSError, TimeoutError."""
+    """Connects; returns after the handshake, or after the server refused it. Raises OSError or TimeoutError."""
     loop = asyncio.get_running_loop()
     plain = socket.socket()
     plain.setblocking(False)

@@ -1,6 +1,6 @@
-"""One open page as a model: what it shows, by key, and how events change that.
+"""A model of one open page: the posts that it shows, and how events change them.
 
-It knows what docs/protocol.md tells a client, and nothing else.
+It follows docs/protocol.md alone, as a client of another author would.
 """
 
 from collections.abc import Mapping
@@ -10,17 +10,18 @@ Shown = dict[int, dict[str, Any]]
 
 
 class Page:
-    """A list of posts that follows one topic, and `site` for the names that its posts show."""
+    """A list of posts that follows one topic, and `site` for the names that the posts contain."""
 
     def __init__(self, topic: str) -> None:
         self.topic = topic
         self.shown: Shown = {}
 
     def render(self, states: Mapping[int, dict[str, Any]]) -> None:
-        """A fresh page, with the data as it was read."""
+        """Replaces everything by the states as they were read."""
         self.shown = {pk: dict(state) for pk, state in states.items()}
 
     def apply(self, frame: Mapping[str, Any]) -> None:
+        """Applies an event."""
         family, _, id = frame["key"].partition(".")
         if family == "author":
             self._rename(frame["data"])
@@ -37,10 +38,10 @@ class Page:
         state = data.get("post", data)
         here = self.shown.get(pk)
         if here is not None and state.get("version", 0) < here["version"]:
-            return  # the page was read after this
+            return  # the page was read after this event
         if "withdrawn" in data or self.topic in frame["left"] or data.get("scrubbed"):
             self.shown.pop(pk, None)
         elif "body" in state:
             self.shown[pk] = state
-        elif here is not None:  # the number of likes, and nothing else
+        elif here is not None:  # only the number of likes changed
             here["likes"], here["version"] = state["likes"], state["version"]

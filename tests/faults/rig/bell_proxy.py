@@ -1,4 +1,4 @@
-"""A wire between an edge and Redis on which bells can be lost without a word."""
+"""A proxy between an edge and Redis that can drop bells silently."""
 
 import contextlib
 import socket
@@ -6,13 +6,13 @@ import threading
 from pathlib import Path
 
 
-class BellWire:
-    """Passes connections to a unix socket on, until it is deaf: then what Redis says is thrown away."""
+class BellProxy:
+    """Forwards connections to a unix socket; while it drops, it discards what Redis sends."""
 
     def __init__(self, path: Path, to: Path) -> None:
         self.path = path
         self._to = to
-        self._deaf = False
+        self._drops = False
         self._ends: set[socket.socket] = set()
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.bind(str(path))
@@ -21,16 +21,17 @@ class BellWire:
     def start(self) -> None:
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def deafen(self) -> None:
-        """Nothing that Redis says arrives any more, and nobody is told."""
-        self._deaf = True
+    def drop(self) -> None:
+        """Discards from now on what Redis sends, without closing connections."""
+        self._drops = True
 
-    def hear(self) -> None:
-        """Ends that: the connections, which lost something, are cut."""
-        self._deaf = False
+    def forward(self) -> None:
+        """Forwards again, and cuts the connections, which have lost bells."""
+        self._drops = False
         self.cut()
 
     def cut(self) -> None:
+        """Closes all connections."""
         for end in list(self._ends):
             _close(end)
 
@@ -49,20 +50,20 @@ class BellWire:
             far = socket.socket(socket.AF_UNIX)
             try:
                 far.connect(str(self._to))
-            except OSError:  # Redis is away
+            except OSError:  # Redis is down
                 _close(near)
                 far.close()
                 continue
             self._ends |= {near, far}
-            for one, other, redis in ((near, far, False), (far, near, True)):
-                threading.Thread(target=self._pass, args=(one, other, redis), daemon=True).start()
+            for source, target, is_redis in ((near, far, False), (far, near, True)):
+                threading.Thread(target=self._forward, args=(source, target, is_redis), daemon=True).start()
 
-    def _pass(self, one: socket.socket, other: socket.socket, redis: bool) -> None:
+    def _forward(self, source: socket.socket, target: socket.socket, is_redis: bool) -> None:
         with contextlib.suppress(OSError):
-            while data := one.recv(65536):
-                if not (redis and self._deaf):
-                    other.sendall(data)
-        for end in (one, other):
+            while data := source.recv(65536):
+                if not (is_redis and self._drops):
+                    target.sendall(data)
+        for end in (source, target):
             self._ends.discard(end)
             _close(end)
 

@@ -1,9 +1,9 @@
-"""Builds that are broken on purpose: the fault run has to find each of them.
+"""Builds that are broken on purpose; the fault run has to find each of them.
 
     python -m tests.faults --broken no-merge
 
-The rig starts edges and writers of such a build by one line, `broken_builds.run(NAME, SCRIPT)`, which
-replaces one function and goes on as the script would. Nothing in the product knows of it.
+The rig starts edges and writers of such a build by `broken_builds.run(NAME, SCRIPT)`, which replaces one function
+of the product and then runs the script. The product itself has no code for this.
 """
 
 import os
@@ -15,7 +15,7 @@ from typing import Any
 
 
 def early_bell() -> None:
-    """Rings when something is about to be committed, and not after: who looks then finds nothing."""
+    """Rings the bell before COMMIT and not after it: a hub that reads the log then finds nothing."""
     from realtime import publish
     from realtime.bell import bell
 
@@ -30,7 +30,7 @@ def early_bell() -> None:
 
 
 def early_event() -> None:
-    """Announces before COMMIT, by a connection of its own: also what is rolled back then."""
+    """Writes the event before COMMIT, by a connection of its own: events of rollbacks are published too."""
     from django.db import connections
 
     from realtime import publish
@@ -59,8 +59,8 @@ def _replace_publish(function: Callable[..., None]) -> None:
 
 
 def skipped_position() -> None:
-    """Goes on from one event too far, now and then."""
-    from consumers.delivery.log_tail import LogTail
+    """Skips the first event of every twentieth reading of the log."""
+    from consumers.tail import Tail
 
     hand_over, looks = LogTail._hand_over, count(1)
 
@@ -75,8 +75,8 @@ def skipped_position() -> None:
 
 
 def no_merge() -> None:
-    """Forgets what was held while the past was loaded."""
-    from consumers.delivery.subscription import Subscription
+    """Discards the live events that a subscription held while its recovery was loaded."""
+    from consumers.subscription import Subscription
 
     def forget(self: Subscription) -> None:
         self._held = None
@@ -85,15 +85,15 @@ def no_merge() -> None:
 
 
 def kept_text() -> None:
-    """Leaves what was withdrawn in the log."""
+    """Leaves the text of withdrawn posts in the log."""
     from realtime import log
 
     log._PREPARE = log._PREPARE.replace("WHERE scrub GROUP", "WHERE scrub AND false GROUP")
 
 
 def kept_in_memory() -> None:
-    """Leaves what was withdrawn with those who hold the newest events in memory."""
-    from consumers.wire.server_frames import Entry
+    """Leaves the text of withdrawn posts in the edges' memory of recent events."""
+    from consumers.frames import Entry
 
     Entry.scrub = lambda self: None  # type: ignore[method-assign]
 
@@ -109,7 +109,7 @@ BUILDS: dict[str, Callable[[], None]] = {
 
 
 def run(name: str, script: str) -> None:
-    """Breaks this process, and runs the script in it."""
+    """Applies a build to this process, and runs the script in it."""
     import django
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "realtime.settings")

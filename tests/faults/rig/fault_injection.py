@@ -1,4 +1,4 @@
-"""What breaks. Each fault breaks one thing, waits a little, and mends it; the dice say how long."""
+"""Injects faults: each breaks one thing, waits for a random time, and repairs it."""
 
 import asyncio
 import contextlib
@@ -10,15 +10,16 @@ from itertools import chain, repeat
 import redis
 
 from tests.faults.readers.recording_readers import Reader
-from tests.faults.rig.rig import Program, Rig, children
+from tests.faults.rig.program import Program, children
+from tests.faults.rig.rig import Rig
 from tests.journey.wire import Wire
 
-HASTE = 0.2  # seconds between two faults while there were too few
+HURRIED_PAUSE_SECONDS = 0.2  # between two faults while there were fewer kills than a run asks for
 Fault = Callable[[], Awaitable[None]]
 
 
-class Faults:
-    """All of them, drawn one after the other: each once before any comes again."""
+class FaultInjector:
+    """Injects all faults in random order, each once before any is repeated."""
 
     def __init__(self, rig: Rig, wires: Sequence[Wire], readers: Sequence[Reader], dice: random.Random) -> None:
         self.done: Counter[str] = Counter()
@@ -33,16 +34,16 @@ class Faults:
         return sum(count for name, count in self.done.items() if name.startswith("kill"))
 
     async def run(self, often: float, is_late: Callable[[], bool]) -> None:
-        """One after the other, about `often` seconds between two, until cancelled; at once while it is late."""
+        """Injects faults, about one every `often` seconds, until cancelled; hurries while `is_late` returns true."""
         for fault in chain.from_iterable(self._shuffled() for _ in repeat(None)):
             self.done[fault.__name__] += 1
             self._present = asyncio.ensure_future(fault())
             await asyncio.shield(self._present)
             pause = self._dice.expovariate(1 / often)
-            await asyncio.sleep(min(pause, HASTE) if is_late() else pause)
+            await asyncio.sleep(min(pause, HURRIED_PAUSE_SECONDS) if is_late() else pause)
 
-    async def mended(self) -> None:
-        """Until what is broken at present is mended."""
+    async def repaired(self) -> None:
+        """Waits until the present fault is repaired."""
         if self._present is not None:
             await self._present
 
@@ -76,7 +77,7 @@ class Faults:
         await self._rig.restart_postgres()
 
     async def kill_backend(self) -> None:
-        """One process of PostgreSQL: all of it recovers from its journal by itself."""
+        """Kills one process of PostgreSQL, which then recovers as a whole from its write-ahead log."""
         backends = children(self._rig.postgres.process.pid)
         if backends:
             Program.send(self._dice.choice(backends), 9)
@@ -98,15 +99,15 @@ class Faults:
 
     async def lose_bells(self) -> None:
         bell = self._dice.choice(self._rig.bells)
-        bell.deafen()
+        bell.drop()
         await self._wait(0.5, 4)
-        bell.hear()
+        bell.forward()
 
     async def cut_bell(self) -> None:
         self._dice.choice(self._rig.bells).cut()
 
     async def cut_wire(self) -> None:
-        """All sockets of an edge, as when a proxy restarts; nobody gets through for a while."""
+        """Cuts all sockets of an edge and lets none connect for a while, as when a proxy restarts."""
         wire = self._dice.choice(self._wires)
         wire.cut()
         await self._wait(0, 2)
@@ -116,10 +117,10 @@ class Faults:
         for reader in self._dice.sample(self._readers, len(self._readers) // 2):
             reader.cut()
 
-    async def _pause(self, program: Program, longest: float) -> None:
+    async def _pause(self, program: Program, max_seconds: float) -> None:
         program.pause()
-        await self._wait(0.2, longest)
+        await self._wait(0.2, max_seconds)
         program.resume()
 
-    async def _wait(self, least: float, most: float) -> None:
-        await asyncio.sleep(self._dice.uniform(least, most))
+    async def _wait(self, min_seconds: float, max_seconds: float) -> None:
+        await asyncio.sleep(self._dice.uniform(min_seconds, max_seconds))

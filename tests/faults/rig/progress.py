@@ -1,4 +1,4 @@
-"""What a long run says while it goes on, on stderr: so that nobody takes it for dead."""
+"""Reports the progress of a long run on stderr."""
 
 import asyncio
 import sys
@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-EVERY = 5.0  # seconds
+REPORT_SECONDS = 5.0
 
 
 class Progress:
-    """Where a run of so many transactions is; 0: as many as there is time for."""
+    """The progress of a run of `transactions`, 0 for a run that ends by time."""
 
     def __init__(self, transactions: int) -> None:
         self.done = 0
@@ -19,20 +19,20 @@ class Progress:
 
     @property
     def share(self) -> float:
-        """Of the transactions that are wanted."""
+        """The share of the transactions that were made; 0 for a run that ends by time."""
         return self.done / self._wanted if self._wanted else 0.0
 
-    def say(self, what: str) -> None:
+    def report(self, what: str) -> None:
         sys.stderr.write(f"{time.monotonic() - self._began:5.0f} s: {what}\n")
         sys.stderr.flush()
 
-    async def of(self, notes: Sequence[Path], kills: Callable[[], int]) -> None:
-        """Tells of the writers' transactions and the kills, until cancelled."""
+    async def follow(self, notes: Sequence[Path], kills: Callable[[], int]) -> None:
+        """Reports the writers' transactions and the kills, until cancelled."""
         wanted = f" of {self._wanted:,}" if self._wanted else ""
         while True:
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(REPORT_SECONDS)
             self.done = sum(file.read_bytes().count(b"\n") for file in notes)
-            self.say(f"{self.done:,}{wanted} transactions, {kills()} kills, {_resident()} MB here")
+            self.report(f"{self.done:,}{wanted} transactions, {kills()} kills, {_resident()} MB here")
 
 
 def _resident() -> int:

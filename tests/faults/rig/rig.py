@@ -1,16 +1,13 @@
-"""All the processes of a newsroom, to be killed: PostgreSQL, Valkey, edges, a worker, writers.
+"""Runs all the processes of a publication, to be killed: PostgreSQL, Valkey, edges, a worker, writers.
 
-Unlike `live` it starts nothing again by itself; whoever kills says when. The edges' listening
-sockets stay open here, so that a reader who comes while an edge is away waits instead of failing.
+Unlike `live` it restarts nothing by itself. The edges' listening sockets stay open in this process, so that a reader
+who connects while an edge is down waits instead of failing.
 """
 
 import asyncio
-import contextlib
 import os
 import shutil
-import signal
 import socket
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -23,72 +20,26 @@ from realtime.embedded import account, programs
 from realtime.embedded.child import Child
 from realtime.embedded.postgres import Postgres
 from realtime.embedded.valkey import Valkey
-from tests.faults.rig.bell_proxy import BellWire
+from tests.faults.rig.bell_proxy import BellProxy
+from tests.faults.rig.program import Program
 
 ROOT = Path(__file__).resolve().parents[3]
-READY = 60.0  # seconds for a server to answer, on a busy machine
-LEDGER = (
+READY_TIMEOUT_SECONDS = 60.0  # for a server to answer on a busy machine
+LEDGER_TABLE = (
     "CREATE TABLE ledger (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
     " key text NOT NULL, token text NOT NULL, transaction text NOT NULL)"
 )
 
 
-class Program:
-    """One process, to be started again and again."""
-
-    def __init__(self, child: Child) -> None:
-        self.name = child.name
-        self._child = child
-        self.process = child.spawn()
-
-    def start(self) -> None:
-        self.process = self._child.spawn()
-
-    def kill(self) -> None:
-        """At once, with all it has started: as when the machine goes, nobody is asked."""
-        family = self.family()
-        for pid in family:
-            self.send(pid, signal.SIGKILL)
-        self.process.wait()
-
-    def pause(self) -> None:
-        for pid in self.family():
-            self.send(pid, signal.SIGSTOP)
-
-    def resume(self) -> None:
-        for pid in self.family():
-            self.send(pid, signal.SIGCONT)
-
-    def stop(self) -> None:
-        """In order, as long as that does not take long."""
-        self.resume()
-        self.send(self.process.pid, self._child.stop)
-        try:
-            self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            self.kill()
-
-    @staticmethod
-    def send(pid: int, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
-            os.kill(pid, number)
-
-    def family(self) -> list[int]:
-        """It and its children, the parent first: it would start the others again."""
-        return [self.process.pid, *children(self.process.pid)]
-
-
-def children(pid: int) -> list[int]:
-    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
-    return [int(word) for word in found.stdout.split()]
-
-
 class Rig:
-    """Started by `async with`, on the main thread; `broken` names a broken build of the edges and writers."""
+    """The processes and what connects them; starts by `async with`, on the main thread.
+
+    `broken` names a build of broken_builds.py, which edges and writers run.
+    """
 
     def __init__(self, edges: int = 2, broken: str = "", shared: bool = False) -> None:
         self._count = edges
-        self._shared = shared  # one port for all edges, as `live` has it
+        self._shared = shared  # one port for all edges, as with `live`
         self._broken = broken
 
     async def __aenter__(self) -> Self:
@@ -108,7 +59,7 @@ class Rig:
         self._valkey.create()
         self.postgres = Program(self._postgres.child())
         self.valkey = Program(self._valkey.child())
-        self.bells = [BellWire(self._sockets / f"bell-{n}.sock", self._valkey.socket) for n in range(self._count)]
+        self.bells = [BellProxy(self._sockets / f"bell-{n}.sock", self._valkey.socket) for n in range(self._count)]
         for bell in self.bells:
             bell.start()
         await self.until(self._postgres.ready)
@@ -129,15 +80,16 @@ class Rig:
         return self
 
     def prepare(self) -> None:
-        """The tables, by the settings of this process, which have to be the rig's."""
+        """Creates the tables, by Django in this process, whose environment has to be the rig's."""
         from django.core.management import call_command
         from django.db import connection
 
         call_command("migrate", verbosity=0)
         with connection.cursor() as cursor:
-            cursor.execute(LEDGER)
+            cursor.execute(LEDGER_TABLE)
 
     def serve(self) -> None:
+        """Starts the edges."""
         count = 1 if self._shared else self._count
         self._listening = [socket.create_server(("127.0.0.1", 0), backlog=4096) for _ in range(count)]
         self.ports = [each.getsockname()[1] for each in self._listening]
@@ -150,18 +102,19 @@ class Rig:
         return self.run(f"edge {number + 1}", words, environment, (listening.fileno(),))
 
     def work(self) -> None:
+        """Starts the Celery worker."""
         words = ("-m", "celery", "-A", "realtime", "worker", "-c", "1", "--loglevel", "warning")
         flags = ("--without-mingle", "--without-gossip", "--include", "tests.realtime.jobs.sample_jobs")
         self.worker = self.run("worker", (sys.executable, *words, *flags), self.environment)
 
     def write(self, name: str, *options: str) -> tuple[Program, Path]:
-        """Writers, and the file of their notes."""
+        """Starts a process of writers; returns it and the file of their notes."""
         notes = self.home / f"{name}.notes"
         words = self._python("tests/faults/rig/writers.py", name, "--notes", str(notes), *options)
         return self.run(name, words, self.environment | {"PYTHONPATH": str(ROOT)}), notes
 
     def script(self, name: str, *words: str) -> Program:
-        """A program of tests/faults, by its path below it, in the newsroom's environment."""
+        """Starts a script, named by its path in tests/faults, in the environment of the rig."""
         words = (sys.executable, f"tests/faults/{name}", *words)
         return self.run(Path(name).stem, words, self.environment | {"PYTHONPATH": str(ROOT)})
 
@@ -172,7 +125,7 @@ class Rig:
         return program
 
     def _python(self, script: str, *words: str) -> tuple[str, ...]:
-        """A script of the project; in a broken build by a line that breaks it first."""
+        """Returns the command of a script; for a broken build a line of Python breaks it first."""
         if not self._broken:
             return (sys.executable, script, *words)
         line = f"from tests.faults.rig import broken_builds; broken_builds.run({self._broken!r}, {script!r})"
@@ -187,26 +140,28 @@ class Rig:
         await self.until(self._valkey.ready)
 
     def tracebacks(self) -> int:
-        """In what the edges and writers said. Kept, to be read, where FAULTS_LOGS names a directory."""
+        """Counts the tracebacks in all logs; copies the logs to the directory FAULTS_LOGS, if it is set."""
         if directory := os.environ.get("FAULTS_LOGS"):
             shutil.copytree(self.logs, directory, dirs_exist_ok=True)
         return sum(file.read_text(errors="replace").count("Traceback") for file in self.logs.iterdir())
 
     def is_up(self) -> bool:
+        """Returns whether PostgreSQL accepts connections."""
         return self._postgres.ready()
 
     def redis(self) -> redis.Redis:
         return redis.Redis(unix_socket_path=str(self._valkey.socket), socket_timeout=5)
 
     @staticmethod
-    async def until(holds: Callable[[], bool], seconds: float = READY) -> None:
+    async def until(holds: Callable[[], bool], seconds: float = READY_TIMEOUT_SECONDS) -> None:
+        """Waits for a condition; raises TimeoutError."""
         async with asyncio.timeout(seconds):
             while not holds():
                 await asyncio.sleep(0.05)
 
     async def __aexit__(self, *error: object) -> None:
-        for together in (self.programs, (self.valkey, self.postgres)):
-            await asyncio.gather(*(asyncio.to_thread(program.stop) for program in together))
+        for programs_of_a_layer in (self.programs, (self.valkey, self.postgres)):
+            await asyncio.gather(*(asyncio.to_thread(program.stop) for program in programs_of_a_layer))
         for bell in self.bells:
             bell.stop()
         for listening in self._listening:

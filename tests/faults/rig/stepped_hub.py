@@ -1,4 +1,4 @@
-"""The hub with its tail held still: it works when it is told to, so that a schedule decides everything."""
+"""A hub whose tail does one job for each call of `step`, so that a schedule decides the order of everything."""
 
 import asyncio
 from collections import deque
@@ -15,13 +15,13 @@ from consumers.delivery.hub import Hub
 from consumers.delivery.log_tail import LogTail
 from consumers.wire.batch import FrameBatch
 
-RING = 3  # rows: most pages have to be recovered from the log, while more arrives
+BACKLOG_ROWS = 3  # so few that most pages are recovered from the log, while more events arrive
 
 T = TypeVar("T")
 
 
-class SteppedTail(LogTail):
-    """The tail without its thread: `step` does what the thread would do next."""
+class SteppedTail(Tail):
+    """The tail without its thread; `step` does what the thread would do next."""
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -37,10 +37,10 @@ class SteppedTail(LogTail):
         return done
 
     def _on_loop(self, function: Callable[..., None], *values: Any) -> None:
-        function(*values)  # we are on it
+        function(*values)  # this is the loop's thread
 
     def step(self) -> bool:
-        """Does one job, or looks when there is none; whether there was one."""
+        """Does one job, or reads the log when there is none; returns whether there was a job."""
         if not self._todo:
             self.poll()
             return False
@@ -50,10 +50,10 @@ class SteppedTail(LogTail):
 
 
 class Captured:
-    """An outlet into a list."""
+    """Stands in for a connection's writer, and appends each frame to a list."""
 
-    encoding = None
-    is_lagging = True  # so that whoever writes much waits a turn
+    wire = None
+    behind = True  # so that long recoveries wait for `drained`
 
     def __init__(self) -> None:
         self.frames: list[dict[str, Any]] = []
@@ -61,22 +61,22 @@ class Captured:
     def write(self, frame_batch: FrameBatch) -> None:
         self.frames += [msgspec.json.decode(text) for text in frame_batch.texts]
 
-    async def drain(self) -> None:
-        await asyncio.sleep(0)  # a turn in which something may arrive
+    async def drained(self) -> None:
+        await asyncio.sleep(0)  # lets events arrive meanwhile
 
-    def abort(self) -> None:
-        raise AssertionError("Nobody here is slow.")
+    def cut(self) -> None:
+        raise AssertionError("A captured writer is never cut.")
 
 
 async def stepped_hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
-    """A hub that hears no bell and looks only when its tail is stepped."""
+    """Returns a hub that hears no bell and reads the log only when its tail is stepped."""
 
-    async def deaf(heard: Callable[[], None]) -> None:
+    async def hear_nothing(heard: Callable[[], None]) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(hub_module, "LogTail", SteppedTail)
-    monkeypatch.setattr(hub_module, "listen", deaf)
-    monkeypatch.setattr(hub_module, "Backlog", partial(Backlog, rows=RING))
+    monkeypatch.setattr(hub_module, "Tail", SteppedTail)
+    monkeypatch.setattr(hub_module, "listen", hear_nothing)
+    monkeypatch.setattr(hub_module, "Ring", partial(Ring, rows=BACKLOG_ROWS))
     hub = Hub()
     await hub.ready()
     return hub

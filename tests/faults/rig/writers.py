@@ -1,10 +1,10 @@
-"""Writers, in a process of their own: they change things, in transactions of which many do not commit.
+"""Writers in a process of their own, which make changes in transactions, of which many roll back.
 
-Each change writes a token, and one row of the ledger in the same transaction, savepoint for savepoint.
-The token is an author's name, a post's title, why it was withdrawn (these occur once in a run), its
-tags or the number of its likes. So the ledger holds exactly what PostgreSQL committed, also where a
-crash left the writer in doubt, and per object in that order: its row is locked before the ledger's id
-is taken. What a writer was told goes into its own notes.
+Each change writes a token, and a row of the ledger within the same transaction and savepoint. The token is an author's
+name, a post's title, the reason of its withdrawal (each unique in a run), its tags or the number of its likes. So the
+ledger holds exactly what PostgreSQL committed, even where a crash left the writer in doubt, and per object in the order
+of the commits: the object's row is locked before the ledger assigns its id. Each writer notes the outcome of its
+transactions in a file.
 
     python tests/faults/rig/writers.py NAME --threads 10 --authors 1 2 3 --posts 1 2 --users 1 --tags 1 --notes FILE
 """
@@ -32,18 +32,18 @@ from realtime.errors import LogAway  # noqa: E402
 from realtime.jobs.state_machine import enqueue  # noqa: E402
 from tests.realtime.jobs import sample_jobs  # noqa: E402
 
-ROLLED = 0.35  # of the transactions, of their own accord
-HELD = 0.01  # of the transactions: open for seconds
-JOBS = 0.005
+ROLLBACK_SHARE = 0.35  # of the transactions, which the writer itself rolls back
+HELD_SHARE = 0.01  # of the transactions, which stay open for seconds
+JOB_SHARE = 0.005  # of the transactions, which enqueue a job
 stopping = threading.Event()
 
 
-class Roll(Exception):
-    pass
+class RollBack(Exception):
+    """Rolls back a transaction or a savepoint."""
 
 
 class Writer(threading.Thread):
-    """One of them. Its notes: `committed`, `rolled`, `broken` off or `unknown`, and the transaction's number."""
+    """A writer, which notes each transaction's name and outcome: committed, rolled, broken (off) or unknown."""
 
     def __init__(self, name: str, seed: str, options: argparse.Namespace, notes: BinaryIO) -> None:
         super().__init__(name=name)
@@ -54,7 +54,7 @@ class Writer(threading.Thread):
 
     def run(self) -> None:
         for number in range(1, self._options.transactions + 1):
-            self._find_database()
+            self._wait_for_database()
             if stopping.is_set():
                 break
             outcome = self._transaction(f"{self.name}-{number}")
@@ -62,8 +62,8 @@ class Writer(threading.Thread):
             stopping.wait(self._pause())
         connection.close()
 
-    def _find_database(self) -> None:
-        """While there is none, nothing is a transaction."""
+    def _wait_for_database(self) -> None:
+        """Waits until the database accepts connections: an attempt without it does not count as a transaction."""
         while not stopping.is_set():
             try:
                 connection.ensure_connection()
@@ -81,10 +81,10 @@ class Writer(threading.Thread):
             with transaction.atomic():
                 self._changes(name)
                 time.sleep(self._options.hold)
-                if self._dice.random() < ROLLED:
-                    raise Roll
+                if self._dice.random() < ROLLBACK_SHARE:
+                    raise RollBack
                 asked_to_commit = True
-        except Roll:
+        except RollBack:
             return "rolled"
         except (Error, LogAway):
             connection.close()
@@ -93,19 +93,19 @@ class Writer(threading.Thread):
         return "committed"
 
     def _changes(self, name: str) -> None:
-        if self._dice.random() < HELD:
+        if self._dice.random() < HELD_SHARE:
             self._make(name)
             time.sleep(self._dice.uniform(0.5, self._options.held))
             return
         for _ in range(self._dice.choice((0, 1, 1, 2))):
             self._perhaps_in_savepoint(lambda: self._make(name))
-        # in one order for everybody: who changes two objects must not wait for who changes them the other way
+        # in the same order by all writers, so that two of them do not wait for each other
         for pk in sorted(self._dice.sample(self._options.authors, self._dice.choice((0, 1, 1, 2)))):
             self._perhaps_in_savepoint(lambda pk=pk: self._rename(name, pk))
         if self._dice.random() < 0.2:
             self._edit(name, self._dice.choice(self._options.posts))
-        if self._dice.random() < JOBS:
-            enqueue(sample_jobs.stumble, 1)
+        if self._dice.random() < JOB_SHARE:
+            enqueue(jobs.stumble, 1)
 
     def _perhaps_in_savepoint(self, change: Callable[[], None]) -> None:
         if self._dice.random() < 0.6:
@@ -114,10 +114,10 @@ class Writer(threading.Thread):
             with transaction.atomic():
                 change()
                 if self._dice.random() < 0.5:
-                    raise Roll
-        except Roll:
+                    raise RollBack
+        except RollBack:
             if self._dice.random() < 0.5:
-                change()  # another attempt, which may hold
+                change()  # a second attempt, which may be committed
         return None
 
     def _token(self, name: str) -> str:
@@ -134,7 +134,7 @@ class Writer(threading.Thread):
         self._enter(f"author.{pk}", token, name)
 
     def _edit(self, name: str, pk: int) -> None:
-        """One change of a post, under its lock: what is told of it then is known here."""
+        """Changes a post under its lock, so that the token of the change is known here."""
         post = Post.objects.select_for_update(no_key=True).get(pk=pk)
         if not post.is_public:
             self._publish(name, post)
@@ -181,16 +181,16 @@ def main() -> None:
     parser.add_argument("--seed", default="1")
     parser.add_argument("--pause", type=float, default=0.05)
     parser.add_argument("--steady", action="store_true", help="every pause as long as --pause")
-    parser.add_argument("--held", type=float, default=3.0, help="seconds that a few of them stay open at most")
+    parser.add_argument("--held", type=float, default=3.0, help="seconds that a few transactions stay open at most")
     parser.add_argument("--hold", type=float, default=0.0, help="seconds between the last change and COMMIT")
-    parser.add_argument("--authors", type=int, nargs="+", help="those whom everybody renames")
-    parser.add_argument("--posts", type=int, nargs="+", help="those that everybody edits, likes, tags and withdraws")
-    parser.add_argument("--users", type=int, nargs="+", help="those who like")
+    parser.add_argument("--authors", type=int, nargs="+", help="authors that all writers rename")
+    parser.add_argument("--posts", type=int, nargs="+", help="posts that all writers edit, like, tag and withdraw")
+    parser.add_argument("--users", type=int, nargs="+", help="users that like posts")
     parser.add_argument("--tags", type=int, nargs="+")
     parser.add_argument("--notes", type=Path, required=True)
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    # unbuffered, each line one write to the kernel: threads that share a buffer tear each other's lines
+    # unbuffered, so that each line is one write: lines of threads that share a buffer are interleaved
     with options.notes.open("ab", buffering=0) as notes:
         names = [f"{options.name}.{number}" for number in range(options.threads)]
         writers = [Writer(name, f"{options.seed} {name}", options, notes) for name in names]
@@ -198,7 +198,7 @@ def main() -> None:
             writer.start()
         for writer in writers:
             while writer.is_alive():
-                writer.join(0.2)  # with a time-out, or SIGTERM would wait for it
+                writer.join(0.2)  # with a timeout, since SIGTERM is not handled during join
 
 
 if __name__ == "__main__":

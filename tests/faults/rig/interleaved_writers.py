@@ -1,4 +1,4 @@
-"""Writers whose transactions are open at the same time in one thread, each step of them where a schedule wants it."""
+"""Writers whose transactions are open at the same time in one thread; a schedule decides which takes its next step."""
 
 import random
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from blog.models import Author, Post, Tag, User
 OUTCOMES = ("commit", "commit", "roll back")
 
 
-class Roll(Exception):
-    """Ends a block without committing it."""
+class RollBack(Exception):
+    """Rolls back a transaction or a savepoint."""
 
 
 class Newsroom:
-    """A few posts, bylines and tags, and what may happen to them. An object is in one transaction at a time."""
+    """A few posts, bylines and tags, and random changes of them. Each object is in one transaction at a time."""
 
     def __init__(self, dice: random.Random, name: str) -> None:
         self._dice = dice
@@ -33,7 +33,7 @@ class Newsroom:
         return list(Post.objects.filter(byline__in=self.authors).order_by("pk"))
 
     def transaction(self) -> Iterator[str]:
-        """One transaction, a step at each `next`: changes, savepoints, then its end, which `yield` names."""
+        """Runs one transaction, a step for each `next`: changes and savepoints, then its end; yields their names."""
         mine: set[object] = set()
         outcome = self._dice.choice(OUTCOMES)
         try:
@@ -42,8 +42,8 @@ class Newsroom:
                     self._change_in_savepoint(mine) if self._dice.random() < 0.4 else self._change(mine)
                     yield "change"
                 if outcome != "commit":
-                    raise Roll
-        except Roll:
+                    raise RollBack
+        except RollBack:
             pass
         finally:
             self._busy -= mine
@@ -54,8 +54,8 @@ class Newsroom:
             with transaction.atomic():
                 self._change(mine)
                 if self._dice.random() < 0.5:
-                    raise Roll
-        except Roll:
+                    raise RollBack
+        except RollBack:
             pass
 
     def _change(self, mine: set[object]) -> None:
@@ -90,7 +90,10 @@ class Newsroom:
         return Post(author=self._ada, byline=byline, title=f"post {self._count}", text="Tide.", state="published")
 
     def _take(self, rows: list, mine: set[object]):
-        """One that no other open transaction has: it would wait for that one's end, and the schedule with it."""
+        """Takes a row that no other open transaction has changed, and returns it, or None.
+
+        A row of another transaction would make this one wait, and the schedule with it.
+        """
         free = [row for row in rows if row in mine or row not in self._busy]
         if not free:
             return None
@@ -101,8 +104,8 @@ class Newsroom:
         return row
 
 
-class Desk:
-    """A writer with a connection of its own, in whose name a step of its transaction runs."""
+class InterleavedWriter:
+    """A writer with a connection of its own, on which the steps of its transactions run."""
 
     def __init__(self, newsroom: Newsroom) -> None:
         self._newsroom = newsroom
@@ -110,8 +113,8 @@ class Desk:
         self._steps: Iterator[str] | None = None
 
     def step(self) -> str:
-        """Goes one step on in the present transaction, or begins the next."""
-        readers = connections["default"]
+        """Takes one step of the present transaction, or begins the next; returns the step's name."""
+        original = connections["default"]
         connections["default"] = self._connection
         try:
             self._steps = self._steps or self._newsroom.transaction()
@@ -120,9 +123,10 @@ class Desk:
                 self._steps = None
             return done
         finally:
-            connections["default"] = readers
+            connections["default"] = original
 
     def close(self) -> None:
+        """Ends the present transaction and closes the connection."""
         while self._steps is not None:
             self.step()
         self._connection.close()
