@@ -36,7 +36,7 @@ class ArrivalLog:
         self.variant = JSON if form == "json" else Variant("html", "en")
         self.arrivals: dict[int, int] = {}
         self.is_ready = False
-        self.tail = Tail(self.take, lambda: (self.variant,))
+        self.tail = LogTail(self.take, lambda: (self.variant,))
 
     def take(self, news: Any) -> None:
         now = time.monotonic_ns()

@@ -67,7 +67,7 @@ def plain(request: Any) -> Any:
 
 def _as_shown(post: Any) -> SimpleNamespace:
     """Returns a post with the attributes that the template uses, some of which the model names otherwise."""
-    from blog.markdown import render
+    from blog.text.markdown import render
 
     def named(row: Any, **names: Any) -> SimpleNamespace:
         return SimpleNamespace(id=row.pk, url=row.get_absolute_url(), **names)

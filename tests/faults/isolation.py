@@ -36,7 +36,7 @@ MAX_P99_RATIO = 1.2  # of the healthy readers' delays, beside slow ones and alon
 class Delays:
     """Seconds from an event to each of the healthy readers."""
 
-    throttled: list[float] = field(default_factory=list)
+    paced: list[float] = field(default_factory=list)
     burst: list[float] = field(default_factory=list)
 
 

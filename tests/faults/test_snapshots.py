@@ -56,8 +56,8 @@ class Visit:
         self.resets: list[str] = []
         self._names = names
         self._hub = hub
-        self._outlet = Captured()
-        self._subscription = Subscription(hub, self._outlet)
+        self._writer = Captured()
+        self._subscription = Subscription(hub, self._writer)
         self._taken = 0
         self._steps = self._live()
 
@@ -91,13 +91,13 @@ class Visit:
 
     def listen(self) -> None:
         """Applies the frames that were written, in order; reads the page again after a `reset`."""
-        for frame in self._outlet.frames[self._taken :]:
+        for frame in self._writer.frames[self._taken :]:
             if frame["type"] == "event":
                 self.page.apply(frame)
             elif frame["type"] == "reset":
                 self.resets.append(frame["reason"])
                 self.page.render(read(self.page.topic, self._names))
-        self._taken = len(self._outlet.frames)
+        self._taken = len(self._writer.frames)
 
     def close(self) -> None:
         self._subscription.position  # writes what has arrived for it
@@ -105,7 +105,7 @@ class Visit:
         self._subscription.close()
 
     def offsets(self) -> list[int]:
-        events = [frame for frame in self._outlet.frames if frame["type"] == "event"]
+        events = [frame for frame in self._writer.frames if frame["type"] == "event"]
         return [Position.parse(event["position"]).offset for event in events]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from bench.report.stack_samples import REST, SEND, StackSamples, kind
 
 LOOP = "_run_once (asyncio/base_events.py:1922);_run (asyncio/events.py:80)"
-AUDIENCE = Path(__file__).resolve().parents[3] / "consumers" / "audience.py"
+AUDIENCE = Path(__file__).resolve().parents[3] / "consumers" / "delivery" / "audience.py"
 
 
 def line_that_sends() -> int:

@@ -80,6 +80,6 @@ def read_ledger() -> dict[str, list[str]]:
 def head() -> Position:
     """Sequences what is pending and returns the position of the newest event."""
     log = LogConnection()
-    look = log.look(LARGEST)
+    look = log.advance_and_read(LARGEST)
     log.close()
     return Position(look.epoch, look.head)

@@ -60,7 +60,7 @@ def _replace_publish(function: Callable[..., None]) -> None:
 
 def skipped_position() -> None:
     """Skips the first event of every twentieth reading of the log."""
-    from consumers.tail import Tail
+    from consumers.delivery.log_tail import LogTail
 
     hand_over, looks = LogTail._hand_over, count(1)
 
@@ -76,7 +76,7 @@ def skipped_position() -> None:
 
 def no_merge() -> None:
     """Discards the live events that a subscription held while its recovery was loaded."""
-    from consumers.subscription import Subscription
+    from consumers.delivery.subscription import Subscription
 
     def forget(self: Subscription) -> None:
         self._held = None
@@ -93,7 +93,7 @@ def kept_text() -> None:
 
 def kept_in_memory() -> None:
     """Leaves the text of withdrawn posts in the edges' memory of recent events."""
-    from consumers.frames import Entry
+    from consumers.wire.server_frames import Entry
 
     Entry.scrub = lambda self: None  # type: ignore[method-assign]
 

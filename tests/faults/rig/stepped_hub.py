@@ -20,7 +20,7 @@ BACKLOG_ROWS = 3  # so few that most pages are recovered from the log, while mor
 T = TypeVar("T")
 
 
-class SteppedTail(Tail):
+class SteppedTail(LogTail):
     """The tail without its thread; `step` does what the thread would do next."""
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -52,8 +52,8 @@ class SteppedTail(Tail):
 class Captured:
     """Stands in for a connection's writer, and appends each frame to a list."""
 
-    wire = None
-    behind = True  # so that long recoveries wait for `drained`
+    encoding = None
+    is_lagging = True  # so that long recoveries wait for `drain`
 
     def __init__(self) -> None:
         self.frames: list[dict[str, Any]] = []
@@ -61,11 +61,11 @@ class Captured:
     def write(self, frame_batch: FrameBatch) -> None:
         self.frames += [msgspec.json.decode(text) for text in frame_batch.texts]
 
-    async def drained(self) -> None:
+    async def drain(self) -> None:
         await asyncio.sleep(0)  # lets events arrive meanwhile
 
-    def cut(self) -> None:
-        raise AssertionError("A captured writer is never cut.")
+    def abort(self) -> None:
+        raise AssertionError("A captured writer is never aborted.")
 
 
 async def stepped_hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
@@ -74,9 +74,9 @@ async def stepped_hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
     async def hear_nothing(heard: Callable[[], None]) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(hub_module, "Tail", SteppedTail)
+    monkeypatch.setattr(hub_module, "LogTail", SteppedTail)
     monkeypatch.setattr(hub_module, "listen", hear_nothing)
-    monkeypatch.setattr(hub_module, "Ring", partial(Ring, rows=BACKLOG_ROWS))
+    monkeypatch.setattr(hub_module, "Backlog", partial(Backlog, rows=BACKLOG_ROWS))
     hub = Hub()
     await hub.ready()
     return hub

@@ -105,7 +105,7 @@ class Writer(threading.Thread):
         if self._dice.random() < 0.2:
             self._edit(name, self._dice.choice(self._options.posts))
         if self._dice.random() < JOB_SHARE:
-            enqueue(jobs.stumble, 1)
+            enqueue(sample_jobs.stumble, 1)
 
     def _perhaps_in_savepoint(self, change: Callable[[], None]) -> None:
         if self._dice.random() < 0.6:
