@@ -14,5 +14,6 @@ listening   the listening sockets, one for each edge, and a 503 until the first 
 schema      whether the database needs `migrate`
 health      asks /healthz
 browser     finds a Chromium for the tests
+psql        finds psql for `dbshell`
 mishaps     one sentence for what is not a bug
 """

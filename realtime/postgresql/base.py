@@ -10,11 +10,14 @@ from typing import Any
 from django.db.backends.postgresql import base
 
 from realtime.polling_lease import PollingLease
+from realtime.postgresql.client import DatabaseClient
 from realtime.publish import PendingChange, write
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """PostgreSQL, writing marks in the transaction that made them: both are committed or neither is."""
+
+    client_class = DatabaseClient
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

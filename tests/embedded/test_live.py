@@ -57,6 +57,12 @@ def test_a_second_terminal_finds_the_database(newsroom: Newsroom) -> None:
     assert int(said.split("posts:")[1]) > 0
 
 
+def test_dbshell_reaches_the_embedded_server(newsroom: Newsroom) -> None:
+    question = "SELECT current_user, current_setting('unix_socket_directories')"
+    code, said = manage("dbshell", "--", "-Atc", question, DATA_DIR=str(newsroom.data_dir))
+    assert (code, said.strip()) == (0, f"stop_press|{newsroom.running['sockets']}")
+
+
 def test_a_second_live_on_the_same_directory_is_refused(newsroom: Newsroom) -> None:
     code, said = manage("live", DATA_DIR=str(newsroom.data_dir))
     assert code == 1
@@ -127,7 +133,10 @@ def test_kill_9_leaves_no_process_and_the_next_start_clears_up(place: Path, star
     assert left(family) == []
 
 
-@pytest.mark.parametrize("command", [("shell", "-c", COUNT), ("import_posts", "."), ("createsuperuser", "--noinput")])
+@pytest.mark.parametrize(
+    "command",
+    [("shell", "-c", COUNT), ("import_posts", "."), ("createsuperuser", "--noinput"), ("dbshell",)],
+)
 def test_a_command_says_so_when_nothing_runs(tmp_path: Path, command: tuple[str, ...]) -> None:
     more = {"DJANGO_SUPERUSER_PASSWORD": "x"}
     code, said = manage(*command, DATA_DIR=str(tmp_path), DJANGO_SUPERUSER_USERNAME="zoe", **more)
