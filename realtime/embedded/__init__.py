@@ -16,4 +16,5 @@ health      asks /healthz
 browser     finds a Chromium for the tests
 psql        finds psql for `dbshell`
 mishaps     one sentence for what is not a bug
+celery_cli  the same for `celery -A realtime ...`
 """

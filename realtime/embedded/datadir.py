@@ -89,6 +89,21 @@ class DataDir:
         self.run_file.unlink(missing_ok=True)
 
 
+def is_held(path: Path) -> bool:
+    """Returns whether a `live` runs on this DATA_DIR, or a server that one has started."""
+    try:
+        lock = os.open(path / "lock", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
 def _write(path: Path, text: str) -> None:
     """Replace a file in one step; nobody else may read it."""
     making = path.with_name(f".{path.name}.{os.getpid()}")

@@ -11,7 +11,7 @@ from django.db import OperationalError, connection
 from environs.exceptions import EnvError
 from kombu.exceptions import OperationalError as BrokerError
 
-NOTHING_RUNS = "Nothing is running for {}: start `python3 manage.py live` first, or set POSTGRES_URL and REDIS_URL."
+NOTHING_RUNS = "Nothing is running for {}: start `python3 manage.py live` first, or set {}."
 
 
 @contextlib.contextmanager
@@ -52,6 +52,6 @@ def _redis_answers() -> bool:
 
 def _absent(what: str, url: str, error: Exception) -> str:
     if not url or url in settings.RUNNING.values():
-        return NOTHING_RUNS.format(settings.DATA_DIR)
+        return NOTHING_RUNS.format(settings.DATA_DIR, "POSTGRES_URL and REDIS_URL")
     reason = str(error).strip().splitlines()[0].rstrip(".")
     return f"{what} does not answer: {reason}."

@@ -16,7 +16,16 @@ from realtime.embedded.child import die_with_parent
 
 BASE = Path(__file__).resolve().parent.parent.parent
 # What would lead a command to the servers of this very test run, or to those of whoever runs it.
-LEADING_ELSEWHERE = ("POSTGRES_URL", "DATABASE_URL", "REDIS_URL", "DATA_DIR", "SECRET_KEY", "HOST", "PUBLIC_URL")
+LEADING_ELSEWHERE = (
+    "POSTGRES_URL",
+    "DATABASE_URL",
+    "REDIS_URL",
+    "BROKER_URL",
+    "DATA_DIR",
+    "SECRET_KEY",
+    "HOST",
+    "PUBLIC_URL",
+)
 
 
 def clean_environment(**more: str) -> dict[str, str]:
@@ -71,6 +80,11 @@ def run(*command: str | Path, **environment: str) -> tuple[int, str]:
 def manage(*arguments: str, base: Path = BASE, **environment: str) -> tuple[int, str]:
     """Run one `manage.py` command to its end."""
     return run(sys.executable, base / "manage.py", *arguments, **environment)
+
+
+def celery(*arguments: str, **environment: str) -> tuple[int, str]:
+    """Runs one command of `celery -A realtime` to its end; returns its exit code and all that it printed."""
+    return run(sys.executable, "-m", "celery", "-A", "realtime", *arguments, PYTHONPATH=str(BASE), **environment)
 
 
 class Newsroom:
