@@ -47,7 +47,7 @@ def post_new(request: HttpRequest) -> HttpResponse:
         post = form.save()
         say(request, _done(post))
         return redirect(post)
-    return render(request, "blog/post_form.html", {"form": form, "post": None})
+    return render(request, "blog/post_edit.html", {"form": form, "post": None})
 
 
 @FORM_METHODS
@@ -61,7 +61,7 @@ def post_edit(request: HttpRequest, pk: int) -> HttpResponse:
         post = form.save()
         say(request, _done(post))
         return redirect(post)
-    return render(request, "blog/post_form.html", {"form": form, "post": post})
+    return render(request, "blog/post_edit.html", {"form": form, "post": post})
 
 
 @require_POST
