@@ -144,7 +144,7 @@ def django() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "realtime.settings")
     from django.core.management import execute_from_command_line
 
-    from realtime.embedded.mishaps import in_a_sentence
+    from realtime.embedded.one_sentence_errors import in_a_sentence
 
     with in_a_sentence():
         execute_from_command_line(sys.argv)

@@ -3,11 +3,11 @@
 account     who the servers run as, and where their files can lie
 programs    the servers' binaries, out of the packages that bring them
 postgres, valkey
-backing     both of them, or what the environment names instead
+backing_services  both of them, or what the environment names instead
 child       one process to start, and what becomes of it when its parent dies
 supervisor  starts children, keeps them, stops them in order
-crew        the children of `live`: commands of the start, edges, worker, schedule
-rolling     replaces children one after another, each by one that is ready
+app_processes  the children of `live`: commands of the start, edges, worker, schedule
+rolling_restart  replaces children one after another, each by one that is ready
 readiness   hears that a child is ready
 datadir     DATA_DIR: the lock, run.json, the secret key
 listening   the listening sockets, one for each edge, and a 503 until the first is up
@@ -15,6 +15,6 @@ schema      whether the database needs `migrate`
 health      asks /healthz
 browser     finds a Chromium for the tests
 psql        finds psql for `dbshell`
-mishaps     one sentence for what is not a bug
+one_sentence_errors  one sentence for what is not a bug
 celery_cli  the same for `celery -A realtime ...`
 """

@@ -12,7 +12,7 @@ import click
 from django.conf import settings
 
 from realtime.embedded.datadir import is_held
-from realtime.embedded.mishaps import NOTHING_RUNS
+from realtime.embedded.one_sentence_errors import NOTHING_RUNS
 
 # those that ask a server, or serve; the others (`report`, `--help` of any) need none
 ONLINE = {"amqp", "beat", "call", "control", "events", "inspect", "list", "purge", "result", "status", "worker"}

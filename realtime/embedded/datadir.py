@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
-from realtime.embedded.backing import SOCKETS
+from realtime.embedded.backing_services import SOCKETS
 from realtime.embedded.supervisor import Failed
 
 PATIENCE = 10  # seconds for the servers of a killed `live` to write down what they have

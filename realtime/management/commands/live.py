@@ -17,8 +17,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from realtime.embedded import listening, schema
-from realtime.embedded.backing import Backing
-from realtime.embedded.crew import Crew
+from realtime.embedded.app_processes import Crew
+from realtime.embedded.backing_services import Backing
 from realtime.embedded.datadir import DataDir
 from realtime.embedded.health import healthy
 from realtime.embedded.listening import StartingResponder

@@ -21,7 +21,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from realtime.embedded import browser
-from realtime.embedded.backing import Backing
+from realtime.embedded.backing_services import Backing
 from realtime.embedded.child import Child
 from realtime.embedded.supervisor import Failed, Stopped, Supervisor
 

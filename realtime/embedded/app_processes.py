@@ -10,7 +10,7 @@ from typing import Self
 
 from realtime.embedded import listening
 from realtime.embedded.child import Child
-from realtime.embedded.rolling import Rolling
+from realtime.embedded.rolling_restart import Rolling
 from realtime.embedded.supervisor import Failed, Running, Supervisor, ending
 
 EDGES, WORKERS = 1, 0  # the stages in which they stop: workers first, so that what they finish is still seen
