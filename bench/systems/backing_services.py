@@ -74,6 +74,6 @@ class BackingServices:
         for child in (self.valkey.child(), self.postgres.child()):
             process = self.running[child.name]
             if process.poll() is None:
-                process.send_signal(child.stop)
-                process.wait(child.patience)
+                process.send_signal(child.stop_signal)
+                process.wait(child.stop_timeout)
         self._stack.close()

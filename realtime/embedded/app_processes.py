@@ -1,4 +1,4 @@
-"""The processes of the application itself: what is run once at the start, and what is kept running."""
+"""The application's own processes: commands that run once at the start, and processes that are kept running."""
 
 import os
 import socket
@@ -10,18 +10,19 @@ from typing import Self
 
 from realtime.embedded import listening
 from realtime.embedded.child import Child
-from realtime.embedded.rolling_restart import Rolling
-from realtime.embedded.supervisor import Failed, Running, Supervisor, ending
+from realtime.embedded.rolling_restart import RollingRestart
+from realtime.embedded.supervisor import Failed, Running, Supervisor, describe_exit
 
-EDGES, WORKERS = 1, 0  # the stages in which they stop: workers first, so that what they finish is still seen
-FINISH = 5.0  # seconds that an edge has after its readers are gone, for requests
-TAIL = 20  # lines of a failed command's output that are shown
-# Celery warns root on every start. Here root is a container's, and tasks are JSON, never code.
-QUIET = "ignore:You're running the worker with superuser privileges"
+# workers stop first, so that readers still see the jobs that they finish
+EDGES_STAGE, WORKERS_STAGE = 1, 0
+FINISH_TIMEOUT = 5.0  # seconds for an edge to answer its last requests, after its readers are gone
+SHOWN_LINES = 20  # lines of a failed command's output that are shown
+# Celery warns root on every start. Here root is a container's, and jobs are JSON, never code.
+NO_ROOT_WARNING = "ignore:You're running the worker with superuser privileges"
 
 
-class Crew:
-    """Starts `manage.py` and `celery` commands with the environment of one newsroom."""
+class AppProcesses:
+    """Starts `manage.py` and `celery` commands with the environment of one DATA_DIR."""
 
     def __init__(
         self, supervisor: Supervisor, base: Path, data: Path, environment: Mapping[str, str], drain: float
@@ -29,34 +30,34 @@ class Crew:
         self._supervisor = supervisor
         self._base = base
         self._data = data
-        self._patience = drain + FINISH
+        self._stop_timeout = drain + FINISH_TIMEOUT
         self._edges: list[Running] = []
-        self._rolling: Rolling | None = None
-        self._environment = {**os.environ, **environment, "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": QUIET}
+        self._rolling_restart: RollingRestart | None = None
+        self._environment = {**os.environ, **environment, "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": NO_ROOT_WARNING}
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._rolling is not None:
-            self._rolling.end()
+        if self._rolling_restart is not None:
+            self._rolling_restart.close()
 
-    def begin(self, command: str) -> Running:
-        """Start a command of `manage.py` that has an end; its output is kept aside."""
+    def start_command(self, command: str) -> Running:
+        """Starts a `manage.py` command that ends by itself; its output goes to `<command>.log` in DATA_DIR."""
         log = self._data / f"{command}.log"
         log.unlink(missing_ok=True)
         words = (sys.executable, self._base / "manage.py", command)
-        return self._supervisor.start(Child(command, words, self._environment, self._base, log=log, keep=False))
+        return self._supervisor.start(Child(command, words, self._environment, self._base, log=log, restart=False))
 
-    def finish(self, running: Running) -> None:
-        """Wait for it; Failed, with the end of what it said, when it did not go well."""
-        if self._supervisor.finish(running):
+    def finish_command(self, running: Running) -> None:
+        """Waits for the command's end; raises Failed, with the last lines of its output, where it failed."""
+        if self._supervisor.wait(running):
             child = running.child
-            said = child.log.read_text(errors="replace").rstrip().splitlines()[-TAIL:] if child.log else []
-            raise Failed("\n".join([*said, f"`manage.py {child.name}` failed ({ending(running)})."]))
+            shown = child.log.read_text(errors="replace").rstrip().splitlines()[-SHOWN_LINES:] if child.log else []
+            raise Failed("\n".join([*shown, f"`manage.py {child.name}` failed ({describe_exit(running)})."]))
 
-    def work(self) -> None:
-        """Start the workers and the schedule."""
+    def start_workers(self) -> None:
+        """Starts the workers and the schedule."""
         celery = (sys.executable, "-m", "celery", "--quiet", "-A", "realtime")
         # without mingle and gossip: they look for other workers, for a second at each start
         worker = ("worker", "--loglevel", "warning", "--without-mingle", "--without-gossip")
@@ -64,11 +65,11 @@ class Crew:
         due = (*worker, "--queues", "due", "--concurrency", "1", "--hostname", "due@%h")
         beat = ("beat", "--loglevel", "warning", "--pidfile", "")
         for name, words in ("worker", jobs), ("due worker", due), ("schedule", beat):
-            self._supervisor.start(Child(name, celery + words, self._environment, self._base, stage=WORKERS))
+            self._supervisor.start(Child(name, celery + words, self._environment, self._base, stop_stage=WORKERS_STAGE))
 
-    def serve(self, listener: socket.socket, edges: int) -> None:
-        """Start the edges, all on one port."""
-        listeners = listening.beside(listener, edges)
+    def start_edges(self, listener: socket.socket, edges: int) -> None:
+        """Starts the edges, all on one port."""
+        listeners = listening.listeners_on_port(listener, edges)
         for number in range(edges):
             listener = listeners[number % len(listeners)]
             self._edges.append(
@@ -83,15 +84,17 @@ class Crew:
             self._environment,
             self._base,
             fds=(fd,),
-            stage=EDGES,
-            stop=SIGINT,  # at once: no other edge is left for the readers to go to
-            fell=(lambda: None) if alone else (lambda: listening.close(listener)),
+            stop_stage=EDGES_STAGE,
+            stop_signal=SIGINT,  # at once, without a drain: no other edge is left for the readers
+            on_death=(lambda: None) if alone else (lambda: listening.stop_accepting(listener)),
         )
 
-    def renew(self) -> None:
-        """One turn of a rolling restart of the edges, if there is one; begins one when SIGHUP has asked for it."""
-        if self._supervisor.asked_anew:
-            self._supervisor.asked_anew = False
-            self._rolling = self._rolling or Rolling(self._supervisor, self._edges, self._patience)
-        if self._rolling is not None and not self._rolling.step():
-            self._rolling = None
+    def step_rolling_restart(self) -> None:
+        """Goes on with the rolling restart of the edges, if one is under way; begins one where SIGHUP has come."""
+        if self._supervisor.restart_requested:
+            self._supervisor.restart_requested = False
+            self._rolling_restart = self._rolling_restart or RollingRestart(
+                self._supervisor, self._edges, self._stop_timeout
+            )
+        if self._rolling_restart is not None and not self._rolling_restart.step():
+            self._rolling_restart = None

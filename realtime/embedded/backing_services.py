@@ -1,4 +1,4 @@
-"""What the application stands on: a PostgreSQL and a Redis, our own or those that the environment names."""
+"""The services that the application needs: a PostgreSQL and a Redis, embedded or named by the environment."""
 
 import shutil
 import tempfile
@@ -14,13 +14,13 @@ from realtime.embedded.postgres import Postgres
 from realtime.embedded.supervisor import Failed, Supervisor
 from realtime.embedded.valkey import Valkey
 
-PATIENCE = 5  # seconds for an outside server to answer
-CRASH_RECOVERY = 60  # seconds for an embedded one: after a power cut it reads its journal first
-SOCKETS = "stop-press-"  # how the directories of sockets in /tmp begin
+CONNECT_TIMEOUT = 5  # seconds for an outside server to answer
+CRASH_RECOVERY_TIMEOUT = 60  # seconds for an embedded one: after a power cut it reads its journal first
+SOCKETS_PREFIX = "stop-press-"  # of the directories of sockets in /tmp
 
 
-class Backing:
-    """Both servers. Whatever the environment names is used as it is; the rest is started here."""
+class BackingServices:
+    """A PostgreSQL and a Redis. One that has an address given is used as it is; the other is started here."""
 
     def __init__(
         self,
@@ -40,7 +40,8 @@ class Backing:
             return
         who = account.current()
         found, home, fds = programs.find(who), who.home(data_dir), () if lock is None else (lock,)
-        self.sockets = Path(tempfile.mkdtemp(prefix=SOCKETS, dir="/tmp"))  # short: a socket's path ends at 107 bytes
+        # in /tmp, whatever TMPDIR says: the path of a socket ends at 107 bytes
+        self.sockets = Path(tempfile.mkdtemp(prefix=SOCKETS_PREFIX, dir="/tmp"))
         who.own(self.sockets)
         if not postgres_url:
             self._postgres = Postgres(found, who, home, self.sockets, data_dir / "postgres.log", durable, fds)
@@ -51,16 +52,17 @@ class Backing:
 
     @property
     def owns_postgres(self) -> bool:
+        """Whether PostgreSQL is embedded."""
         return self._postgres is not None
 
     @property
-    def names(self) -> str:
-        """For the person at the terminal."""
+    def description(self) -> str:
+        """Names both servers, for the person at the terminal."""
         return f"{'' if self._postgres else 'Your '}PostgreSQL and {'Valkey' if self._valkey else 'your Redis'}"
 
     @property
-    def run(self) -> dict[str, str]:
-        """For run.json, so that other terminals find them."""
+    def run_file_entries(self) -> dict[str, str]:
+        """The entries of run.json by which commands in other terminals find the servers."""
         return {
             "postgres_url": self.postgres_url,
             "redis_url": self.redis_url,
@@ -69,11 +71,11 @@ class Backing:
 
     @property
     def environment(self) -> dict[str, str]:
-        """For the processes that use them."""
+        """The environment variables that lead a process to both servers."""
         return {"POSTGRES_URL": self.postgres_url, "REDIS_URL": self.redis_url}
 
     def start(self, supervisor: Supervisor) -> None:
-        """Start what is ours and wait until both answer; Failed, in one sentence, when one does not."""
+        """Starts the embedded servers and waits until both answer; raises Failed where one does not."""
         waiting: list[tuple[str, Callable[[], bool]]] = []
         if self._postgres:
             self._postgres.create()
@@ -88,27 +90,29 @@ class Backing:
         else:
             _reach_redis(self.redis_url)
         for name, ready in waiting:
-            supervisor.until(ready, CRASH_RECOVERY, f"{name} did not answer within {CRASH_RECOVERY} s.")
+            supervisor.wait_until(
+                ready, CRASH_RECOVERY_TIMEOUT, f"{name} did not answer within {CRASH_RECOVERY_TIMEOUT} s."
+            )
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Remove the directory of sockets: by now the supervisor has stopped the servers."""
+        """Removes the directory of sockets; by now the supervisor has stopped the servers."""
         if self.sockets:
             shutil.rmtree(self.sockets, ignore_errors=True)
 
 
 def _reach_postgres(url: str) -> None:
     try:
-        psycopg2.connect(url, connect_timeout=PATIENCE).close()
+        psycopg2.connect(url, connect_timeout=CONNECT_TIMEOUT).close()
     except psycopg2.Error as error:
         raise Failed(f"POSTGRES_URL is set, but no database answers there: {_reason(error)}.") from error
 
 
 def _reach_redis(url: str) -> None:
     try:
-        client = redis.Redis.from_url(url, socket_connect_timeout=PATIENCE, socket_timeout=PATIENCE)
+        client = redis.Redis.from_url(url, socket_connect_timeout=CONNECT_TIMEOUT, socket_timeout=CONNECT_TIMEOUT)
         client.ping()
         client.close()
     except (redis.RedisError, ValueError, OSError) as error:
@@ -116,5 +120,5 @@ def _reach_redis(url: str) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """The first line of what a library says."""
+    """Returns the first line of a library's message."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

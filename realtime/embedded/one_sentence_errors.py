@@ -1,4 +1,4 @@
-"""Turns the mishaps of configuration into one sentence; a bug keeps its traceback."""
+"""Ends a command with one sentence where the configuration is at fault; a bug keeps its traceback."""
 
 import contextlib
 import sys
@@ -15,8 +15,8 @@ NOTHING_RUNS = "Nothing is running for {}: start `python3 manage.py live` first,
 
 
 @contextlib.contextmanager
-def in_a_sentence() -> Iterator[None]:
-    """Around a command: end it with a sentence when its databases are not there, or a setting is odd."""
+def in_one_sentence() -> Iterator[None]:
+    """Ends the block with a sentence, and status 1, where a server does not answer or a setting is not valid."""
     try:
         yield
     except EnvError as error:
@@ -34,7 +34,7 @@ def in_a_sentence() -> Iterator[None]:
 
 
 def _postgres_answers() -> bool:
-    """Whether the database can be reached at all: then the error was another one."""
+    """Returns whether the database can be reached; then the error had another cause."""
     connection.close()
     try:
         connection.ensure_connection()

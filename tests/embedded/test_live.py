@@ -1,4 +1,4 @@
-"""`manage.py live`, as somebody at a terminal meets it. One newsroom serves the whole file, in its order."""
+"""`manage.py live`, as a person at a terminal sees it. One newsroom serves the whole file, in its order."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ COUNT = "from blog.models import Post; print('posts:', Post.objects.count())"
 
 @pytest.fixture(scope="module")
 def newsroom(place: Path) -> Iterator[Newsroom]:
-    """Running, with the demo in it."""
+    """A running newsroom, with the demo in it."""
     live = Newsroom(place / "data").ready()
     yield live
     live.signal(signal.SIGTERM)
@@ -28,7 +28,7 @@ def newsroom(place: Path) -> Iterator[Newsroom]:
 
 @pytest.fixture
 def started_again(place: Path, newsroom: Newsroom) -> Iterator[Newsroom]:
-    """One that a test may end: the first of them that of all the others, then another on the same DATA_DIR."""
+    """A newsroom that a test may end: first the one of the tests above, then another on the same DATA_DIR."""
     live = newsroom if newsroom.terminal.process.poll() is None else Newsroom(place / "data").ready()
     yield live
     live.signal(signal.SIGKILL)
@@ -90,7 +90,7 @@ def test_a_child_that_dies_is_started_again(newsroom: Newsroom, word: str) -> No
 
 
 def test_hanging_up_replaces_the_edge_without_a_gap(newsroom: Newsroom) -> None:
-    """There is no terminal here that could have been closed."""
+    """SIGHUP restarts: there is no terminal here that could have been closed."""
     before, statuses, replaced = newsroom.child(" edge "), set(), threading.Event()
 
     def ask() -> None:

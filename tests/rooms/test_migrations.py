@@ -137,7 +137,7 @@ def test_a_database_of_before_migrates_and_serves(new: dict[str, list[str]], las
         has_left_one = leave_an_event()
         migrate()
         assert found() == new
-        assert not schema.behind(url)
+        assert not schema.is_behind(url)
         post = cast.a_post(cast.ada())
         assert post.title in Client().get("/").content.decode()
         reader = log.LogConnection()

@@ -40,7 +40,7 @@ class Program:
     def stop(self) -> None:
         """Ends the process in order, or kills it after STOP_TIMEOUT_SECONDS."""
         self.resume()
-        self.send(self.process.pid, self._child.stop)
+        self.send(self.process.pid, self._child.stop_signal)
         try:
             self.process.wait(STOP_TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired:
