@@ -169,7 +169,7 @@ TEMPLATES = [
 # --- who is asking
 AUTH_USER_MODEL = "blog.User"
 LOGIN_URL = "sign_in"
-CSRF_FAILURE_VIEW = "blog.views.errors.forged"
+CSRF_FAILURE_VIEW = "blog.views.errors.csrf_failure"
 LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "post_list"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}

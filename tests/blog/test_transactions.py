@@ -7,7 +7,7 @@ from django.db import OperationalError, connection, transaction
 from django.http import HttpRequest, HttpResponse
 
 from blog.models import Post, User
-from blog.views.attempts import writes
+from blog.views.transactions import retry_on_deadlock
 from tests import cast
 from tests.waiting import PATIENCE
 
@@ -24,7 +24,7 @@ def test_two_requests_that_lock_in_opposite_order_both_go_through(pair: tuple[Po
     both_hold_one = threading.Barrier(2, timeout=PATIENCE)
     attempts: list[str] = []
 
-    @writes
+    @retry_on_deadlock
     def rename(request: HttpRequest, first: Post, second: Post) -> HttpResponse:
         attempts.append(first.title)
         again = attempts.count(first.title) > 1
@@ -56,7 +56,7 @@ def test_two_requests_that_lock_in_opposite_order_both_go_through(pair: tuple[Po
 def test_what_is_no_deadlock_is_not_tried_again(pair: tuple[Post, Post]) -> None:
     attempts: list[int] = []
 
-    @writes
+    @retry_on_deadlock
     def wait_too_long(request: HttpRequest) -> HttpResponse:
         attempts.append(1)
         with connection.cursor() as cursor:
@@ -69,7 +69,7 @@ def test_what_is_no_deadlock_is_not_tried_again(pair: tuple[Post, Post]) -> None
 
 
 def test_what_fails_leaves_nothing_behind(pair: tuple[Post, Post]) -> None:
-    @writes
+    @retry_on_deadlock
     def fail(request: HttpRequest) -> HttpResponse:
         assert transaction.get_connection().in_atomic_block
         cast.a_post(User.objects.get(), "Three")

@@ -1,4 +1,4 @@
-"""Requests that write: tried once more where PostgreSQL chose them to end a deadlock."""
+"""Transactions of views that write: a second attempt after a deadlock, and messages that wait for COMMIT."""
 
 import random
 import time
@@ -11,17 +11,17 @@ from django.db import OperationalError, transaction
 from django.http import HttpRequest, HttpResponse
 from psycopg2.errors import DeadlockDetected, SerializationFailure
 
-PAUSE = (0.02, 0.06)  # seconds; many times what PostgreSQL takes to wake a waiter
+RETRY_DELAY_SECONDS = (0.02, 0.06)  # from, to: many times what PostgreSQL takes to wake a waiting transaction
 
 View = Callable[..., HttpResponse]
 
 
-def writes(view: View) -> View:
-    """One transaction, like ATOMIC_REQUESTS, and a second one when the first fell to a deadlock.
+def retry_on_deadlock(view: View) -> View:
+    """Runs the view in a transaction, like ATOMIC_REQUESTS, and once more where a deadlock ended the first.
 
-    Two requests that lock the same rows in opposite order cannot both go on; the one PostgreSQL
-    sends back has changed nothing, so it may simply run again. The view must do nothing outside
-    the database before it is committed: what it says to the person goes through `say`.
+    Two requests that lock the same rows in opposite order cannot both go on; the one that PostgreSQL
+    ends has changed nothing, so the view may run again. It must do nothing outside the database
+    before COMMIT: its messages go through `flash_on_commit`.
     """
 
     @transaction.non_atomic_requests
@@ -33,14 +33,14 @@ def writes(view: View) -> View:
         except OperationalError as error:
             if not isinstance(error.__cause__, DeadlockDetected | SerializationFailure):
                 raise
-        # The other one is only now being woken: who comes back at once may lock before it and meet it again.
-        time.sleep(random.uniform(*PAUSE))
+        # The other request is only now being woken: a retry at once could lock before it, and deadlock again.
+        time.sleep(random.uniform(*RETRY_DELAY_SECONDS))
         with transaction.atomic():
             return view(request, *args, **kwargs)
 
     return attempted
 
 
-def say(request: HttpRequest, sentence: str) -> None:
-    """Shows the sentence on the next page, once what it tells of is committed."""
+def flash_on_commit(request: HttpRequest, sentence: str) -> None:
+    """Shows the sentence on the next page, once the transaction is committed."""
     transaction.on_commit(partial(messages.success, request, sentence))

@@ -1,6 +1,5 @@
-"""What people type, checked and normalised: NFC, so that one word has one spelling; LF for lines."""
+"""Writing, editing and withdrawing posts."""
 
-import unicodedata
 from typing import Any, ClassVar
 
 from django import forms
@@ -11,42 +10,13 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from blog import permissions
-from blog.models import Author, Book, Post, Tag, User
+from blog.forms.fields import LineField, ProseField, TagsField
+from blog.models import Book, Post, User
 from blog.publishing import revisions, tagging
 
 
-class LineField(forms.CharField):
-    """One line: any white space in it is one blank."""
-
-    def to_python(self, value: Any) -> str:
-        # before the length is checked: a decomposed syllable counts as three characters
-        return " ".join(unicodedata.normalize("NFC", super().to_python(value) or "").split())
-
-
-class ProseField(forms.CharField):
-    """Lines of text, ended by LF; the first one keeps its indentation, which Markdown reads."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{**kwargs, "strip": False})
-
-    def to_python(self, value: Any) -> str:
-        text = unicodedata.normalize("NFC", super().to_python(value) or "")
-        lines = text.replace("\r\n", "\n").replace("\r", "\n")
-        return lines.strip("\n") if lines.strip() else ""
-
-
-class TagsField(LineField):
-    """The names of tags, between commas."""
-
-    def clean(self, value: Any) -> list[str]:
-        try:
-            return tagging.names_in(super().clean(value))
-        except tagging.BadTag as bad:
-            raise ValidationError(_("“%(name)s” cannot be a tag."), params={"name": bad.name}) from bad
-
-
 class Action(models.TextChoices):
-    """What the button does. Without one a post is published."""
+    """The action of each button. Without one a post is published."""
 
     PUBLISH = "publish", _("Publish")
     DRAFT = "draft", _("Save as draft")
@@ -54,13 +24,13 @@ class Action(models.TextChoices):
 
 
 class PostForm(forms.ModelForm):
-    """Writes or edits a post as `by`. Sent only title and text, it leaves the rest as it was.
+    """Writes or edits a post as `by`. Where only title and text are sent, the other fields stay as they were.
 
-    What has been published keeps its date and its state: a page that was opened before somebody
-    withdrew the post cannot publish it again, nor can one opened while it was a draft.
+    A post that has been public keeps its date and its state: a form that was opened before the post was
+    withdrawn cannot publish it again, nor can one that was opened while it was a draft.
     """
 
-    # absent altogether, not merely empty, from a form that has only title and text
+    # the fields that are absent, not merely empty, where only title and text are sent
     rest = ("tags_text", "book", "chapter", "pinned", "key_event", "urgent", "published_date")
 
     tags_text = TagsField(label=_("Tags"), required=False, help_text=_("Names, with commas between them."))
@@ -79,11 +49,11 @@ class PostForm(forms.ModelForm):
         books = self.fields["book"]
         assert isinstance(books, forms.ModelChoiceField)
         books.queryset = Book.objects.filter(
-            # the one it is in stays, whatever became of it
+            # the book that it is in stays, withdrawn or not
             ~Q(state=Book.State.WITHDRAWN) | Q(pk=self.instance.book_id)
         )
         if self.instance.pk:
-            self.initial.setdefault("tags_text", tagging.as_text(self.instance.tags.all()))
+            self.initial.setdefault("tags_text", tagging.format_names(self.instance.tags.all()))
         if self.has_been_public:
             del self.fields["published_date"]
         if self.is_bound and "tags_text" not in self.data:
@@ -92,10 +62,12 @@ class PostForm(forms.ModelForm):
 
     @property
     def has_been_public(self) -> bool:
+        """Whether the post is public, or was withdrawn."""
         return self.instance.state in (Post.State.PUBLISHED, Post.State.WITHDRAWN)
 
     @property
     def action(self) -> str:
+        """The action of the button that was pressed."""
         return self.data.get("action") or Action.PUBLISH
 
     def clean(self) -> dict[str, Any]:
@@ -121,7 +93,7 @@ class PostForm(forms.ModelForm):
             )
 
     def save(self, commit: bool = True) -> Post:
-        """Saves, and moves the post as the button says. In one transaction, one event follows."""
+        """Saves the post in the state that the button asks for; in one transaction one event is published."""
         post: Post = super().save(commit=False)
         if post._state.adding:
             post.author = self.by
@@ -130,7 +102,7 @@ class PostForm(forms.ModelForm):
         else:
             self._move(post)
         if "tags_text" in self.cleaned_data:
-            post.tags.set(tagging.tags_named(self.cleaned_data["tags_text"]))
+            post.tags.set(tagging.get_or_create_tags(self.cleaned_data["tags_text"]))
         revisions.record(post, self.by)
         return post
 
@@ -151,23 +123,6 @@ class PostForm(forms.ModelForm):
 
 
 class WithdrawForm(forms.Form):
-    """Why a post goes. For everyone to read."""
+    """The reason for a withdrawal, which every reader sees."""
 
     reason = LineField(label=_("Reason"), required=False, max_length=200)
-
-
-class SlugChoiceField(forms.ModelChoiceField):
-    """One of the rows, by its slug."""
-
-    def __init__(self, queryset: models.QuerySet, **kwargs: Any) -> None:
-        super().__init__(queryset, to_field_name="slug", **kwargs)
-
-    def to_python(self, value: Any) -> Any:
-        return super().to_python(unicodedata.normalize("NFC", value or ""))
-
-
-class FilterForm(forms.Form):
-    """`?tag=&author=` on the front page: a tag by its slug, an author by number."""
-
-    tag = SlugChoiceField(Tag.objects.all(), required=False)
-    author = forms.ModelChoiceField(Author.objects.all(), required=False)
