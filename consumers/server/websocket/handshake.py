@@ -37,7 +37,7 @@ class Asked(NamedTuple):
 
 
 def read(data: bytes) -> Asked | None:
-    """The request, if these bytes are a whole one, nothing but it, and nothing is odd about it."""
+    """The request, if these bytes are a whole head, nothing but it, and nothing is odd about it."""
     target = _TARGET.match(data)
     if target is None or len(data) > LONGEST or data.find(END) != len(data) - len(END):
         return None
