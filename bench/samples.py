@@ -16,9 +16,7 @@ REST = "the rest"
 SHOWN = 10  # functions
 # The innermost frame of a stack that is of one of these says what kind it is; what Python brings counts for its caller.
 KINDS = {
-    "what the socket says: WebSocket frames, handshake": (
-        r"autobahn/|daphne/ws_protocol|consumers/server/(websocket/|receive_queue|sniffing)"
-    ),
+    "what the socket says: WebSocket frames, handshake": (r"consumers/server/(websocket/|receive_queue|sniffing)"),
     "readers: subscription, position, recovery, limits": (
         r"consumers/(websocket|presence/|access/|throttle|wire/(client_frames|queries|close_codes)"
         r"|delivery/(subscription|recovery)|server/timeouts)"

@@ -6,11 +6,10 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import Failed, installs, machine
+from bench import installs, machine
 from bench.newsroom import Services, commits, edge, follow
-from bench.processes import OUT, ROOT, Process, Told
+from bench.processes import OUT, Process, Told
 from frontend.node import node
-from realtime.settings import LIVE_PROTOCOL
 
 
 @dataclass(frozen=True)
@@ -34,18 +33,18 @@ class System:
     aside: bool = False  # only what it costs to connect and to deliver, and a storm
 
 
-def ours(protocol: str) -> Callable[[Services], AbstractContextManager[Server]]:
-    @contextmanager
-    def start(services: Services) -> Iterator[Server]:
-        with edge(services, LIVE_PROTOCOL=protocol) as (process, port), commits(services) as publisher:
-            yield Server(port, process.pid, follow("site"), publisher)
-
-    return start
+@contextmanager
+def ours(services: Services) -> Iterator[Server]:
+    with edge(services) as (process, port), commits(services) as publisher:
+        yield Server(port, process.pid, follow("site"), publisher)
 
 
-def other_protocol() -> None:
-    if OTHER_PROTOCOL == "lean" and not (ROOT / "consumers" / "lean.py").exists():
-        raise Failed("there is no such protocol here yet.")
+@contextmanager
+def ours_on_daphne(services: Services) -> Iterator[Server]:
+    """The same application on Daphne as it comes, without an edge."""
+    words = ["--websocket_timeout", "-1", "asgi:application"]
+    with _daphne(sys.executable, words, services.environment) as (process, port), commits(services) as publisher:
+        yield Server(port, process.pid, follow("site"), publisher)
 
 
 def tutorial(layer: str) -> Callable[[Services], AbstractContextManager[Server]]:
@@ -53,7 +52,7 @@ def tutorial(layer: str) -> Callable[[Services], AbstractContextManager[Server]]
     def start(services: Services) -> Iterator[Server]:
         environment = {"LAYER": layer, "REDIS_URL": services.valkey.url, **_settings("tutorial")}
         words = ["layer", layer, services.valkey.url, "chat_room"]
-        daphne = _daphne(sys.executable, "tutorial", environment)
+        daphne = _daphne(sys.executable, ["bench.tutorial.asgi:application"], environment)
         with daphne as (process, port), _publisher(*words) as publisher:
             yield Server(port, process.pid, ["--path", "/ws/chat/room/"], publisher)
 
@@ -64,7 +63,10 @@ def tutorial(layer: str) -> Callable[[Services], AbstractContextManager[Server]]
 def eventstream(services: Services) -> Iterator[Server]:
     python, environment = installs.eventstream(), _settings("eventstream")
     options = ["--path", "/events/", "--stream", "--ready", "event: stream-open"]
-    with _daphne(python, "eventstream", environment) as (process, port), _http(port, "/publish") as publisher:
+    with (
+        _daphne(python, ["bench.eventstream.asgi:application"], environment) as (process, port),
+        _http(port, "/publish") as publisher,
+    ):
         yield Server(port, process.pid, options, publisher)
 
 
@@ -110,10 +112,9 @@ SOCKET_IO = [
     "3",
 ]
 
-OTHER_PROTOCOL = "autobahn" if LIVE_PROTOCOL == "lean" else "lean"
 SYSTEMS = [
-    System("ours", ours(LIVE_PROTOCOL), resumes=True),
-    System(f"ours, {OTHER_PROTOCOL}", ours(OTHER_PROTOCOL), other_protocol, resumes=True, aside=True),
+    System("ours", ours, resumes=True),
+    System("ours, on plain Daphne", ours_on_daphne, slow=True, at_once=50, resumes=True, aside=True),
     System("tutorial, core layer", tutorial("core"), slow=True, at_once=50),
     System("tutorial, pub/sub layer", tutorial("pubsub"), slow=True, at_once=50),
     System("django-eventstream", eventstream, installs.eventstream, slow=True, at_once=50),
@@ -133,10 +134,12 @@ def _settings(package: str) -> dict[str, str]:
 
 
 @contextmanager
-def _daphne(python: str | Path, package: str, environment: Mapping[str, str]) -> Iterator[tuple[Process, int]]:
+def _daphne(
+    python: str | Path, options: Sequence[str], environment: Mapping[str, str]
+) -> Iterator[tuple[Process, int]]:
     port = machine.free_port()
-    words = [python, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "-v", "0", f"bench.{package}.asgi:application"]
-    with _serving(package, words, port, environment) as process:
+    words = [python, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "-v", "0", *options]
+    with _serving("daphne", words, port, environment) as process:
         yield process, port
 
 

@@ -54,9 +54,7 @@ class ProtocolSniffer:
         self._factory.discard(self)
         request = handshake.read(data[:end])
         if request is not None:
-            self._factory.websockets.begin(self.transport, request)
-            if len(data) > end:
-                self.transport.protocol.dataReceived(data[end:])
+            self._factory.websockets.begin(self.transport, request, data[end:])
             return
         channel = self._factory.pages.buildProtocol(self._address)
         self.transport.protocol = channel

@@ -1,4 +1,4 @@
-"""A WebSocket with as little as it takes: our own, in place of autobahn's (LIVE_PROTOCOL).
+"""A WebSocket with as little as it takes: our own, in place of Daphne's.
 
 It speaks ASGI to the application like any server. One thing more: a consumer that knows of it *parks* when
 it has said its welcome. Its coroutine ends, and from then on the socket calls the consumer itself: an idle
@@ -19,7 +19,7 @@ from consumers.server.direct_writer import DirectWriter
 from consumers.server.receive_queue import Inbox
 from consumers.server.websocket import eager_task, frame_parser, handshake
 from consumers.server.websocket.frame_parser import FrameParser, Message, ProtocolError
-from consumers.server.websocket.handshake import Asked
+from consumers.server.websocket.handshake import HandshakeRequest
 from consumers.wire.batch import Encoding, framed
 from consumers.wire.close_codes import CLOSE_TIMEOUT, CloseCode, sentence
 
@@ -58,14 +58,16 @@ class WebSockets:
         self._turns = 0  # until the next round
         self._gone: asyncio.Future[None] | None = None  # from when this process ends
 
-    def begin(self, line: Any, asked: Asked) -> None:
-        """The connection is one of them from now on."""
+    def begin(self, line: Any, asked: HandshakeRequest, early: bytes = b"") -> None:
+        """Makes the connection a WebSocket. `early`: what came behind the head, without waiting for the answer."""
         made = WebSocketProtocol(self, line, asked)
         line.protocol = made
         self._all.add(made)
         made.begin(self.application, asked)
         if self._gone is not None:  # it was connected before, and asks only now
             made.serverClose(int(CloseCode.RESTARTING))
+        if early:
+            made.dataReceived(early)
 
     def discard(self, ended: "WebSocketProtocol") -> None:
         self._all.discard(ended)
@@ -100,15 +102,14 @@ class WebSocketProtocol:
         *("_state", "_task", "transport", "writer"),
     )
 
-    def __init__(self, sockets: WebSockets, line: Any, asked: Asked) -> None:
+    def __init__(self, sockets: WebSockets, line: Any, asked: HandshakeRequest) -> None:
         self.transport = line
         self.writer = DirectWriter(self, line)
         self._sockets = sockets
-        self._asked: Asked | None = asked
-        extension = handshake.compression(asked.offers)
-        if extension:
+        self._asked: HandshakeRequest | None = asked
+        if asked.extension:
             self.writer.encoding = Encoding.DEFLATED
-        self._parser = FrameParser(sockets.limit, inflates=bool(extension))
+        self._parser = FrameParser(sockets.limit, inflates=bool(asked.extension))
         self._bucket = TokenBucket(*sockets.bucket)
         self._state = CONNECTING
         self._deaf = False  # nothing more of this client is read
@@ -124,7 +125,7 @@ class WebSocketProtocol:
 
     # --- the application
 
-    def begin(self, application: Application, asked: Asked) -> None:
+    def begin(self, application: Application, asked: HandshakeRequest) -> None:
         assert self._inbox is not None
         self._inbox.put_nowait({"type": "websocket.connect"})
         self._run(application(self._scope(asked), self._inbox.get, self._reply))
@@ -136,12 +137,12 @@ class WebSocketProtocol:
         if self._state == CONNECTING:
             self._refuse(503)
 
-    def _scope(self, asked: Asked) -> dict[str, Any]:
+    def _scope(self, asked: HandshakeRequest) -> dict[str, Any]:
         return {
             "type": "websocket",
             "asgi": {"version": "3.0"},
-            "path": asked.path.decode(),
-            "raw_path": asked.path,
+            "path": asked.path,
+            "raw_path": asked.raw_path,
             "root_path": "",
             "query_string": asked.query,
             "headers": asked.headers,
@@ -226,8 +227,7 @@ class WebSocketProtocol:
             return
         assert self._asked is not None
         self._state = OPEN
-        extension = handshake.compression(self._asked.offers)
-        self.transport.begin(handshake.accepted(self._asked.key, extension, subprotocol))
+        self.transport.begin(handshake.accepted(self._asked.key, self._asked.extension, subprotocol))
         self._asked = None
 
     # --- the client

@@ -1,4 +1,4 @@
-"""A lean socket without a network: who is asked for a sign of life, what an application may do, and every end.
+"""A WebSocket without a network: who is asked for a sign of life, what an application may do, and every end.
 
 Twisted's connection alone is stood in for; the clock of the loop runs, and nobody waits for it.
 """
