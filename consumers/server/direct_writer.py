@@ -158,7 +158,7 @@ class DirectWriter(Backpressure):
 
     @property
     def _open(self) -> bool:
-        return bool(self._protocol.is_live)
+        return bool(self._protocol.is_open)
 
     def may_send(self) -> bool:
         return self._open and not self._transport.is_over() and not self._transport.unsent
@@ -190,7 +190,7 @@ class DirectWriter(Backpressure):
             self._transport.write(data)
 
     def close(self) -> None:
-        self._protocol.serverClose(int(CloseCode.RESTARTING))
+        self._protocol.close(int(CloseCode.RESTARTING))
 
     def abort(self) -> None:
         """No close frame could be sent any more: this is the bare end that stands for 4008."""

@@ -25,11 +25,11 @@ from consumers.server import drain
 from consumers.server.direct_writer import Backpressure, DirectConnection, DirectStreamWriter, tune
 from consumers.server.http_channel import Channel
 from consumers.server.reaper import Reaper, probe_silent_clients
-from consumers.server.receive_queue import Inbox
+from consumers.server.receive_queue import ReceiveQueue
 from consumers.server.sd_notify import notify
 from consumers.server.sniffing import SniffingFactory
 from consumers.server.timeouts import StallDetector
-from consumers.server.websocket.protocol import WebSockets
+from consumers.server.websocket.connection import WebSockets
 from realtime import memory
 
 _reactor: Any = reactor  # its module pretends to be its class
@@ -72,11 +72,11 @@ class EdgeServer(Reaper):
         scope["extensions"] = {"stop_press.stream": partial(DirectStreamWriter.of, request)}
         scope["root_path"] = self.root_path  # Daphne takes it from a header, which anybody can send
         scope["asgi"] = {"version": "3.0"}
-        inbox = Inbox()
-        running = asyncio.ensure_future(self.application(scope, inbox.get, partial(self.handle_reply, request)))
+        queue = ReceiveQueue()
+        running = asyncio.ensure_future(self.application(scope, queue.get, partial(self.handle_reply, request)))
         running.add_done_callback(partial(_abort_unfinished, request))
         self.watch(request, running)
-        return inbox
+        return queue
 
     async def handle_reply(self, request: Any, message: dict[str, Any]) -> None:
         """Sends a part of an answer, and waits for a client that lags; with Daphne's, its answer piles up here."""

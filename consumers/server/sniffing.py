@@ -12,8 +12,8 @@ from django.conf import settings
 
 from consumers.metrics import counters
 from consumers.server.websocket import handshake
+from consumers.server.websocket.connection import WebSockets
 from consumers.server.websocket.handshake import END
-from consumers.server.websocket.protocol import WebSockets
 
 MAX_HEAD_BYTES = 16 * 1024  # as Twisted's HTTP has it, which then refuses what was kept
 GET = b"GET "  # a WebSocket is opened with nothing else

@@ -7,7 +7,7 @@ import pytest
 
 from consumers.metrics import counters
 from consumers.server.sniffing import MAX_HEAD_BYTES, SniffingFactory
-from consumers.server.websocket.protocol import WebSocketProtocol, WebSockets
+from consumers.server.websocket.connection import WebSocketConnection, WebSockets
 from tests.consumers.line import TransportStub
 from tests.rfc6455.frames import PING, PONG, frame
 from tests.rfc6455.wire import head
@@ -65,7 +65,7 @@ class Connection(TransportStub):
 
     @property
     def is_websocket(self) -> bool:
-        return isinstance(self.protocol, WebSocketProtocol)
+        return isinstance(self.protocol, WebSocketConnection)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 50, len(HEAD) - 1, len(HEAD)])
