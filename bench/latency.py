@@ -49,7 +49,7 @@ async def measure(services: Services, form: str, seconds: float) -> Iterator[str
     hub, lines = Hub(form), [f"| events/s ({form}) | events | p50 ms | p99 ms | most ms |", "|---|---|---|---|---|"]
     loop = asyncio.get_running_loop()
     hub.tail.start(loop)
-    ears = loop.create_task(listen(hub.tail.heard))
+    ears = loop.create_task(listen(hub.tail.wake))
     with ExitStack() as stack:
         writer = stack.enter_context(commits(services))
         await asyncio.to_thread(writer.ask, 0, 5, 0.1)  # what is read and opened once does not count

@@ -262,11 +262,13 @@ PIPELINE: dict[str, Any] = {
     "JS_COMPRESSOR": None,
     "CSS_COMPRESSOR": "frontend.assets.LightningCompressor",
     "JAVASCRIPT": {
-        "live": {
-            "source_filenames": ["js/live.entry.js"],
-            "output_filename": "js/live.js",
+        # reader: every page; desk: the pages for writers, besides (docs/client.md)
+        bundle: {
+            "source_filenames": [f"js/{bundle}.entry.js"],
+            "output_filename": f"js/{bundle}.js",
             "template_name": "pipeline/module.html",
         }
+        for bundle in ("reader", "desk")
     },
     "STYLESHEETS": {
         "press": {

@@ -61,7 +61,12 @@ _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 def render(text: str) -> SafeString:
     """Safe HTML of a Markdown text. Never raises, whatever the text."""
     html: str = _markdown.render(_NO_XML.sub("", text))
-    return mark_safe(_polyglot(_cleaner.clean(html)))
+    return mark_safe(clean(html))
+
+
+def clean(html: str) -> str:
+    """Any HTML as render() lets it stand: of these elements and attributes, and well-formed XML."""
+    return _polyglot(_cleaner.clean(html))
 
 
 def parse(text: str) -> list[Token]:

@@ -38,10 +38,10 @@ class Backing:
         self._valkey: Valkey | None = None
         if postgres_url and redis_url:
             return
-        self.sockets = Path(tempfile.mkdtemp(prefix=SOCKETS, dir="/tmp"))  # short: a socket's path ends at 107 bytes
         who = account.current()
-        who.own(self.sockets)
         found, home, fds = programs.find(who), who.home(data_dir), () if lock is None else (lock,)
+        self.sockets = Path(tempfile.mkdtemp(prefix=SOCKETS, dir="/tmp"))  # short: a socket's path ends at 107 bytes
+        who.own(self.sockets)
         if not postgres_url:
             self._postgres = Postgres(found, who, home, self.sockets, data_dir / "postgres.log", durable, fds)
             self.postgres_url = self._postgres.url
