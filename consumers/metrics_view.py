@@ -56,11 +56,11 @@ def lines() -> Iterator[str]:
 
 
 def gauges() -> Iterator[tuple[str, int]]:
-    yield "sockets", hub.sockets
-    yield "topics", hub.topics
-    yield "position", hub.offset
-    yield "ring_events", len(hub.backlog)
-    yield "ring_bytes", hub.backlog.bytes
+    yield "sockets", len(hub.registry)
+    yield "topics", hub.registry.topics
+    yield "position", hub.history.offset
+    yield "ring_events", len(hub.history.backlog)
+    yield "ring_bytes", hub.history.backlog.bytes
     yield "revoked", len(hub.revocations)
     yield "counting_alone", int(quota.alone)
     yield "present", tracker.present

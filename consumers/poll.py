@@ -9,7 +9,7 @@ from consumers.delivery import recovery
 from consumers.delivery.hub import hub
 from consumers.delivery.recovery import Unrecoverable
 from consumers.delivery.writer import IndirectWriter, Writer
-from consumers.http import JSON_TYPE, LiveRequest, away
+from consumers.http import JSON_TYPE, LiveRequest, log_away
 from consumers.metrics import counters
 from consumers.wire.batch import FrameBatch
 from consumers.wire.queries import LogQuery
@@ -37,9 +37,10 @@ class Lost(Page, frozen=True):
 
 
 class LivePoll(LiveRequest):
-    """One request to the log. It is kept back, where that is asked for, while there is nothing to tell."""
+    """One request to the log. With `wait` its answer is kept back while there is no event."""
 
     shape = LogQuery
+    _waiter: "Waiter | None" = None
 
     async def head(self) -> None:
         await self.begin(200, {"Content-Type": JSON_TYPE, "Live-Position": str(hub.position)})
@@ -48,39 +49,41 @@ class LivePoll(LiveRequest):
     async def answer(self, asked: LogQuery, since: Position | None) -> None:
         try:
             async with asyncio.timeout(READ_TIMEOUT):
-                await hub.poll()  # the answer holds all that was committed before the question
+                await hub.history.poll()  # the answer holds all that was committed before the question
         except TimeoutError as error:
-            raise away() from error
+            raise log_away() from error
         since = since or hub.position
-        with Waiter(asked.variant, self.topics) as self._waiter:
-            self.attend(self._waiter, asked.here)
-            page = await self._page(asked, since)
-            if not page.events and page.recovered and asked.wait and await self._waiter.hears(asked.wait):
+        with Waiter(asked.variant, self.topics) as waiter:
+            self._waiter = waiter
+            self.attend(waiter, asked.here)
+            page = await self._page(waiter, asked, since)
+            if not page.events and page.recovered and asked.wait and await waiter.hears(asked.wait):
                 self.judge(self.topics)
-                page = await self._page(asked, since)
+                page = await self._page(waiter, asked, since)
         self.judge(self.topics)  # once more: reading may have taken a while
         await self.reply(200, msgspec.json.encode(page), {"Content-Type": JSON_TYPE, "Live-Position": page.position})
 
     def access_lost(self) -> None:
-        self.over.set()
-        if hasattr(self, "_waiter"):
+        """Ends the waiting: the answer is judged again."""
+        super().access_lost()
+        if self._waiter is not None:
             self._waiter.heard.set()
 
-    async def _page(self, asked: LogQuery, since: Position) -> Page:
+    async def _page(self, waiter: "Waiter", asked: LogQuery, since: Position) -> Page:
         try:
             async with asyncio.timeout(READ_TIMEOUT):
-                return await self._read(asked, since)
+                return await self._read(waiter, asked, since)
         except Unrecoverable as lost:
             counters.resets += 1
             return Lost(str(hub.position), False, lost.missed, [], False, lost.reason)
         except TimeoutError as error:
-            raise away() from error
+            raise log_away() from error
 
-    async def _read(self, asked: LogQuery, since: Position) -> Page:
-        waiter, position = self._waiter, hub.position
-        past = await recovery.missed(hub, since, set(self.topics), compacted=asked.compact)
+    async def _read(self, waiter: "Waiter", asked: LogQuery, since: Position) -> Page:
+        position = hub.position
+        past = await recovery.missed(hub.history, since, set(self.topics), compacted=asked.compact)
         page = past[: asked.limit]
-        await hub.render([each.entry for each in page], asked.variant)
+        await hub.history.render([each.entry for each in page], asked.variant)
         if waiter.broken:
             raise Unrecoverable(waiter.broken)
         frames, size = [], 0
@@ -114,7 +117,7 @@ class SilentWriter(IndirectWriter):
 class Waiter:
     """Follows topics only to learn that an event arrived; what it is, the backlog tells."""
 
-    held = True  # nothing is written to it, heartbeats included
+    is_held = True  # nothing is written to it, heartbeats included
 
     def __init__(self, variant: Variant, topics: Iterable[str]) -> None:
         self.variant = variant
@@ -125,11 +128,11 @@ class Waiter:
         self.writer: Writer = SilentWriter(self.heard.set)
 
     def __enter__(self) -> "Waiter":
-        hub.join(self)
+        hub.registry.join(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        hub.leave(self)
+        hub.registry.leave(self)
 
     async def hears(self, seconds: float) -> bool:
         """Waits until an event arrives, `seconds` at most; whether one did."""

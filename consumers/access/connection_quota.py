@@ -185,25 +185,29 @@ quota = ConnectionQuota()
 
 
 class ConnectionSlot:
-    """What one connection is counted under: an address, and a user once it has said who it is."""
+    """One connection's count under one subject: its address, or its user."""
+
+    __slots__ = ("_subject",)
 
     def __init__(self) -> None:
-        self._subjects: dict[str, str] = {}
+        self._subject: str | None = None
 
-    async def take(self, kind: str, who: object, limit: int) -> bool:
-        """Is counted under this one of the kind from now on, and no other; False where there is no room."""
-        subject = f"{kind}:{who}"
-        if self._subjects.get(kind) == subject:
+    async def take(self, subject: str, limit: int) -> bool:
+        """Counts the connection under this subject and no other; returns False where all slots are taken.
+
+        Then it stays counted as it was. Without a limit (0) it is not counted at all.
+        """
+        if subject == self._subject:
             return True
         if not await quota.take(subject, limit):
             return False
-        self.release(kind)
+        self.release()
         if limit:
-            self._subjects[kind] = subject
+            self._subject = subject
         return True
 
-    def release(self, *kinds: str) -> None:
-        """Of these kinds; without any, of all."""
-        for kind in kinds or list(self._subjects):
-            if subject := self._subjects.pop(kind, None):
-                quota.release(subject)
+    def release(self) -> None:
+        """Gives the slot back. Harmless where none is held."""
+        if self._subject is not None:
+            quota.release(self._subject)
+            self._subject = None
