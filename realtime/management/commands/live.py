@@ -58,8 +58,8 @@ class Command(BaseCommand):
         backing = stack.enter_context(
             Backing(
                 data.path,
-                postgres_url=_given(settings.POSTGRES_URL, "postgres_url"),
-                redis_url=_given(settings.REDIS_URL, "redis_url"),
+                postgres_url=settings.GIVEN_POSTGRES_URL,
+                redis_url=settings.GIVEN_REDIS_URL,
                 lock=data.lock,
             )
         )
@@ -109,11 +109,6 @@ class Command(BaseCommand):
             self.say("")
             raise
         self.say(f" {time.monotonic() - began:.1f} s")
-
-
-def _given(url: str, name: str) -> str:
-    """A URL that a person gave, not one that a killed `live` left in run.json."""
-    return "" if url == settings.RUNNING.get(name) else url
 
 
 def _ready(url: str, demo: bool, seconds: float) -> str:
