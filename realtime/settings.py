@@ -207,6 +207,10 @@ CHANNEL_LAYERS = {
         "CONFIG": {"hosts": [REDIS_URL]},
     }
 }
+# no page needs it (realtime/cache.py); a list, since Django would split an address at a comma
+CACHES = {
+    "default": {"BACKEND": "realtime.cache.SharedRedisCache", "LOCATION": [REDIS_URL], "KEY_PREFIX": "stop-press:cache"}
+}
 CELERY_BROKER_URL = redis_url.for_celery(BROKER_URL or REDIS_URL)
 CELERY_RESULT_BACKEND = redis_url.for_celery(
     env.str("CELERY_RESULT_BACKEND", "") or "realtime.jobs.result_backend:AnnouncedBackend"

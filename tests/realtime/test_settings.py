@@ -53,7 +53,11 @@ def test_a_unix_socket_is_spelled_as_celery_does():
 
 
 def test_a_redis_carries_everything_where_no_broker_is_named(read):
-    assert read(REDIS_URL="redis://cache.example.org/0")["CELERY_BROKER_URL"] == "redis://cache.example.org/0"
+    got = read(REDIS_URL="redis://cache.example.org/0")
+    assert (got["CELERY_BROKER_URL"], got["CACHES"]["default"]["LOCATION"]) == (
+        "redis://cache.example.org/0",
+        ["redis://cache.example.org/0"],
+    )
 
 
 def test_a_broker_alone_is_the_redis_too(read):
