@@ -9,7 +9,7 @@ from django.db import transaction
 from blog.books import editions
 from blog.models import Post
 from blog.publishing import revisions
-from realtime.jobs.state_machine import Job, progress
+from realtime.jobs.job import Job, progress
 
 
 @shared_task(base=Job)

@@ -13,29 +13,26 @@ from typing import Any
 from uuid import UUID
 
 from celery import Task as CeleryTask
-from celery import current_app, current_task
-from celery.exceptions import Ignore
+from celery import current_app
 from celery.utils.log import get_task_logger
 from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from realtime.errors import ProgressInTransaction
 from realtime.jobs.events import KINDS, TaskState, newest, task_state, task_states
 from realtime.models import Task
-from realtime.publish import in_transaction, publish
+from realtime.publish import publish
 
 __all__ = [
-    "Job",
     "TaskError",
     "TaskState",
     "advance",
     "claim",
     "enqueue",
+    "is_in_state",
     "lock",
     "move",
     "newest",
-    "progress",
     "resend",
     "task_state",
     "task_states",
@@ -64,35 +61,6 @@ logger = get_task_logger(__name__)
 
 class TaskError(Exception):
     """A failure that says why in a sentence for a person. What else a task raises stays in the log."""
-
-
-class Job(CeleryTask):  # type: ignore[misc]  # Celery has no types
-    """A task whose truth is a row: `@shared_task(base=Job)`, started by enqueue().
-
-    It may be delivered twice, after its worker died or Redis lost track, and runs once at a time:
-    so it must not matter whether an earlier run got halfway.
-    """
-
-    acks_late = True
-    reject_on_worker_lost = True
-    throws = (TaskError,)  # said to people; to the log it is no error
-    track_started = False  # before_start() does, when it knows that this delivery is to run
-
-    def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
-        redelivered = bool((self.request.delivery_info or {}).get("redelivered"))
-        with transaction.atomic():
-            ours = claim(task_id, redelivered=redelivered)
-            if ours:
-                self.update_state(state=State.STARTED, meta={"hostname": self.request.hostname})
-        if not ours:  # outside: what the claim may have said of the job stays said
-            raise Ignore("Another delivery of this job did it, or is doing it.")
-
-    def retry(self, *args: Any, max_retries: int | None = None, **kwargs: Any) -> Any:
-        """As Celery's; the row says so before the message is sent, or a quick second run would be told first."""
-        most = self.max_retries if max_retries is None else max_retries
-        if not self.request.called_directly and (most is None or self.request.retries < most):
-            move(self.request.id, State.RETRY)
-        return super().retry(*args, max_retries=max_retries, **kwargs)
 
 
 def enqueue(task: CeleryTask, *args: Any, about: str = "", by: int | None = None, **kwargs: Any) -> Task:
@@ -162,6 +130,12 @@ def move(task_id: str, state: str, **changes: Any) -> bool:
         return row is not None and advance(row, state, **changes)
 
 
+def is_in_state(task_id: str, state: str) -> bool:
+    """Whether the row of a Celery task is in the state. True where the task has no row."""
+    key = _key(task_id)
+    return key is None or not Task.objects.filter(pk=key).exclude(state=state).exists()
+
+
 def may_step(row: Task, state: str) -> bool:
     return state in STEPS[row.state]
 
@@ -223,19 +197,3 @@ _ENTER: dict[str, Callable[[Task], None]] = {
     State.FAILURE: _end,
     State.REVOKED: _end,
 }
-
-
-def progress(percent: int, step: str) -> None:
-    """Tells how far the running task is, at once. Outside a task, it does nothing.
-
-    Raises ProgressInTransaction: inside one nobody would see it before the end, or ever. Raises
-    Ignore, which ends the run, where the job is no longer this run's: it was cancelled, or given up.
-    """
-    if not current_task or current_task.request.called_directly:
-        return
-    if in_transaction():
-        raise ProgressInTransaction
-    current_task.update_state(state=State.PROGRESS, meta={"percent": percent, "step": step})
-    key = _key(current_task.request.id)
-    if key and Task.objects.filter(pk=key).exclude(state=State.PROGRESS).exists():
-        raise Ignore("The job is no longer this run's.")
