@@ -27,6 +27,7 @@ __all__ = [
     "TaskError",
     "TaskState",
     "advance",
+    "cancel",
     "claim",
     "enqueue",
     "is_in_state",
@@ -36,6 +37,7 @@ __all__ = [
     "resend",
     "task_state",
     "task_states",
+    "try_again",
     "under_way",
 ]
 
@@ -76,6 +78,33 @@ def enqueue(task: CeleryTask, *args: Any, about: str = "", by: int | None = None
     return row
 
 
+def cancel(*task_ids: str) -> int:
+    """Cancels those of the jobs that have not ended; returns how many. All or none, where the transaction fails.
+
+    The rows say so at once. Workers hear of it when that is committed: a message that waits is dropped, a run is ended.
+    """
+    with transaction.atomic():
+        cancelled = [task_id for task_id in sorted(task_ids) if move(task_id, State.REVOKED)]
+        if cancelled:
+            transaction.on_commit(partial(_revoke, cancelled))
+    return len(cancelled)
+
+
+def try_again(*task_ids: str) -> int:
+    """Sends those of the jobs that failed to a worker again; returns how many. Their attempts count anew."""
+    with transaction.atomic():
+        return sum(_try_failed_again(task_id) for task_id in sorted(task_ids))
+
+
+def _try_failed_again(task_id: str) -> bool:
+    row = lock(task_id)
+    if row is None or row.state != State.FAILURE or row.name not in current_app.tasks:
+        return False
+    row.attempts = 0
+    resend(row)
+    return advance(row, State.RETRY)
+
+
 def under_way(task: CeleryTask, about: str) -> bool:
     """Whether such a job is queued or running already."""
     return Task.objects.filter(name=task.name, about=about).exclude(state__in=FINAL).exists()
@@ -91,6 +120,17 @@ def _send(name: str, args: list[Any], kwargs: dict[str, Any], task_id: str) -> N
         current_app.tasks[name].apply_async(args, kwargs, task_id=task_id)
     except OperationalError as error:
         logger.warning("The broker did not take %s %s (%s); the sweep will send it.", name, task_id, error)
+
+
+def _revoke(task_ids: list[str]) -> None:
+    try:
+        with current_app.connection_for_write() as connection:
+            connection.ensure_connection(**current_app.conf.task_publish_retry_policy)  # else a page waits 6 seconds
+            current_app.control.revoke(task_ids, terminate=True, connection=connection)
+    except (OperationalError, OSError) as error:
+        logger.warning(
+            "The broker did not take that %s were cancelled (%s); a run ends when it reports.", task_ids, error
+        )
 
 
 def lock(task_id: str) -> Task | None:
