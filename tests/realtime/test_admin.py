@@ -1,16 +1,18 @@
 """Jobs in the admin: seen by those who may see them, cancelled and sent again by those who may, written by no form."""
 
+from datetime import timedelta
 from time import monotonic
 from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
+from django.utils import timezone
 
 from blog.models import User
 from blog.tasks import build_epub
 from realtime.celery import app
-from realtime.jobs import state_machine
+from realtime.jobs import state_machine, sweep
 from realtime.jobs.state_machine import State, claim, enqueue, move
 from realtime.models import Task
 from tests.cast import ben
@@ -152,3 +154,12 @@ def test_a_broker_that_is_away_keeps_no_one_from_cancelling(monkeypatch):
         took = monotonic() - began
     assert states(row) == [State.REVOKED]
     assert took < 3, "a page waits for it"
+
+
+def test_an_old_job_whose_retry_was_lost_with_the_broker_is_sent_by_the_sweep():
+    row = a_job(State.STARTED, State.FAILURE)
+    Task.objects.update(queued=timezone.now() - timedelta(days=7))
+    assert state_machine.try_again(str(row.pk)) == 1
+    purge()
+    assert sweep.end_lost_jobs(waiting=timedelta(0), answer=0.1) == 1
+    assert (states(row), in_queue()) == ([State.RETRY], 1)

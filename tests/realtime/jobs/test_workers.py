@@ -9,7 +9,7 @@ import pytest
 import redis
 from django.conf import settings
 
-from realtime.celery import app
+from realtime.celery import app, debug_task
 from realtime.jobs import sweep
 from realtime.jobs.state_machine import State, cancel, enqueue
 from realtime.models import Task
@@ -98,6 +98,11 @@ def test_a_job_that_is_cancelled_by_its_row_is_ended_in_its_worker(worker):
         State.REVOKED,
         ["task.revoked"],
     )
+
+
+def test_a_worker_prints_a_request(worker):
+    debug_task.delay()
+    until(lambda: "Request: <Context:" in worker.log.read_text())
 
 
 def test_a_killed_child_s_job_is_begun_again(worker):
