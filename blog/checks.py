@@ -1,4 +1,4 @@
-"""System check: whoever sends a signal that announces must save in a transaction."""
+"""System check: a model whose signals publish events has to be saved in a transaction."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from blog.announced import Announced
 
 
 def check_announced(**kwargs: Any) -> list[CheckMessage]:
-    """A model with announcing handlers that is not Announced would commit before its handler can refuse."""
+    """Reports models that publish and are not Announced: they would commit before a handler can refuse."""
     return [
         Error(
             f"{model.__name__} has announcing signal handlers, but is not an Announced model.",

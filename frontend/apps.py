@@ -1,8 +1,10 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class FrontendConfig(AppConfig):
     name = "frontend"
+    verbose_name = _("Pages and assets")
 
     def ready(self) -> None:
         from frontend import checks  # noqa: F401  (registers itself)

@@ -25,7 +25,7 @@ class AssetStorage(PipelineMixin, CompressedManifestStaticFilesStorage):
 
 
 class EsbuildCompiler(SubProcessCompiler):
-    """Makes `live.js` of `live.entry.js` and all that it imports."""
+    """Makes `reader.js` of `reader.entry.js` and all that it imports."""
 
     output_extension = "js"
 

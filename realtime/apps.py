@@ -3,6 +3,7 @@ from django.apps import AppConfig
 from django.core import checks
 from django.db import connections
 from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_lazy as _
 
 from realtime import log
 from realtime.embedded.child import follow_parent
@@ -18,6 +19,7 @@ def begin_log(using: str, **kwargs: object) -> None:
 
 class RealtimeConfig(AppConfig):
     name = "realtime"
+    verbose_name = _("Live log and jobs")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

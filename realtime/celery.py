@@ -7,12 +7,14 @@ from celery import Celery
 from celery.signals import worker_init
 
 from realtime import memory
+from realtime.embedded import celery_cli
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "realtime.settings")
 
 app = Celery("realtime")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.user_options["preload"].add(celery_cli.option)
 app.steps["worker"].add("realtime.jobs.worker_heartbeat:Heartbeat")
 
 

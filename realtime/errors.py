@@ -1,4 +1,4 @@
-"""What can go wrong in the middle: a code for machines, a sentence for people, whether to try again."""
+"""What can go wrong in the middle: a code for machines, a sentence for people."""
 
 from typing import ClassVar
 
@@ -7,7 +7,6 @@ class RealtimeError(Exception):
     """Anything that realtime raises on purpose."""
 
     code: ClassVar[str] = "error"
-    temporary: ClassVar[bool] = False
 
 
 class NotInTransaction(RealtimeError):
@@ -44,14 +43,12 @@ class LogAway(RealtimeError):
     """The log cannot be read at the moment: the database is away, or not migrated yet."""
 
     code = "log-away"
-    temporary = True
 
 
 class PresenceAway(RealtimeError):
     """Redis does not answer: only the readers of this process can be counted."""
 
     code = "presence-away"
-    temporary = True
 
 
 class ProgressInTransaction(RealtimeError):

@@ -71,16 +71,3 @@ def encode(data: Any) -> bytes:
 def decode(kind: Kind, data: bytes) -> Any:
     """The data of an event, as the frozen dataclass its kind names. Unknown members are dropped."""
     return msgspec.json.decode(data, type=kind.data)
-
-
-def schema() -> dict[str, Any]:
-    """JSON Schema (2020-12) of every kind's data, by kind."""
-    names = sorted(_kinds)
-    schemas, components = msgspec.json.schema_components(
-        [_kinds[name].data for name in names], ref_template="#/$defs/{name}"
-    )
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "kinds": dict(zip(names, schemas, strict=True)),
-        "$defs": components,
-    }

@@ -176,7 +176,7 @@ TEMPLATES = [
 # --- who is asking
 AUTH_USER_MODEL = "blog.User"
 LOGIN_URL = "sign_in"
-CSRF_FAILURE_VIEW = "blog.views.errors.forged"
+CSRF_FAILURE_VIEW = "blog.views.errors.csrf_failure"
 LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "post_list"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -273,11 +273,13 @@ PIPELINE: dict[str, Any] = {
     "JS_COMPRESSOR": None,
     "CSS_COMPRESSOR": "frontend.assets.LightningCompressor",
     "JAVASCRIPT": {
-        "live": {
-            "source_filenames": ["js/live.entry.js"],
-            "output_filename": "js/live.js",
+        # reader: every page; desk: the pages for writers, besides (docs/client.md)
+        bundle: {
+            "source_filenames": [f"js/{bundle}.entry.js"],
+            "output_filename": f"js/{bundle}.js",
             "template_name": "pipeline/module.html",
         }
+        for bundle in ("reader", "desk")
     },
     "STYLESHEETS": {
         "press": {

@@ -34,7 +34,7 @@ class Post(Announced):
         WITHDRAWN = "withdrawn", _("withdrawn")
 
     title = models.CharField(_("title"), max_length=200)
-    text = models.TextField(_("text"), max_length=markdown.LONGEST)
+    text = models.TextField(_("text"), max_length=markdown.MAX_TEXT_LENGTH)
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="posts", verbose_name=_("account"), editable=False
     )

@@ -2,7 +2,7 @@
 import { JSDOM } from "jsdom";
 
 const SEEN = [
-  "document", "window", "location", "history", "navigator", "customElements", "HTMLElement", "DOMParser", "Event",
+  "document", "window", "location", "history", "navigator", "customElements", "HTMLElement", "DOMParser", "Event", "CustomEvent",
   "KeyboardEvent", "CompositionEvent", "Document", "DocumentFragment", "Node", "Element", "HTMLHeadElement", "getSelection", "CSS",
   "HTMLInputElement", "HTMLSelectElement", "HTMLTextAreaElement",
 ]; // prettier-ignore
@@ -39,4 +39,10 @@ export async function settled() {
 /** Pages are compared like text: white space between elements means nothing. */
 export function plain(/** @type {Element} */ element) {
   return element.outerHTML.replace(/\s+/g, " ").replace(/> </g, "><").trim();
+}
+
+/** @param {"hidden" | "visible"} state what the page becomes */
+export function look(state) {
+  Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
 }

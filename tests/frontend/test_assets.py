@@ -16,7 +16,7 @@ from frontend.assets import EsbuildCompiler, LightningCompressor
 from frontend.management.commands import assets
 from frontend.node import FRONTEND
 
-BUNDLES = ["js/live.js", "css/press.css"]
+BUNDLES = ["js/reader.js", "js/desk.js", "css/press.css"]
 
 
 @pytest.mark.parametrize("name", BUNDLES)
@@ -38,11 +38,31 @@ def test_it_is_served_as_the_browser_asks_and_may_be_kept_for_ever(client, name,
     assert response.headers["Vary"] == "Accept-Encoding"
 
 
-def test_the_script_is_one_module_with_all_that_it_imports():
-    script = staticfiles_storage.open("js/live.js").read().decode()
-    assert "customElements.define" in script
-    assert "morphStyle" in script
-    assert not re.search(r"\bimport\s*[\"'{*]|\brequire\(|\beval\(|new Function\(", script)
+def script(bundle):
+    return staticfiles_storage.open(f"js/{bundle}.js").read().decode()
+
+
+def elements(bundle):
+    return set(re.findall(r'customElements\.define\("([\w-]+)"', script(bundle)))
+
+
+@pytest.mark.parametrize("bundle", ["reader", "desk"])
+def test_a_script_is_one_module_with_all_that_it_imports(bundle):
+    assert elements(bundle)
+    assert not re.search(r"\bimport\s*[\"'{*]|\brequire\(|\beval\(|new Function\(", script(bundle))
+
+
+def test_readers_do_not_load_what_only_writers_need():
+    assert elements("reader") == {"live-status", "press-gap", "press-keys", "press-pause"}
+    assert "compositionend" not in script("reader")
+
+
+def test_the_desk_bundle_brings_no_connection_and_no_morphing_of_its_own():
+    """Both bundles are loaded on a page for writers: what stood in both would be done twice."""
+    assert elements("desk") == {"press-composer", "press-people"}
+    for word in ("WebSocket", "/live/", "morphStyle"):
+        assert word in script("reader")
+        assert word not in script("desk")
 
 
 def test_a_module_that_cannot_be_found_fails_the_bundle(tmp_path):

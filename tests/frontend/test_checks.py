@@ -26,14 +26,14 @@ def test_a_mistyped_source_is_an_error_that_names_it(pipeline):
 
 
 def test_a_package_that_no_setting_defines_is_an_error_that_names_the_template(pipeline):
-    del pipeline["JAVASCRIPT"]["live"]
+    del pipeline["JAVASCRIPT"]["reader"]
     errors = checks.check_packages()
     assert [error.id for error in errors] == ["frontend.E002"]
     assert "base.html" in errors[0].msg
-    assert "'live'" in errors[0].msg
+    assert "'reader'" in errors[0].msg
 
 
 def test_a_package_tag_is_seen_however_it_is_written(tmp_path, monkeypatch):
-    (tmp_path / "page.html").write_text("{%stylesheet 'nope'%} {%  javascript  \"live\"  %}")
+    (tmp_path / "page.html").write_text("{%stylesheet 'nope'%} {%  javascript  \"reader\"  %}")
     monkeypatch.setattr(checks, "TEMPLATES", tmp_path)
     assert ["nope" in error.msg for error in checks.check_packages()] == [True]

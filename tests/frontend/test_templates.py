@@ -42,3 +42,9 @@ def test_a_fragment_says_nothing_of_its_reader_its_hour_or_its_place(path):
 def test_a_fragment_includes_others_with_nothing_but_their_own(path):
     for included, passed in re.findall(r'{% include "([^"]+)"(.*?)%}', path.read_text()):
         assert passed.strip().endswith("only"), included
+
+
+@by_name
+def test_a_page_loads_the_desk_bundle_if_it_has_elements_of_it_and_no_other_does(path):
+    source = path.read_text()
+    assert ('{% javascript "desk" %}' in source) == bool(re.search(r"<press-(composer|people)\b", source))

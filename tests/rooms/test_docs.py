@@ -34,6 +34,14 @@ def test_every_variable_is_in_running():
     assert sorted(name for name in environment() if f"`{name}`" not in DOCS["running"]) == []
 
 
+def test_every_variable_that_is_read_without_the_settings_is_in_running():
+    """Before there are settings, or where the programs of the tests and of bench/ have none."""
+    sources = [path.read_text() for path in (ROOT / "realtime" / "embedded").glob("*.py")]
+    read = {name for text in sources for name in re.findall(r'os\.environ\.get\("(\w+)"', text)}
+    assert {"CHROMIUM", "POSTGRES_BIN"} <= read
+    assert [name for name in sorted(read) if f"`{name}`" not in DOCS["running"]] == []
+
+
 LIMITS = sorted(name for name in environment() if re.match("LIVE_(MAX|.*SECONDS)", name))
 
 

@@ -43,7 +43,7 @@ def book(ada) -> Book:
     return book
 
 
-def build(book: Book) -> editions.Made:
+def build(book: Book) -> editions.BuiltEdition:
     return editions.build(book.pk, lambda percent, step: None)
 
 

@@ -6,14 +6,17 @@ import zipfile
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
+from xml.etree.ElementTree import fromstring
 
 import pytest
 from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
 
-from blog.books.epub import Binding, address, bind, tongue
+from blog.books.epub import Binding, bind, detect_language, resolve_link
 from blog.models import Author, Authorship, Book, Post
 from blog.state import book_states, post_states
-from blog.text.xhtml import xhtml
+from blog.text.xhtml import DEEPEST, xhtml
 from tests.cast import a_post
 
 pytestmark = pytest.mark.django_db
@@ -170,7 +173,7 @@ def test_each_chapter_says_its_language(book):
     ],
 )
 def test_a_text_tells_its_language(text, otherwise, language):
-    assert tongue(text, otherwise) == language
+    assert detect_language(text, otherwise) == language
 
 
 @pytest.mark.parametrize(
@@ -190,13 +193,13 @@ def test_a_text_tells_its_language(text, otherwise, language):
     ],
 )
 def test_a_link_leads_to_a_chapter_or_out_or_nowhere(href, target):
-    assert address(href, {"/post/1/": "chapter-0001.xhtml"}, "https://news.example.org") == target
+    assert resolve_link(href, {"/post/1/": "chapter-0001.xhtml"}, "https://news.example.org") == target
 
 
 def test_without_an_address_of_the_site_its_own_links_are_words():
     files = {"/post/1/": "chapter-0001.xhtml"}
-    assert address("/post/1/", files, "") == "chapter-0001.xhtml"
-    assert address("/post/9/", files, "") is None
+    assert resolve_link("/post/1/", files, "") == "chapter-0001.xhtml"
+    assert resolve_link("/post/9/", files, "") is None
 
 
 @pytest.mark.parametrize(
@@ -210,7 +213,35 @@ def test_without_an_address_of_the_site_its_own_links_are_words():
         ("<script>alert(1)</script>", ""),
         ("<td>loose</td>", "loose"),
         ('<p onclick="x" style="y" class="z">a</p>', "<p>a</p>"),
+        ("<p></p><hr>", "<p></p><hr/>"),
+        ('<p lang="en">a</p><p lang="x y">b</p>', '<p lang="en" xml:lang="en">a</p><p>b</p>'),
+        ("<dl><dd>a</dd><dt>b</dt></dl>", "<dl><dt></dt>\n<dd>a</dd>\n<dt>b</dt>\n<dd></dd></dl>"),
+        ('<ol start="3"><li></li></ol><ol start="x"><li></ol>', '<ol start="3"><li></li></ol><ol><li></li></ol>'),
+        ("<table><tr><th><p>a</p></th><td><p>b", "<table><tbody><tr><th>a </th><td><p>b</p></td></tr></tbody></table>"),
+        ("<a>a</a><a href='#b'>b</a>", "<span>a</span><span>b</span>"),
+        ("&nbsp;&copy;&lt;i&gt;&a;&#0;&#11;\x0b\ufffe]]>", "\u00a0©&lt;i&gt;&amp;a;\ufffd]]&gt;"),
+        ("<!DOCTYPE x [<!ENTITY a 'b'>]>", "]&gt;"),
+        ("<![CDATA[<b>a</b>]]><?xml version='1.0'?>", "a]]&gt;"),
     ],
 )
 def test_html_is_written_as_xhtml(html, written):
     assert xhtml(html, lambda href: None) == written
+
+
+def test_what_lies_too_deep_keeps_its_words():
+    tree = fromstring(f"<body>{xhtml('<blockquote>' * 5000 + 'deep <b>down</b>', lambda href: None)}</body>")
+    assert "".join(tree.itertext()) == "deep down"
+    levels = 0
+    while len(tree):
+        tree, levels = tree[0], levels + 1
+    assert levels == DEEPEST
+
+
+PIECES = ["<", ">", "&", "&#11;", "&#xFFFE;", "\x0b", "]]>", "<!--", "-->", "<?x", '"', "=", "바다", " ", "</"]
+PIECES += [f"<{name}" for name in ("p", "b", "ul", "li", "dl", "dd", "table", "tr", "td", "svg", "script", "pre", "br")]
+PIECES += ["<!DOCTYPE x [", ' title="<b>', " lang=ko", " href='&\""]
+
+
+@given(st.lists(st.sampled_from(PIECES)).map("".join))
+def test_whatever_a_text_holds_its_chapter_can_be_read(html):
+    fromstring(f"<body>{xhtml(html, lambda href: href)}</body>")

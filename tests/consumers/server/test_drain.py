@@ -17,10 +17,10 @@ class Leaver:
         self.left: float | None = None
         self.writer = self
 
-    def say(self, frame: Leaving) -> None:
+    def send(self, frame: Leaving) -> None:
         self.told.append(frame.reconnect_in)
 
-    def end(self) -> None:
+    def close(self) -> None:
         assert self.left is None, "once is enough"
         self.left = clock.now
 

@@ -13,8 +13,8 @@ import pytest
 from consumers.server.websocket import handshake, protocol
 from consumers.server.websocket.protocol import CHECKS_PER_INTERVAL, WebSocketProtocol, WebSockets
 from tests.consumers.line import TransportStub
-from tests.rfc6455.wire import head
 from tests.rfc6455.frames import CLOSE, PING, PONG, TEXT, Heard, closing, frame
+from tests.rfc6455.wire import head
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
