@@ -7,7 +7,7 @@ from celery import shared_task
 
 from blog.books import editions
 from blog.publishing import schedule
-from realtime.jobs.state_machine import Job, progress
+from realtime.jobs.job import Job, progress
 
 
 @shared_task(base=Job)

@@ -25,7 +25,7 @@ class RealtimeConfig(AppConfig):
     def ready(self) -> None:
         from realtime import revocations
         from realtime.checks import check_channel_layer, check_engine
-        from realtime.jobs import events
+        from realtime.jobs import events, signals
 
         post_migrate.connect(begin_log, sender=self, dispatch_uid="realtime.begin_log")
         # a killed worker takes its pool along: nobody would hear how their jobs end
@@ -33,4 +33,5 @@ class RealtimeConfig(AppConfig):
         checks.register(check_channel_layer)
         checks.register(check_engine)
         events.register_all()
+        signals.connect()
         revocations.register()

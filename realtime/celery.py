@@ -18,6 +18,12 @@ app.user_options["preload"].add(celery_cli.option)
 app.steps["worker"].add("realtime.jobs.worker_heartbeat:Heartbeat")
 
 
+@app.task(bind=True, ignore_result=True)  # type: ignore[untyped-decorator]
+def debug_task(self: Any) -> None:
+    """Prints its own request on the worker's standard output, as in Celery's guide for Django."""
+    print(f"Request: {self.request!r}", flush=True)  # noqa: T201  # that is what it is for
+
+
 @worker_init.connect  # type: ignore[untyped-decorator]
 def _settle(**_: Any) -> None:
     """Before the pool forks; the jobs have been imported."""

@@ -116,7 +116,7 @@ def _reach_redis(url: str) -> None:
         client.ping()
         client.close()
     except (redis.RedisError, ValueError, OSError) as error:
-        raise Failed(f"REDIS_URL is set, but no Redis answers there: {_reason(error)}.") from error
+        raise Failed(f"REDIS_URL (or BROKER_URL) is set, but no Redis answers there: {_reason(error)}.") from error
 
 
 def _reason(error: Exception) -> str:

@@ -21,8 +21,8 @@ ONLINE = {"amqp", "beat", "call", "control", "events", "inspect", "list", "purge
 def missing() -> Iterator[str]:
     """Yields the variables that are unset, or lead to an embedded server of a `live` that has ended."""
     sockets = settings.RUNNING.get("sockets")
-    for name, url in ("POSTGRES_URL", settings.POSTGRES_URL), ("REDIS_URL", settings.CELERY_BROKER_URL):
-        if not url or (sockets and sockets in url and not is_held(settings.DATA_DIR)):
+    for name, url in ("POSTGRES_URL", settings.POSTGRES_URL), ("REDIS_URL", settings.BROKER_URL or settings.REDIS_URL):
+        if url in ("", settings.NO_REDIS) or (sockets and sockets in url and not is_held(settings.DATA_DIR)):
             yield name
 
 

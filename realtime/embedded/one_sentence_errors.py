@@ -28,6 +28,8 @@ def in_one_sentence() -> Iterator[None]:
             raise
         sys.exit(_absent("PostgreSQL", settings.POSTGRES_URL, error))
     except (BrokerError, redis.ConnectionError) as error:
+        if isinstance(error, BrokerError) and settings.BROKER_URL:
+            sys.exit(f"The broker (BROKER_URL) does not answer: {_reason(error)}.")
         if _redis_answers():
             raise
         sys.exit(_absent("Redis", settings.REDIS_URL, error))
@@ -45,13 +47,17 @@ def _postgres_answers() -> bool:
 
 def _redis_answers() -> bool:
     try:
-        return bool(settings.REDIS_URL and redis.Redis.from_url(settings.REDIS_URL).ping())
+        return bool(redis.Redis.from_url(settings.REDIS_URL).ping())
     except redis.ConnectionError:
         return False
 
 
 def _absent(what: str, url: str, error: Exception) -> str:
-    if not url or url in settings.RUNNING.values():
+    if url in ("", settings.NO_REDIS, *settings.RUNNING.values()):
         return NOTHING_RUNS.format(settings.DATA_DIR, "POSTGRES_URL and REDIS_URL")
-    reason = str(error).strip().splitlines()[0].rstrip(".")
-    return f"{what} does not answer: {reason}."
+    return f"{what} does not answer: {_reason(error)}."
+
+
+def _reason(error: Exception) -> str:
+    """Returns the first line of what a library says."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

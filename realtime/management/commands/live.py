@@ -62,8 +62,8 @@ class Command(BaseCommand):
         services = stack.enter_context(
             BackingServices(
                 data.path,
-                postgres_url=_given(settings.POSTGRES_URL, "postgres_url"),
-                redis_url=_given(settings.REDIS_URL, "redis_url"),
+                postgres_url=settings.GIVEN_POSTGRES_URL,
+                redis_url=settings.GIVEN_REDIS_URL,
                 lock=data.lock,
             )
         )
@@ -113,11 +113,6 @@ class Command(BaseCommand):
             self.print_line("")
             raise
         self.print_line(f" {time.monotonic() - began:.1f} s")
-
-
-def _given(url: str, name: str) -> str:
-    """Returns the URL where a person gave it, and "" where a killed `live` left it in run.json."""
-    return "" if url == settings.RUNNING.get(name) else url
 
 
 def _ready(url: str, demo: bool, seconds: float) -> str:

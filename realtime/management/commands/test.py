@@ -65,6 +65,8 @@ def run(arguments: list[str], hold: bool = False) -> int:
             environment = {
                 **os.environ,
                 **services.environment,
+                "BROKER_URL": "",  # a queue of somebody's, which tests would empty
+                "CELERY_RESULT_BACKEND": "",
                 "DATA_DIR": str(directory),
                 "SECRET_KEY": "only-for-tests",
                 "CHROMIUM": browser.find(),
