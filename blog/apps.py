@@ -1,9 +1,13 @@
+"""The app of the domain: posts, books, people."""
+
 from django.apps import AppConfig
 from django.core import checks
 from django.utils.translation import gettext_lazy as _
 
 
 class BlogConfig(AppConfig):
+    """Registers the domain's events, signals, rights and checks with `realtime`."""
+
     name = "blog"
     verbose_name = _("Newsroom")
     default_auto_field = "django.db.models.BigAutoField"

@@ -1,3 +1,5 @@
+"""The app of the log, the bell and the jobs."""
+
 from celery.signals import worker_process_init
 from django.apps import AppConfig
 from django.core import checks
@@ -18,6 +20,8 @@ def begin_log(using: str, **kwargs: object) -> None:
 
 
 class RealtimeConfig(AppConfig):
+    """Registers the checks and events of the log and of jobs, and makes the log after `migrate`."""
+
     name = "realtime"
     verbose_name = _("Live log and jobs")
     default_auto_field = "django.db.models.BigAutoField"
@@ -28,7 +32,7 @@ class RealtimeConfig(AppConfig):
         from realtime.jobs import events, signals
 
         post_migrate.connect(begin_log, sender=self, dispatch_uid="realtime.begin_log")
-        # a killed worker takes its pool along: nobody would hear how their jobs end
+        # a killed worker takes its pool along: no process would report how its jobs end
         worker_process_init.connect(follow_parent, dispatch_uid="realtime.follow_parent")
         checks.register(check_channel_layer)
         checks.register(check_engine)

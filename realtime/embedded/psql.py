@@ -21,7 +21,7 @@ def find() -> str:
 
 
 def _of_the_package() -> str:
-    # it runs as ourselves, whoever the servers run as: nothing has to be copied to where that account can go
+    # it runs as ourselves, not as the servers: nothing has to be copied to where their account can go
     ourselves = Account(os.geteuid(), os.getegid(), switched=False)
     try:
         beside = programs.find(ourselves).postgres.parent

@@ -154,7 +154,7 @@ def test_a_command_says_so_when_nothing_runs(tmp_path: Path, command: tuple[str,
 
 @pytest.fixture
 def outside() -> Iterator[dict[str, str]]:
-    """Servers that somebody else runs: those of this test run, with a database of their own."""
+    """The variables of servers that `live` did not start: those of this test run, with an empty database."""
     url = urlsplit(os.environ["POSTGRES_URL"])
     connection = psycopg2.connect(os.environ["POSTGRES_URL"])
     connection.autocommit = True

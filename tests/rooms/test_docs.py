@@ -1,4 +1,4 @@
-"""What is not in the docs does not exist."""
+"""The docs name every kind, setting, metric, command, code and link of the code."""
 
 import ast
 import re
@@ -19,7 +19,7 @@ OURS = {"realtime", "blog", "consumers", "frontend"}
 
 
 def environment() -> set[str]:
-    """The variables that settings.py reads."""
+    """Returns the variables that settings.py reads."""
     source = (ROOT / "realtime" / "settings.py").read_text()
     calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
     read = [call.args[0] for call in calls if re.match(r"env\.[a-z]+$", ast.unparse(call.func)) and call.args]

@@ -1,4 +1,4 @@
-"""A book as an EPUB: what it says, and that epubcheck finds nothing in it, whatever the posts hold."""
+"""A book as an EPUB: its contents, and that epubcheck accepts it with any posts."""
 
 import shutil
 import subprocess

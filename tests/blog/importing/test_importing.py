@@ -1,4 +1,4 @@
-"""Files become posts: once, live, with a sensible title, whatever the file is like."""
+"""Files become posts: once, live, and with a sensible title for any file."""
 
 import json
 import unicodedata
