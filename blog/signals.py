@@ -8,11 +8,12 @@ from functools import partial
 from typing import Any
 
 from django.db.models import Model, QuerySet
-from django.db.models.signals import ModelSignal, post_save, pre_delete, pre_save
+from django.db.models.signals import ModelSignal, m2m_changed, post_save, pre_delete, pre_save
 
 from blog import relations
 from blog.announced import bulk_changed, bulk_made, doomed
 from blog.models import Author, Book, Edition, Post, Publication, Tag
+from realtime.live.many_to_many import note_actions
 from realtime.publish import loaded, publish, publish_all
 
 senders: set[type[Model]] = set()
@@ -96,6 +97,8 @@ def connect() -> None:
     _on(pre_save, Book, "state moves", book_state_moves)
     _on(bulk_changed, Book, "states move", books_move)
     for relation in relations.RELATIONS:
+        note_actions(relation.field)
+        _on(m2m_changed, relation.through, "changes", partial(relations.parts_change, relation))
         _on(pre_save, relation.through, "will change", partial(relations.row_will_change, relation))
         _on(post_save, relation.through, "changed", partial(relations.row_changed, relation))
         _on(pre_delete, relation.through, "goes", partial(relations.row_goes, relation))

@@ -111,17 +111,21 @@ def cost(change: Change) -> Cost:
 
 @contextmanager
 def unannounced() -> Iterator[None]:
-    """Disconnects the signal by which created rows are announced."""
+    """Disconnects what notes the rows that are made."""
+    from django.db.models.signals import m2m_changed
+
     from blog.announced import bulk_made
 
-    receivers = bulk_made.receivers
-    bulk_made.receivers = []
-    bulk_made.sender_receivers_cache.clear()
+    kept = [(signal, signal.receivers) for signal in (m2m_changed, bulk_made)]
+    for signal, _ in kept:
+        signal.receivers = []
+        signal.sender_receivers_cache.clear()
     try:
         yield
     finally:
-        bulk_made.receivers = receivers
-        bulk_made.sender_receivers_cache.clear()
+        for signal, receivers in kept:
+            signal.receivers = receivers
+            signal.sender_receivers_cache.clear()
 
 
 def measure(rounds: int) -> dict[str, list[tuple[Cost, Cost]]]:

@@ -20,6 +20,7 @@ from blog.state import (
 from realtime.publish import Change, NewEvent, StandaloneSource
 
 RELATION = "book.authors"
+AUTHORS = "book.authors.changed"
 
 
 class BookSource(StandaloneSource):
@@ -50,9 +51,10 @@ class BookSource(StandaloneSource):
             return
         if "book.updated" in change.kinds:
             yield NewEvent("book.updated", topics, book)
-        authors = net(change.before.get("book.authors.changed", {}), {author.id: author for author in book.authors})
+        now = {author.id: author for author in book.authors}
+        authors = net(change.before.get(AUTHORS, {}), now, AUTHORS in change.cleared)
         if authors:
-            yield NewEvent("book.authors.changed", topics, AuthorsChanged(RELATION, **vars(authors), book=book))
+            yield NewEvent(AUTHORS, topics, AuthorsChanged(RELATION, **vars(authors), book=book))
 
 
 def topics_of(book: BookState) -> list[str]:

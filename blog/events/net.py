@@ -9,7 +9,10 @@ LONGEST = 100  # of each list in an event; the rest is counted
 
 @dataclass(frozen=True)
 class Net:
-    """What a relation gained, lost and has otherwise. `more`: how many were cut from the lists."""
+    """What a relation gained, lost and has otherwise.
+
+    `cleared`: clear() or set(clear=True) was among the actions. `more`: how many were cut from the lists.
+    """
 
     added: tuple[Any, ...]
     removed: tuple[Any, ...]
@@ -21,14 +24,14 @@ class Net:
         return bool(self.added or self.removed or self.changed)
 
 
-def net(before: Mapping[Hashable, Any], now: Mapping[Hashable, Any]) -> Net:
-    """Compares the parts that were touched, as they were before, with the parts there are now.
+def net(before: Mapping[Hashable, Any], now: Mapping[Any, Any], cleared: bool = False) -> Net:
+    """Compares the parts that were touched, as they were before the transaction, with the parts there are now.
 
-    The first surviving mark of a part said what was there; there and back again is nothing.
+    `before` has what the first surviving pending change of each part said. A part that comes and goes, or
+    goes and comes back, is in none of the lists.
     """
     added = [now[part] for part, was in before.items() if was is None and part in now]
     removed = [was for part, was in before.items() if was is not None and part not in now]
     changed = [now[part] for part, was in before.items() if was is not None and part in now and now[part] != was]
     more = sum(max(0, len(parts) - LONGEST) for parts in (added, removed, changed))
-    cleared = bool(removed) and not now
     return Net(tuple(added[:LONGEST]), tuple(removed[:LONGEST]), tuple(changed[:LONGEST]), cleared, more)

@@ -23,6 +23,7 @@ from blog.state import (
 from realtime.publish import Change, NewEvent, StandaloneSource
 
 RELATION = "post.tags"
+TAGS = "post.tags.changed"
 LIKES = "post.likes.changed"
 
 
@@ -85,9 +86,9 @@ def _public(change: Change, seen: Seen, was_public: bool) -> Iterable[NewEvent]:
         return
     if "post.updated" in change.kinds:
         yield NewEvent("post.updated", topics, post)
-    tags = net(change.before.get("post.tags.changed", {}), {tag.slug: tag for tag in post.tags})
+    tags = net(change.before.get(TAGS, {}), {tag.slug: tag for tag in post.tags}, TAGS in change.cleared)
     if tags:
-        yield NewEvent("post.tags.changed", topics, TagsChanged(RELATION, **vars(tags), post=post))
+        yield NewEvent(TAGS, topics, TagsChanged(RELATION, **vars(tags), post=post))
     if net(change.before.get(LIKES, {}), dict.fromkeys(seen.likers, True)):
         yield NewEvent(LIKES, topics, Likes(post.id, post.likes, post.version))
 

@@ -26,7 +26,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _commit(self) -> Any:
         hooks: list[Any] = self.run_on_commit  # (savepoints, function, whether its errors are only logged)
         pending_changes = [hook for hook in hooks if isinstance(hook[1], PendingChange)]
-        if pending_changes:
+        if any(pending_change.keys for _, pending_change, _ in pending_changes):
             try:
                 write(self, [pending_change for _, pending_change, _ in pending_changes])
             except BaseException:
@@ -34,7 +34,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 self.run_on_commit = []
                 raise
             # one stays, to ring the bell after COMMIT; first, because another hook may wait for a broker that is away
-            savepoints, pending_change, robust = pending_changes[0]
+            savepoints, pending_change, robust = next(hook for hook in pending_changes if hook[1].keys)
             ring: Any = (savepoints, replace(pending_change, lease=self.polling_lease), robust)
             self.run_on_commit = [ring, *(hook for hook in hooks if not isinstance(hook[1], PendingChange))]
         return super()._commit()  # type: ignore[misc]
