@@ -18,9 +18,9 @@ from django.db.models.signals import m2m_changed, pre_delete, pre_save
 from django.http import HttpRequest
 from django.utils import timezone
 
-from blog.announced import bulk_changed
 from blog.models import User
 from realtime import tickets
+from realtime.live.announced import bulk_changed
 from realtime.publish import publish
 from realtime.revocations import KIND
 
