@@ -1,4 +1,4 @@
-# Measurements. What the project itself needs is in README.md: `python3 manage.py live` and `test`.
+# The measurements. `python3 manage.py live` and `test` start and test the project (README.md).
 
 READERS = 10000
 MINUTES = 10
@@ -12,7 +12,7 @@ endef
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 20
 
-bench: ## Everything against everybody, 22 minutes; writes docs/performance.md and the table in README.md
+bench: ## All systems in turns, 22 minutes; writes docs/performance.md and the table in README.md
 	$(call bench,full)
 
 bench-quick: ## Ours against the Channels tutorial and a C loop, two minutes; fails when it has become slower

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Django's command line, on any Python 3.11 or newer: what is missing is installed beside it first.
+"""Django's command line, on any Python 3.11 or newer: it installs missing packages beside itself first.
 
 Inside an environment that has every package of the lock this is plain Django. Anywhere else it makes
 `.venv` beside itself, installs exactly what the lock names, and runs itself again in there. Until
-then it needs nothing but the standard library. It touches no network when nothing is missing.
+then it needs nothing but the standard library. It uses no network when nothing is missing.
 """
 
 import sys
 
-if sys.version_info < (3, 11):  # before the imports, of which older ones do not have all
+if sys.version_info < (3, 11):  # before the imports, not all of which older versions have
     sys.exit(f"Stop Press needs Python 3.11 or newer; this is {sys.version_info[0]}.{sys.version_info[1]}.")
 
 import contextlib
@@ -25,21 +25,21 @@ from pathlib import Path
 BASE = Path(__file__).resolve().parent
 VENV = BASE / ".venv"
 PYTHON = VENV / "bin" / "python"
-TAIL = 25  # lines of an installer's output that are shown when it fails
+SHOWN_LINES = 25  # lines of an installer's output that are shown when it fails
 
 
 def locks(command: str) -> list[Path]:
-    """The locks that this command needs: tests need the tools of the tests as well."""
+    """Returns the locks whose packages a command needs: `test` needs those of the tests as well."""
     names = ["requirements.lock"] + (["requirements-dev.lock"] if command == "test" else [])
     return [BASE / name for name in names]
 
 
-def complete(lock: Path) -> bool:
-    """Whether this very Python has all that the lock names, in its version."""
+def is_complete(lock: Path) -> bool:
+    """Returns whether this Python has every package of the lock, in its version."""
     # A line with a marker ("name==1.0 ; sys_platform == 'win32'") may not be for this machine, and is left out.
-    for name, wanted in re.findall(r"^([\w.-]+)==([^\s;]+) \\$", lock.read_text(), re.MULTILINE):
+    for name, version_needed in re.findall(r"^([\w.-]+)==([^\s;]+) \\$", lock.read_text(), re.MULTILINE):
         try:
-            if version(name) != wanted:
+            if version(name) != version_needed:
                 return False
         except PackageNotFoundError:
             return False
@@ -47,40 +47,42 @@ def complete(lock: Path) -> bool:
 
 
 def stamp(lock: Path) -> tuple[Path, str]:
-    """The file that says a lock was installed, and what it says: it holds until the lock or Python changes."""
-    said = hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()
-    return VENV / (lock.name + ".installed"), said
+    """Returns the file that records an installed lock, and its text, which changes with the lock and with Python."""
+    digest = hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()
+    return VENV / (lock.name + ".installed"), digest
 
 
-def installed(lock: Path) -> bool:
-    """Whether `.venv` has this lock, to the end."""
-    file, said = stamp(lock)
-    return PYTHON.exists() and file.exists() and file.read_text() == said
+def is_installed(lock: Path) -> bool:
+    """Returns whether all of this lock was installed into `.venv`."""
+    file, digest = stamp(lock)
+    return PYTHON.exists() and file.exists() and file.read_text() == digest
 
 
-def step(name: str, command: list[str | Path], environment: dict[str, str] | None = None) -> None:
-    """Run a command with one line to see: its name, then its seconds. What it says is shown only if it fails."""
+def run_step(name: str, command: list[str | Path], environment: dict[str, str] | None = None) -> None:
+    """Runs a command behind one line: its name, then its seconds. Its output is shown only where it fails."""
     began = time.monotonic()
     print(name, "...", end="", flush=True)
     words = [str(word) for word in command]
     done = subprocess.run(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     print(f" {time.monotonic() - began:.0f} s", flush=True)
     if done.returncode:
-        said = done.stdout.decode(errors="replace").rstrip().splitlines()[-TAIL:]
-        sys.exit("\n".join([*said, f"{name}: failed, see above."]))
+        shown = done.stdout.decode(errors="replace").rstrip().splitlines()[-SHOWN_LINES:]
+        sys.exit("\n".join([*shown, f"{name}: failed, see above."]))
 
 
 def make_venv() -> None:
-    """An empty environment, by uv where it is, else by Python's own venv."""
+    """Makes an empty environment, by uv where that is installed, else by Python's own venv."""
     if shutil.which("uv"):
-        return step("Making .venv", ["uv", "venv", "--clear", "--python", sys.executable, VENV])
+        return run_step("Making .venv", ["uv", "venv", "--clear", "--python", sys.executable, VENV])
     if not _has_venv():
         if os.geteuid() != 0 or not shutil.which("apt-get"):
             sys.exit("This Python cannot make environments: install python3-venv (apt install python3-venv) or uv.")
         apt = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        step("Updating apt's lists", ["apt-get", "update"], apt)
-        step("Installing python3-venv", ["apt-get", "install", "-y", "--no-install-recommends", "python3-venv"], apt)
-    step("Making .venv", [sys.executable, "-m", "venv", "--clear", VENV])
+        run_step("Updating apt's lists", ["apt-get", "update"], apt)
+        run_step(
+            "Installing python3-venv", ["apt-get", "install", "-y", "--no-install-recommends", "python3-venv"], apt
+        )
+    run_step("Making .venv", [sys.executable, "-m", "venv", "--clear", VENV])
 
 
 def _has_venv() -> bool:
@@ -88,71 +90,71 @@ def _has_venv() -> bool:
 
 
 def install(lock: Path) -> None:
-    """Install one lock into `.venv`: these files and no others, by their hashes."""
+    """Installs one lock into `.venv`: these files and no others, by their hashes."""
     pip = ["uv", "pip", "install", "--python", PYTHON] if shutil.which("uv") else [PYTHON, "-m", "pip", "install"]
     count = len(re.findall(r"^[\w.-]+==", lock.read_text(), re.MULTILINE))
-    step(f"Installing {count} packages of {lock.name}", [*pip, "--require-hashes", "-r", lock])
+    run_step(f"Installing {count} packages of {lock.name}", [*pip, "--require-hashes", "-r", lock])
 
 
-def prepare(wanted: list[Path]) -> None:
-    """Bring `.venv` up to the locks. One at a time: two terminals may start at once."""
-    door = os.open(BASE, os.O_RDONLY)
-    fcntl.flock(door, fcntl.LOCK_EX)
-    missing = [lock for lock in wanted if not installed(lock)]
+def update_venv(locks_needed: list[Path]) -> None:
+    """Brings `.venv` up to the locks. Under a lock: two terminals may start at once."""
+    lock_file = os.open(BASE, os.O_RDONLY)
+    fcntl.flock(lock_file, fcntl.LOCK_EX)
+    missing = [lock for lock in locks_needed if not is_installed(lock)]
     if missing and not _same_python():
         make_venv()
         (VENV / "python.made").write_text(sys.version)
-        missing = wanted
+        missing = locks_needed
     for lock in missing:
-        file, said = stamp(lock)
+        file, digest = stamp(lock)
         file.unlink(missing_ok=True)
         install(lock)
-        file.write_text(said)
-    os.close(door)
+        file.write_text(digest)
+    os.close(lock_file)
 
 
 def _same_python() -> bool:
-    """Whether `.venv` was made, to the end, by the Python that runs this."""
+    """Returns whether `.venv` was made, to the end, by the Python that runs this."""
     made = VENV / "python.made"
     return PYTHON.exists() and made.exists() and made.read_text() == sys.version
 
 
 def interpreter(command: str) -> Path:
-    """The Python that has what a command needs: this one when it is complete, else `.venv`'s."""
-    wanted = locks(command)
-    if all(complete(lock) for lock in wanted):
+    """Returns the Python that has a command's packages: this one where it has all, else `.venv`'s."""
+    locks_needed = locks(command)
+    if all(is_complete(lock) for lock in locks_needed):
         return Path(sys.executable)
-    if not all(installed(lock) for lock in wanted):
+    if not all(is_installed(lock) for lock in locks_needed):
         if not os.access(BASE, os.W_OK):
             sys.exit(f"Packages are missing, and {BASE} cannot be written to make .venv there.")
-        prepare(wanted)
+        update_venv(locks_needed)
     return PYTHON
 
 
-def enter() -> None:
-    """Come back when this Python has everything, or start again in the one that has."""
+def enter_venv() -> None:
+    """Returns where this Python has every package, else replaces this process by the one of `.venv`."""
     command = sys.argv[1] if len(sys.argv) > 1 else ""
     python = interpreter(command)
     if Path(sys.prefix) != VENV and python == PYTHON:
         os.execv(python, [str(python), str(BASE / "manage.py"), *sys.argv[1:]])
-    if not all(complete(lock) for lock in locks(command)):
+    if not all(is_complete(lock) for lock in locks(command)):
         sys.exit(f"{VENV} lacks what the lock says was installed there: remove it and run this again.")
 
 
-def django() -> None:
-    """Plain Django; what is only a matter of configuration ends in one sentence."""
+def run_django() -> None:
+    """Runs Django's command; a mistake of configuration ends in one sentence."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "realtime.settings")
     from django.core.management import execute_from_command_line
 
-    from realtime.embedded.mishaps import in_a_sentence
+    from realtime.embedded.one_sentence_errors import in_one_sentence
 
-    with in_a_sentence():
+    with in_one_sentence():
         execute_from_command_line(sys.argv)
 
 
 if __name__ == "__main__":
     with contextlib.suppress(KeyboardInterrupt):
-        enter()
-        django()
+        enter_venv()
+        run_django()
         sys.exit()
-    sys.exit(130)  # what a shell says of Ctrl-C
+    sys.exit(130)  # the status that a shell gives a program that Ctrl-C ended

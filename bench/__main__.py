@@ -1,4 +1,4 @@
-"""`python -m bench`: see the Makefile at the top for what each command is for."""
+"""`python -m bench`: the commands of the measurements; the Makefile says what each is for."""
 
 import argparse
 import signal
@@ -6,8 +6,11 @@ import sys
 import time
 from datetime import UTC, datetime
 
-from bench import Failed, full, hold, machine, profiling, quick, report
-from bench.results import Results
+from bench import MeasurementError
+from bench.report import performance_page, profile
+from bench.scenarios import full, hold, profiling, quick
+from bench.scenarios.results import Results
+from bench.systems import machine
 
 
 def main() -> int:
@@ -17,21 +20,21 @@ def main() -> int:
     whole = commands.add_parser("full", help="everything, in 22 minutes")
     whole.add_argument("--rounds", type=int, default=3)
     whole.add_argument("--readers", type=int, default=1000)
-    whole.add_argument("--scale", type=float, default=1.0, help="of the other numbers of readers, to try it out")
+    whole.add_argument("--scale", type=float, default=1.0, help="factor of the other numbers of readers, to try it out")
     whole.add_argument("--only", nargs="*", default=(), metavar="SYSTEM")
-    holding = commands.add_parser("hold", help="many readers for minutes, while all else fails")
+    holding = commands.add_parser("hold", help="many readers for minutes, while PostgreSQL and Redis fail")
     holding.add_argument("--readers", type=int, default=10_000)
     holding.add_argument("--minutes", type=float, default=10)
-    holding.add_argument("--write", action="store_true", help="write what it found into docs/performance.md")
-    watching = commands.add_parser("profile", help="where an edge's time goes")
-    watching.add_argument("--write", action="store_true", help="write what it found into docs/performance.md")
-    commands.add_parser("report", help="write docs/performance.md again, of the figures that are there")
+    holding.add_argument("--write", action="store_true", help="write the result into docs/performance.md")
+    watching = commands.add_parser("profile", help="where an edge spends its time")
+    watching.add_argument("--write", action="store_true", help="write the result into docs/performance.md")
+    commands.add_parser("report", help="write docs/performance.md again from bench/out/results.json")
     options = parser.parse_args()
     began = time.monotonic()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends in order then, as at Ctrl-C
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, so that child processes are stopped
     try:
         status = run(options)
-    except Failed as error:
+    except MeasurementError as error:
         print(error)
         return 1
     print(f"Done after {time.monotonic() - began:.0f} s.")
@@ -39,34 +42,35 @@ def main() -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    """The exit status."""
+    """Runs a command; returns the exit status."""
     if options.command == "quick":
         return quick.run()
     if options.command == "hold":
-        return hold_many(options)
+        return run_hold(options)
     if options.command == "profile":
-        lines = list(profiling.page(today(), profiling.run()))
+        lines = list(profile.lines(today(), profiling.run()))
         print("\n".join(lines))
         if options.write:
-            report.write_profile(lines)
+            performance_page.write_profile(lines)
         return 0
     if options.command == "report":
-        report.write(Results.read())
+        performance_page.write(Results.read())
         return 0
     extent = full.Extent(options.rounds, options.readers, options.scale, options.only)
     results = full.run(extent, today())
     if extent == full.Extent():
-        report.write(results)
+        performance_page.write(results)
     else:
         print("That was not all of it, so docs/performance.md stays as it is; `python -m bench report` writes it.")
     return 0
 
 
-def hold_many(options: argparse.Namespace) -> int:
+def run_hold(options: argparse.Namespace) -> int:
+    """Holds readers, writes the result where asked, and returns the exit status."""
     held = hold.run(options.readers, options.minutes)
     if options.write:
-        held.keep(today())
-        report.write_held(today(), machine.description(), str(held))
+        held.save(today())
+        performance_page.write_held(today(), machine.description(), str(held))
     return hold.judge(held)
 
 

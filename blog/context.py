@@ -1,4 +1,4 @@
-"""What every page knows: the publication, and what the person asking may do."""
+"""The context of every page: the publication, and the rights of the person."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from blog.state import publication_state
 
 
 def publication(request: HttpRequest) -> dict[str, Any]:
-    """`publication` and `rights`, read when a template first asks, at most once a request."""
+    """Returns `publication` and `rights`, which are read when a template first uses them, at most once a request."""
     known = request.__dict__.setdefault("publication_context", {})
     if not known:
         known["publication"] = SimpleLazyObject(publication_state)

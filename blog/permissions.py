@@ -93,3 +93,9 @@ def account(request: HttpRequest) -> User:
 def sign_in_first(request: HttpRequest, then: str = "") -> HttpResponse:
     """To the sign-in, and from there to `then`, or back to this page."""
     return redirect_to_login(then or request.get_full_path(), reverse("sign_in"))
+
+
+def rights_of(user: Any) -> frozenset[str]:
+    """Returns what a ticket says its user may follow beyond the public."""
+    desk = rights(user) & {DESK}
+    return desk | {"staff"} if user.is_staff else desk

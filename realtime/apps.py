@@ -1,8 +1,12 @@
+"""The app of the log, the bell and the jobs."""
+
 from celery.signals import worker_process_init
 from django.apps import AppConfig
 from django.core import checks
 from django.db import connections
 from django.db.models.signals import post_migrate
+from django.utils.module_loading import autodiscover_modules
+from django.utils.translation import gettext_lazy as _
 
 from realtime import log
 from realtime.embedded.child import follow_parent
@@ -17,18 +21,23 @@ def begin_log(using: str, **kwargs: object) -> None:
 
 
 class RealtimeConfig(AppConfig):
+    """Registers the checks and events of the log and of jobs, and makes the log after `migrate`."""
+
     name = "realtime"
+    verbose_name = _("Live log and jobs")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from realtime import revocations
         from realtime.checks import check_channel_layer, check_engine
-        from realtime.jobs import events
+        from realtime.jobs import events, signals  # noqa: F401  (jobs are live)
+        from realtime.live import registry
+        from realtime.live.checks import check_announced, check_declarations
 
         post_migrate.connect(begin_log, sender=self, dispatch_uid="realtime.begin_log")
-        # a killed worker takes its pool along: nobody would hear how their jobs end
+        # a killed worker takes its pool along: no process would report how its jobs end
         worker_process_init.connect(follow_parent, dispatch_uid="realtime.follow_parent")
-        checks.register(check_channel_layer)
-        checks.register(check_engine)
-        events.register_all()
-        revocations.register()
+        for check in (check_channel_layer, check_engine, check_announced, check_declarations):
+            checks.register(check)
+        autodiscover_modules("live")
+        registry.connect()
+        signals.connect()

@@ -10,7 +10,7 @@ read is what there is under the lock. The same mark, called after COMMIT, rings 
 hubs have promised to look.
 """
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -29,14 +29,19 @@ Before = Mapping[Hashable, Any]
 
 @dataclass(frozen=True)
 class PendingChange:
-    """Something was changed. `keys`: of which objects, with what was there by part until then (None: nothing)."""
+    """Something was changed. `keys`: of which objects, with what was there by part until then (None: nothing).
+
+    `cleared`: the objects whose relation was cleared as a whole. One that is in no `keys` is not changed by
+    that alone, so it is neither locked nor read.
+    """
 
     kind: str
     keys: Mapping[str, Before]
     lease: PollingLease | None = None
+    cleared: Collection[str] = ()
 
     def __call__(self) -> None:
-        if self.lease is None or not self.lease.is_open:
+        if self.keys and (self.lease is None or not self.lease.is_open):
             bell.ring()
 
 
@@ -45,7 +50,8 @@ class Change:
     """All marks of one key in one transaction, and what is true now.
 
     `kinds`: the marked kinds, in order. `before`: by kind and part what was there before the
-    transaction; the first surviving mark of a part tells. `state`: what its source read, None where
+    transaction; the first surviving mark of a part tells. `cleared`: the kinds of the relations that
+    were cleared as a whole. `state`: what its source read, None where
     there is nothing. `embedded`: by key, how others are shown inside it.
     """
 
@@ -54,6 +60,7 @@ class Change:
     kinds: list[str] = field(default_factory=list)
     loaded: bool = False
     before: dict[str, dict[Hashable, Any]] = field(default_factory=dict)
+    cleared: set[str] = field(default_factory=set)
     known: Known = field(init=False)
     state: Any = None
     embedded: Mapping[str, Any] = field(default_factory=dict)
@@ -113,16 +120,6 @@ class Source(Protocol):
         ...
 
 
-class StandaloneSource:
-    """A source, to begin with, whose objects show nothing of others, and are shown inside none."""
-
-    def embedded_keys(self, state: Any) -> Iterable[str]:
-        return ()
-
-    def load_embedded(self, ids: Sequence[str]) -> Mapping[str, Any]:
-        return {}
-
-
 _sources: dict[str, Source] = {}
 
 
@@ -140,13 +137,16 @@ def publish(kind: str, key: str, before: Before | None = None, using: str = "def
     publish_all(kind, {key: before or {}}, using)
 
 
-def publish_all(kind: str, keys: Mapping[str, Before], using: str = "default") -> None:
-    """The same for many objects at once: one mark, however many they are."""
-    if keys:
+def publish_all(kind: str, keys: Mapping[str, Before], using: str = "default", cleared: Collection[str] = ()) -> None:
+    """Announces that the objects behind `keys` changed, in one pending change however many they are.
+
+    `cleared` names those whose relation was cleared as a whole, whether anything was in it or not.
+    """
+    if keys or cleared:
         for family in {_family(key) for key in keys}:
             if family not in _sources:
                 raise NotRegistered(f"No source of {family}.<id> is registered.")
-        _leave(PendingChange(kind, keys), using)
+        _leave(PendingChange(kind, keys, cleared=cleared), using)
 
 
 def loaded(key: str, using: str = "default") -> None:
@@ -177,7 +177,7 @@ def _in_transaction(connection: Any) -> bool:
     return connection.in_atomic_block and not all(block._from_testcase for block in blocks)
 
 
-def write(connection: Any, pending_changes: Iterable[PendingChange]) -> None:
+def write(connection: Any, pending_changes: Sequence[PendingChange]) -> None:
     """Writes the pending events of all marks. Called by the database wrapper just before COMMIT."""
     changes: dict[str, Change] = {}
     for pending_change in pending_changes:
@@ -185,6 +185,10 @@ def write(connection: Any, pending_changes: Iterable[PendingChange]) -> None:
             if key not in changes:
                 changes[key] = Change(key, key.partition(".")[2])
             changes[key].add(pending_change.kind, before)
+    for pending_change in pending_changes:
+        for key in pending_change.cleared:
+            if key in changes:
+                changes[key].cleared.add(pending_change.kind)
     with connection.cursor() as cursor:
         shown = _load_embedded(_read(cursor, _by_family(changes)))
         for change in changes.values():
@@ -240,8 +244,15 @@ def _by_rank() -> list[str]:
     return sorted(_sources, key=lambda name: _sources[name].rank)
 
 
+def load_embedded(keys: Iterable[str]) -> dict[str, Any]:
+    """Returns how the objects behind the keys are shown inside others, by key: one query for each family."""
+    families: dict[str, set[str]] = {}
+    for key in keys:
+        families.setdefault(_family(key), set()).add(key)
+    return _load_embedded(families)
+
+
 def _load_embedded(families: Mapping[str, Iterable[str]]) -> dict[str, Any]:
-    """By key, how the objects behind the keys are shown inside others."""
     shown: dict[str, Any] = {}
     for family, keys in families.items():
         found = _sources[family].load_embedded([key.partition(".")[2] for key in keys])

@@ -16,6 +16,8 @@ import dj_database_url
 from csp.constants import NONE, SELF
 from environs import Env, validate
 
+from realtime import redis_url
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = Env()
@@ -44,8 +46,13 @@ def _kept_secret() -> str:
 
 
 RUNNING = _running()
-POSTGRES_URL = env.str("POSTGRES_URL", "") or env.str("DATABASE_URL", "") or RUNNING.get("postgres_url", "")
-REDIS_URL = env.str("REDIS_URL", "") or RUNNING.get("redis_url", "")
+BROKER_URL = env.str("BROKER_URL", "")
+# what a person named; `live` starts the other, and run.json says where
+GIVEN_POSTGRES_URL = env.str("POSTGRES_URL", "") or env.str("DATABASE_URL", "")
+GIVEN_REDIS_URL = env.str("REDIS_URL", "") or redis_url.from_celery(BROKER_URL)
+NO_REDIS = "unix:///nothing-is-running?db=0"  # an address that never answers: as when Redis is away
+POSTGRES_URL = GIVEN_POSTGRES_URL or RUNNING.get("postgres_url", "")
+REDIS_URL = GIVEN_REDIS_URL or RUNNING.get("redis_url", "") or NO_REDIS
 # Without a key that lasts, one for this process only: nobody can know it, and servers refuse to start with it.
 _LASTING_KEY = env.str("SECRET_KEY", "") or _kept_secret()
 SECRET_KEY = _LASTING_KEY or secrets.token_urlsafe(40)
@@ -109,11 +116,6 @@ LIVE_MAX_RECOVERY_ROWS = env.int("LIVE_MAX_RECOVERY_ROWS", 5000, validate=valida
 LIVE_HANDSHAKE_SECONDS = env.float("LIVE_HANDSHAKE_SECONDS", 30.0, validate=validate.Range(min=0.1, max=300))
 LIVE_STALL_SECONDS = env.float("LIVE_STALL_SECONDS", 30.0, validate=validate.Range(min=0.1, max=300))
 
-# --- how bytes leave (docs/edge.md)
-LIVE_DIRECT = env.bool("LIVE_DIRECT", True)  # straight to the sockets; False: through ASGI's send, as on other servers
-# who speaks WebSocket here: ours (consumers/server/websocket), which needs LIVE_DIRECT, or autobahn, as Daphne has it
-LIVE_PROTOCOL = env.str("LIVE_PROTOCOL", "lean", validate=validate.OneOf(["lean", "autobahn"]))
-
 # --- rooms
 INSTALLED_APPS = [
     "realtime",
@@ -169,7 +171,7 @@ TEMPLATES = [
 # --- who is asking
 AUTH_USER_MODEL = "blog.User"
 LOGIN_URL = "sign_in"
-CSRF_FAILURE_VIEW = "blog.views.errors.forged"
+CSRF_FAILURE_VIEW = "blog.views.errors.csrf_failure"
 LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "post_list"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -200,15 +202,14 @@ CHANNEL_LAYERS = {
         "CONFIG": {"hosts": [REDIS_URL]},
     }
 }
-
-
-def _celery_url(url: str) -> str:
-    """Celery spells a unix socket its own way: redis+socket:///path?virtual_host=0."""
-    return url.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
-
-
-CELERY_BROKER_URL = env.str("BROKER_URL", "") or _celery_url(REDIS_URL)
-CELERY_RESULT_BACKEND = env.str("CELERY_RESULT_BACKEND", "") or "realtime.jobs.result_backend:AnnouncedBackend"
+# no page needs it (realtime/cache.py); a list, since Django would split an address at a comma
+CACHES = {
+    "default": {"BACKEND": "realtime.cache.SharedRedisCache", "LOCATION": [REDIS_URL], "KEY_PREFIX": "stop-press:cache"}
+}
+CELERY_BROKER_URL = redis_url.for_celery(BROKER_URL or REDIS_URL)
+CELERY_RESULT_BACKEND = redis_url.for_celery(
+    env.str("CELERY_RESULT_BACKEND", "") or "realtime.jobs.result_backend:AnnouncedBackend"
+)
 CELERY_RESULT_EXTENDED = True
 CELERY_TASK_TRACK_STARTED = True
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"

@@ -1,4 +1,4 @@
-"""What machines ask of the middle: is it well, and who am I."""
+"""The views that machines ask: /healthz, whether everything answers, and /live/ticket, for a new ticket."""
 
 import redis
 from django.conf import settings
@@ -24,6 +24,8 @@ def _database() -> str | None:
 
 
 def _redis() -> str | None:
+    if settings.REDIS_URL == settings.NO_REDIS:
+        return "No Redis is given (REDIS_URL, or a BROKER_URL that is one): no worker can be seen."
     client = redis.Redis.from_url(
         settings.REDIS_URL,
         socket_timeout=REDIS_TIMEOUT,
@@ -44,7 +46,7 @@ def _redis() -> str | None:
 @never_cache
 @transaction.non_atomic_requests
 def healthz(request: HttpRequest) -> JsonResponse:
-    """200 when the database, Redis and a worker answer, else 503 with a sentence for each that does not."""
+    """Answers 200 when the database, Redis and a worker answer, else 503 with a sentence for each that does not."""
     troubles = [trouble for trouble in (_database(), _redis()) if trouble]
     return JsonResponse({"ok": not troubles, "troubles": troubles}, status=503 if troubles else 200)
 
@@ -52,7 +54,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
 @require_GET
 @never_cache
 def ticket(request: HttpRequest) -> JsonResponse:
-    """A fresh ticket for who is signed in; null for everybody else."""
+    """Answers with a new ticket for the signed-in user and its end, or with null for an anonymous reader."""
     issued = tickets.issue(request)
     expires = tickets.read(issued).expires if issued else None
     return JsonResponse({"ticket": issued, "expires": expires.isoformat().replace("+00:00", "Z") if expires else None})

@@ -1,22 +1,22 @@
-/* The load generator: a crowd of readers of one server on this machine, who check what they hear.
+/* The load generator: many readers of one server on this machine, which check every event that they receive.
  *
  * usage: load --port PORT [--path PATH] [--stream] [--say TEXT] [--resume TEXT] [--ready BEGINNING]
- *             [--ask TEXT --reply TEXT] [--cursors] [--seconds MOST]
+ *             [--ask TEXT --reply TEXT] [--cursors] [--seconds LIFETIME]
  *
- * Readers come from 127.0.0.2 and the following to 127.0.0.1; no other address can be named. It does what it is
- * told on standard input, a command a line, and answers each with a line of JSON:
+ * Readers connect from 127.0.0.2 and the following addresses to 127.0.0.1; no other server can be named. Standard input
+ * has one command per line, each answered by one line of JSON on standard output:
  *
- *   open N AT_ONCE SECONDS   more readers, until there are N; AT_ONCE of them under way
- *   expect N                 from now on each is to hear the events 1 to N, once and in order
- *   until N                  N of them after all
- *   wait SECONDS GRACE       until all have; or so long; or as long as nothing comes
- *   report                   what came until now
- *   lasts                    when each event had come to the last reader
- *   cut                      cuts all
- *   back AT_ONCE SECONDS     brings all back, and waits until each has heard what it missed
- *   churn PER_SECOND AWAY    from now on cuts some at random; brings back who is gone after so many milliseconds
+ *   connect N AT_ONCE SECONDS    connects readers until there are N, at most AT_ONCE of them in a handshake
+ *   expect N                     resets all counts; each reader is to receive the events 1 to N, once and in order
+ *   limit N                      only the events 1 to N are expected yet
+ *   wait SECONDS GRACE           waits until all have arrived, at most SECONDS, or until none arrives for GRACE seconds
+ *   report                       prints the counts
+ *   arrivals                     prints when each event arrived at its last reader
+ *   cut                          cuts all readers
+ *   reconnect AT_ONCE SECONDS    reconnects all, and waits until each has what it missed
+ *   churn PER_SECOND AWAY        from now on cuts readers at random, and reconnects each after AWAY milliseconds
  *
- * It ends at the end of its input, or after MOST seconds. */
+ * It ends at the end of its input, or after LIFETIME seconds. */
 #define _GNU_SOURCE
 #include <getopt.h>
 #include <stdio.h>
@@ -34,8 +34,8 @@ static struct {
     double per_second;
     uint64_t away; /* nanoseconds */
     uint64_t next;
-    uint64_t due; /* the next look for those who are gone: not at each turn, of which there are thousands a second */
-    int look; /* where the search for those who are gone goes on */
+    uint64_t due; /* the next search for readers that are away: there are thousands of steps a second */
+    int search;   /* index of the reader at which the search continues */
 } churn;
 
 static uint64_t after(double seconds)
@@ -43,8 +43,8 @@ static uint64_t after(double seconds)
     return now() + (uint64_t)(seconds * 1e9);
 }
 
-/* Some are cut, some come back. The time of its end stands in `began` of a reader who is away. */
-static void churn_turn(void)
+/* Cuts some readers and reconnects others. `began` of a reader that is away is the time at which it was cut. */
+static void churn_step(void)
 {
     uint64_t at = now();
     if (at < churn.due)
@@ -57,38 +57,38 @@ static void churn_turn(void)
         churn.next += (uint64_t)(1e9 / churn.per_second);
     }
     for (int step = 0; churn.away && step < reader_count / 20 + 1; step++) {
-        struct reader *reader = readers + churn.look;
-        churn.look = (churn.look + 1) % reader_count;
+        struct reader *reader = readers + churn.search;
+        churn.search = (churn.search + 1) % reader_count;
         if (reader->state != AWAY)
             continue;
-        if (!reader->wants && at >= reader->began + churn.away)
+        if (!reader->wanted && at >= reader->began + churn.away)
             reader_connect(reader);
-        else if (reader->wants)
-            reader->wants = false, reader->began = at;
+        else if (reader->wanted)
+            reader->wanted = false, reader->began = at;
     }
 }
 
-static void turn(int milliseconds)
+static void step(int milliseconds)
 {
-    readers_turn(churn.away ? 5 : milliseconds);
+    readers_step(churn.away ? 5 : milliseconds);
     if (churn.away)
-        churn_turn();
+        churn_step();
 }
 
-static void open_until(int count, int at_once, double seconds)
+static void connect_until(int count, int at_once, double seconds)
 {
     uint64_t from = now(), limit = after(seconds);
     int before = reader_count;
     memset(&handshakes, 0, sizeof handshakes);
-    while ((reader_count < count || under_way) && now() < limit) {
-        while (reader_count < count && under_way < at_once)
+    while ((reader_count < count || connecting_count) && now() < limit) {
+        while (reader_count < count && connecting_count < at_once)
             reader_connect(readers + reader_count++);
-        turn(20);
+        step(20);
     }
     double took = (double)(now() - from) / 1e9;
     printf("{\"asked\":%d,\"live\":%d,\"seconds\":%.4f,\"rate\":%.1f,", count, live_count, took,
            (reader_count - before) / took);
-    spread_print("handshake", &handshakes);
+    histogram_print("handshake", &handshakes);
     printf("}\n");
 }
 
@@ -96,10 +96,10 @@ static void wait_for_all(double seconds, double grace)
 {
     uint64_t limit = after(seconds), quiet = after(grace);
     while (!tally_complete() && now() < limit) {
-        uint64_t last = tally_last_came();
+        uint64_t last = tally_last_arrival();
         if (now() > quiet && now() > last + (uint64_t)(grace * 1e9))
             break;
-        turn(20);
+        step(20);
     }
     tally_report();
 }
@@ -111,56 +111,56 @@ static void cut_all(void)
     printf("{\"live\":%d}\n", live_count);
 }
 
-static void bring_back(int at_once, double seconds)
+static void reconnect_all(int at_once, double seconds)
 {
     uint64_t from = now(), limit = after(seconds), live = 0;
     int next = 0;
     memset(&handshakes, 0, sizeof handshakes);
-    while (now() < limit && (next < reader_count || under_way || !tally_complete())) {
-        while (next < reader_count && under_way < at_once)
+    while (now() < limit && (next < reader_count || connecting_count || !tally_complete())) {
+        while (next < reader_count && connecting_count < at_once)
             reader_connect(readers + next++);
-        turn(20);
-        if (!live && next == reader_count && !under_way)
+        step(20);
+        if (!live && next == reader_count && !connecting_count)
             live = now();
-        if (live && now() > live + 3000000000ull && now() > tally_last_came() + 3000000000ull)
+        if (live && now() > live + 3000000000ull && now() > tally_last_arrival() + 3000000000ull)
             break;
     }
-    uint64_t last = tally_last_came() > from ? tally_last_came() : live;
-    printf("{\"back\":%d,\"live_seconds\":%.4f,\"whole_seconds\":%.4f,", live_count,
+    uint64_t last = tally_last_arrival() > from ? tally_last_arrival() : live;
+    printf("{\"live\":%d,\"live_seconds\":%.4f,\"complete_seconds\":%.4f,", live_count,
            live ? (double)(live - from) / 1e9 : -1.0, last ? (double)(last - from) / 1e9 : -1.0);
-    spread_print("handshake", &handshakes);
+    histogram_print("handshake", &handshakes);
     printf("}\n");
 }
 
-static void obey(const char *line)
+static void run_command(const char *line)
 {
     double first = 0, second = 0, third = 0;
     char word[16] = "";
     sscanf(line, "%15s %lf %lf %lf", word, &first, &second, &third);
-    if (!strcmp(word, "open") && first <= MOST_READERS)
-        open_until((int)first, (int)second, third);
-    else if (!strcmp(word, "expect") && first <= MOST_EVENTS)
+    if (!strcmp(word, "connect") && first <= MAX_READERS)
+        connect_until((int)first, (int)second, third);
+    else if (!strcmp(word, "expect") && first <= MAX_EVENTS)
         tally_expect((uint32_t)first), printf("{}\n");
-    else if (!strcmp(word, "until"))
-        tally_until((uint32_t)first), printf("{}\n");
+    else if (!strcmp(word, "limit"))
+        tally_limit((uint32_t)first), printf("{}\n");
     else if (!strcmp(word, "wait"))
         wait_for_all(first, second);
     else if (!strcmp(word, "report"))
         tally_report();
-    else if (!strcmp(word, "lasts"))
-        tally_lasts();
+    else if (!strcmp(word, "arrivals"))
+        tally_arrivals();
     else if (!strcmp(word, "cut"))
         cut_all();
-    else if (!strcmp(word, "back"))
-        bring_back((int)first, second);
+    else if (!strcmp(word, "reconnect"))
+        reconnect_all((int)first, second);
     else if (!strcmp(word, "churn"))
         churn.per_second = first, churn.away = (uint64_t)(second * 1e6), churn.next = now(), printf("{}\n");
     else
-        printf("{\"error\":\"not a command, or too much\"}\n");
+        printf("{\"error\":\"not a command, or a number beyond its limit\"}\n");
     fflush(stdout);
 }
 
-/* A line at a time; between them the readers go on. */
+/* Runs the commands of standard input; between them the readers continue. */
 static void serve(void)
 {
     char text[1024];
@@ -169,12 +169,12 @@ static void serve(void)
         char *end = memchr(text, '\n', size);
         if (end) {
             *end = 0;
-            obey(text);
+            run_command(text);
             size -= (size_t)(end + 1 - text);
             memmove(text, end + 1, size);
             continue;
         }
-        turn(50);
+        step(50);
         fd_set ready;
         struct timeval at_once = {0};
         FD_ZERO(&ready);

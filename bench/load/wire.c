@@ -1,4 +1,4 @@
-/* WebSocket frames (RFC 6455) and Server-Sent Events, as far as a reader needs them. */
+/* WebSocket frames (RFC 6455) and Server-Sent Events, as far as the readers need them. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <string.h>
@@ -7,11 +7,11 @@
 
 enum { TEXT = 1, BINARY = 2, CLOSE = 8, PING = 9, PONG = 10 };
 
-/* The text with %p and %i filled in. */
+/* Writes the text with %p and %i replaced. */
 size_t wire_fill(char *into, size_t room, const char *text, const struct reader *reader)
 {
     size_t used = 0;
-    for (; *text && used + CURSOR + 1 < room; text++) {
+    for (; *text && used + MAX_CURSOR_BYTES + 1 < room; text++) {
         if (text[0] == '%' && text[1] == 'p')
             used += (size_t)sprintf(into + used, "%s", reader->cursor), text++;
         else if (text[0] == '%' && text[1] == 'i')
@@ -34,13 +34,13 @@ size_t wire_request(char *into, size_t room, const struct reader *reader)
     return (size_t)snprintf(into, room, form, path, plan.port, plan.port);
 }
 
-static bool begins(const uint8_t *text, size_t size, const char *with)
+static bool starts_with(const uint8_t *text, size_t size, const char *with)
 {
     size_t length = strlen(with);
     return size >= length && !memcmp(text, with, length);
 }
 
-/* The position of a frame, which stands at its beginning in all that are many. */
+/* Remembers the position of a frame, which is near its beginning in every event. */
 static void keep_cursor(struct reader *reader, const uint8_t *text, size_t size)
 {
     static const char member[] = "\"position\":\"";
@@ -49,39 +49,39 @@ static void keep_cursor(struct reader *reader, const uint8_t *text, size_t size)
         return;
     found += sizeof member - 1;
     size_t room = (size_t)(text + size - found);
-    const uint8_t *end = memchr(found, '"', room < CURSOR ? room : CURSOR - 1);
+    const uint8_t *end = memchr(found, '"', room < MAX_CURSOR_BYTES ? room : MAX_CURSOR_BYTES - 1);
     if (!end)
         return;
     memcpy(reader->cursor, found, (size_t)(end - found));
     reader->cursor[end - found] = 0;
 }
 
-static void text_came(struct reader *reader, const uint8_t *text, size_t size, uint64_t at)
+static void take_message(struct reader *reader, const uint8_t *text, size_t size, uint64_t at)
 {
-    if (plan.ask && size == strlen(plan.ask) && begins(text, size, plan.ask)) {
-        reader_say(reader, TEXT, plan.reply, strlen(plan.reply));
+    if (plan.ask && size == strlen(plan.ask) && starts_with(text, size, plan.ask)) {
+        reader_send(reader, TEXT, plan.reply, strlen(plan.reply));
         return;
     }
-    if (reader->state == ASKED && plan.ready && begins(text, size, plan.ready))
+    if (reader->state == SUBSCRIBING && plan.ready && starts_with(text, size, plan.ready))
         reader_live(reader, at);
-    tally_text(reader, text, size, at);
+    tally_message(reader, text, size, at);
     if (plan.cursors)
         keep_cursor(reader, text, size);
 }
 
-static void frame_came(struct reader *reader, int opcode, uint8_t *body, size_t size, uint64_t at)
+static void take_frame(struct reader *reader, int opcode, uint8_t *body, size_t size, uint64_t at)
 {
     if (opcode == TEXT || opcode == BINARY) {
-        text_came(reader, body, size, at);
+        take_message(reader, body, size, at);
     } else if (opcode == PING) {
-        reader_say(reader, PONG, body, size);
+        reader_send(reader, PONG, body, size);
     } else if (opcode == CLOSE) {
         tally_close(size >= 2 ? (unsigned)(body[0] << 8 | body[1]) : 1005);
         reader_drop(reader, false);
     }
 }
 
-/* The whole frames among the bytes. Servers do not mask, and none of these fragments. */
+/* Takes the complete frames. Servers do not mask, and none of the measured ones fragments. */
 size_t wire_frames(struct reader *reader, uint8_t *bytes, size_t size, uint64_t at)
 {
     size_t used = 0;
@@ -104,20 +104,20 @@ size_t wire_frames(struct reader *reader, uint8_t *bytes, size_t size, uint64_t 
         if (size - used - head < length || size - used < head)
             break;
         used += head + length;
-        frame_came(reader, frame[0] & 15, frame + head, length, at);
+        take_frame(reader, frame[0] & 15, frame + head, length, at);
         if (reader->state == AWAY)
             break;
     }
     return used;
 }
 
-/* The whole lines among the bytes; those of a chunk's length mean nothing here. */
+/* Takes the complete lines; those with the length of an HTTP chunk carry no mark and are ignored. */
 size_t wire_lines(struct reader *reader, uint8_t *bytes, size_t size, uint64_t at)
 {
     size_t used = 0;
     uint8_t *end;
     while (reader->state != AWAY && (end = memchr(bytes + used, '\n', size - used))) {
-        text_came(reader, bytes + used, (size_t)(end - (bytes + used)), at);
+        take_message(reader, bytes + used, (size_t)(end - (bytes + used)), at);
         used = (size_t)(end - bytes) + 1;
     }
     return used;

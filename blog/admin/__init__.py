@@ -1,4 +1,4 @@
-"""The admin, by subject. It writes through the same models, so what it changes is announced like anything else."""
+"""The admin, by subject. It writes through the same models as the pages, so its changes are published too."""
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _

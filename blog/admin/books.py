@@ -1,4 +1,4 @@
-"""Authors, books with who wrote them, tags, editions."""
+"""Authors, books with their authorships, tags, editions."""
 
 from typing import Any, ClassVar
 
@@ -8,17 +8,21 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from blog.forms import LineField
+from blog.forms.fields import LineField
 from blog.models import Author, Authorship, Book, Edition, Tag
 from blog.models.books import unicode_slug
 
 
 class NamedForm(forms.ModelForm):
+    """A form whose names and titles are one line."""
+
     class Meta:
         field_classes: ClassVar = {"name": LineField, "title": LineField, "contribution": LineField}
 
 
 class AuthorshipInline(admin.TabularInline):
+    """A book's authors and their contributions."""
+
     model = Authorship
     form = NamedForm
     extra = 1
@@ -27,7 +31,7 @@ class AuthorshipInline(admin.TabularInline):
 
 
 class EditionInline(admin.TabularInline):
-    """What the worker built; nothing to type here."""
+    """The editions that workers have built, to look at."""
 
     model = Edition
     extra = 0
@@ -39,6 +43,8 @@ class EditionInline(admin.TabularInline):
 
 @admin.register(Author)
 class AuthorAdmin(admin.ModelAdmin):
+    """Authors, and the accounts whose bylines they are."""
+
     form = NamedForm
     list_display = ("name", "user")
     list_select_related = ("user",)
@@ -48,6 +54,8 @@ class AuthorAdmin(admin.ModelAdmin):
 
 @admin.register(Book)
 class BookAdmin(admin.ModelAdmin):
+    """Books, with authorships and editions."""
+
     form = NamedForm
     list_display = ("title", "slug", "state")
     list_filter = ("state",)
@@ -57,6 +65,8 @@ class BookAdmin(admin.ModelAdmin):
 
 @admin.register(Authorship)
 class AuthorshipAdmin(admin.ModelAdmin):
+    """Authorships by themselves."""
+
     form = NamedForm
     list_display = ("book", "author", "contribution", "date_joined", "order")
     list_select_related = ("book", "author")
@@ -65,7 +75,7 @@ class AuthorshipAdmin(admin.ModelAdmin):
 
 
 class TagForm(NamedForm):
-    """The slug is made of the name when it is left empty, and stays from then on."""
+    """A tag's name and slug. An empty slug is made of the name; it stays from then on."""
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -81,6 +91,8 @@ class TagForm(NamedForm):
 
 @admin.register(Tag)
 class TagAdmin(admin.ModelAdmin):
+    """Tags."""
+
     form = TagForm
     list_display = ("name", "slug")
     search_fields = ("name", "slug")
@@ -92,6 +104,8 @@ class TagAdmin(admin.ModelAdmin):
 
 @admin.register(Edition)
 class EditionAdmin(admin.ModelAdmin):
+    """Editions by themselves."""
+
     list_display = ("book", "number", "file", "built")
     list_select_related = ("book",)
     search_fields = ("book__title",)

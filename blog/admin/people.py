@@ -1,4 +1,4 @@
-"""Accounts. Only a superuser hands out rights: else who may edit accounts could take every right."""
+"""Accounts. Only a superuser gives rights: a person who may edit accounts could otherwise take every right."""
 
 from typing import Any
 
@@ -9,27 +9,33 @@ from django.http import HttpRequest
 
 from blog.models import User
 
-POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
+PERMISSION_FIELDS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 class NewAccountForm(AdminUserCreationForm):
+    """Django's form for a new account, of our model."""
+
     class Meta(AdminUserCreationForm.Meta):
         model = User
 
 
 class AccountForm(UserChangeForm):
+    """Django's form for an account, of our model."""
+
     class Meta(UserChangeForm.Meta):
         model = User
 
 
 @admin.register(User)
 class AccountAdmin(UserAdmin):
+    """Accounts; those of superusers are for superusers only."""
+
     form = AccountForm
     add_form = NewAccountForm
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         given = tuple(super().get_readonly_fields(request, obj))
-        return given if request.user.is_superuser else given + POWERS
+        return given if request.user.is_superuser else given + PERMISSION_FIELDS
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self._may_touch(request, obj) and super().has_change_permission(request, obj)

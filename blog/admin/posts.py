@@ -1,4 +1,4 @@
-"""Posts and their versions."""
+"""Posts and their revisions."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -12,12 +12,14 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from blog import permissions
-from blog.forms import LineField, ProseField, TagsField
+from blog.forms.fields import LineField, ProseField, TagsField
 from blog.models import Post, Revision
 from blog.publishing import revisions, tagging
 
 
 class PostAdminForm(forms.ModelForm):
+    """A post with all its fields, its state included."""
+
     tags_text = TagsField(label=_("Tags"), required=False, help_text=_("Names, with commas between them."))
 
     class Meta:
@@ -40,7 +42,7 @@ class PostAdminForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk:
-            self.initial.setdefault("tags_text", tagging.as_text(self.instance.tags.all()))
+            self.initial.setdefault("tags_text", tagging.format_names(self.instance.tags.all()))
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -54,6 +56,8 @@ class PostAdminForm(forms.ModelForm):
 
 @admin.register(Post)
 class PostAdmin(admin.ModelAdmin):
+    """Posts that the person may edit; their state, for those who may publish."""
+
     form = PostAdminForm
     list_display = ("title", "state", "byline", "book", "published_date", "pinned", "key_event", "urgent")
     list_filter = ("state", "pinned", "key_event", "urgent", "published_date")
@@ -83,10 +87,11 @@ class PostAdmin(admin.ModelAdmin):
         return mine and super().has_delete_permission(request, obj)
 
     def has_publish_permission(self, request: HttpRequest) -> bool:
+        """Returns whether the person may use the actions below."""
         return permissions.may_publish(request.user)
 
     def save_model(self, request: HttpRequest, obj: Post, form: forms.ModelForm, change: bool) -> None:
-        """Dates what becomes public or is withdrawn here, as the pages do."""
+        """Saves the post; one that is published or withdrawn here gets its date, as on the pages."""
         if not change:
             obj.author = permissions.account(request)
         if obj.state == Post.State.PUBLISHED:
@@ -98,12 +103,14 @@ class PostAdmin(admin.ModelAdmin):
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
-        form.instance.tags.set(tagging.tags_named(form.cleaned_data["tags_text"]))
+        form.instance.tags.set(tagging.get_or_create_tags(form.cleaned_data["tags_text"]))
         revisions.record(form.instance, permissions.account(request))
 
     @admin.action(description=_("Publish selected posts"), permissions=["publish"])
     @transaction.atomic
     def publish_selected(self, request: HttpRequest, queryset: models.QuerySet) -> None:
+        """Publishes the chosen posts that the person may edit."""
+
         def publish(post: Post) -> None:
             if post.published_date and post.published_date > timezone.now():
                 post.published_date = None
@@ -117,12 +124,13 @@ class PostAdmin(admin.ModelAdmin):
     @admin.action(description=_("Withdraw selected posts"), permissions=["publish"])
     @transaction.atomic
     def withdraw_selected(self, request: HttpRequest, queryset: models.QuerySet) -> None:
+        """Withdraws the chosen posts that the person may edit."""
         count = self._each(request, queryset.filter(state=Post.State.PUBLISHED), Post.withdraw)
         text = ngettext("%(count)d post was withdrawn.", "%(count)d posts were withdrawn.", count)
         messages.success(request, text % {"count": count})
 
     def _each(self, request: HttpRequest, posts: models.QuerySet, act: Callable[[Post], Any]) -> int:
-        """Locks the posts in one order, and acts on those that the person may edit."""
+        """Locks the posts in one order and calls `act` with those that the person may edit; returns how many."""
         # by pk: a search may have joined tables that cannot be locked
         locked = Post.objects.filter(pk__in=posts.values("pk")).order_by("pk").select_for_update(no_key=True)
         mine = [post for post in locked if permissions.may_edit(request.user, post)]
@@ -133,7 +141,7 @@ class PostAdmin(admin.ModelAdmin):
 
 @admin.register(Revision)
 class RevisionAdmin(admin.ModelAdmin):
-    """What posts said, to look up: nobody rewrites it. It goes with its post."""
+    """Revisions, to read. They are never changed, and deleted with their post."""
 
     list_display = ("post", "title", "by", "time")
     list_select_related = ("post", "by")

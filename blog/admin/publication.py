@@ -1,3 +1,5 @@
+"""The publication's own settings."""
+
 from typing import Any
 
 from django.contrib import admin
@@ -8,7 +10,7 @@ from blog.models import Publication
 
 @admin.register(Publication)
 class PublicationAdmin(admin.ModelAdmin):
-    """One row, made when first needed and never deleted."""
+    """The one row of the publication, which is made when it is first needed and never deleted."""
 
     list_display = ("title", "standfirst", "language", "ended")
 

@@ -1,4 +1,4 @@
-"""Tag suggesters."""
+"""Samples of trained models: tag suggesters."""
 
 from typing import Any
 
@@ -10,18 +10,20 @@ from django.utils.translation import gettext_lazy as _
 
 from blog.models import ModelSample, Post
 
-MOST = ModelSample._meta.get_field("used_cols").size or 0
+MAX_COLUMNS = ModelSample._meta.get_field("used_cols").size or 0
 
 
 def columns() -> list[tuple[str, str]]:
-    """What a suggester may have been trained on: three of its own making, and the post's columns."""
+    """Returns the columns that a suggester may have been trained on: three of its own, and those of posts."""
     names = ["name", "date", "status", *(field.attname for field in Post._meta.concrete_fields)]
     return [(name, name) for name in names]
 
 
 class ModelSampleForm(forms.ModelForm):
+    """A sample, with its columns as check boxes."""
+
     used_cols = forms.MultipleChoiceField(label=_("Used columns"), choices=columns, widget=forms.CheckboxSelectMultiple)
-    # Counted while the form is open: only a number that somebody typed here is written.
+    # It counts on while the form is open: only a number that was changed in the form is written.
     num_of_inference = forms.IntegerField(
         label=_("Number of inferences"), min_value=0, initial=0, show_hidden_initial=True
     )
@@ -31,11 +33,12 @@ class ModelSampleForm(forms.ModelForm):
         fields = ("path", "num_of_inference", "used_cols", "status", "start_date", "end_date")
 
     def clean_used_cols(self) -> list[str]:
+        """Returns the columns; refuses more than the field holds."""
         ticked: list[str] = self.cleaned_data["used_cols"]
-        if len(ticked) > MOST:
+        if len(ticked) > MAX_COLUMNS:
             raise ValidationError(
                 _("Tick at most %(most)s columns; these are %(ticked)s."),
-                params={"most": MOST, "ticked": len(ticked)},
+                params={"most": MAX_COLUMNS, "ticked": len(ticked)},
             )
         return ticked
 
@@ -49,6 +52,8 @@ class ModelSampleForm(forms.ModelForm):
 
 @admin.register(ModelSample)
 class ModelSampleAdmin(admin.ModelAdmin):
+    """Samples; a change writes only the fields that were changed."""
+
     form = ModelSampleForm
     list_display = fields = ("path", "num_of_inference", "used_cols", "status", "start_date", "end_date")
     list_filter = ("status",)

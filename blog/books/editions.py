@@ -1,7 +1,7 @@
-"""Building an edition: a book's published chapters into a file, the file onto the shelf.
+"""Builds an edition: a book's published chapters in one file, and the row that offers it.
 
-The file is made aside and renamed when whole; the row that puts it on the shelf follows in one
-transaction, which announces the book. Whoever downloads meanwhile gets the edition before.
+The file is made aside and renamed when it is whole, in the transaction that writes the row and
+publishes the book's event. Until then readers download the edition before.
 """
 
 import os
@@ -24,24 +24,24 @@ from blog.models import Book, Edition, Post, Publication
 from blog.state import book_states, post_states
 from realtime.jobs.state_machine import TaskError
 
-KEPT = 3  # editions: who began to download the last one may finish
-BUILD_LOCK_TIMEOUT = "10s"  # for another build of the same book; few take a second
-LONGEST_NAME = 120  # bytes of the slug in a file name; file systems end at 255
+KEPT_EDITIONS = 3  # so that a download of an earlier one may end
+BUILD_LOCK_TIMEOUT = "10s"  # for another build of the same book to end; few take a second
+MAX_SLUG_BYTES = 120  # in a file name, which may have 255 bytes
 
-Told = Callable[[int, str], None]  # percent, step
+ReportProgress = Callable[[int, str], None]  # percent, step
 
 
 @dataclass(frozen=True)
-class Made:
-    """What a build made; the result of its job."""
+class BuiltEdition:
+    """An edition that was built; the result of its job."""
 
     number: int
     url: str
 
 
-def build(book_id: int, told: Told) -> Made:
-    """Builds the next edition of a book. Raises TaskError, with a sentence, where there is nothing to build."""
-    with _alone(book_id):
+def build(book_id: int, report: ReportProgress) -> BuiltEdition:
+    """Builds the next edition of a book, calling `report(percent, step)`; raises TaskError where it cannot be built."""
+    with _build_lock(book_id):
         book = Book.objects.filter(pk=book_id, state=Book.State.PUBLISHED)
         if not book:
             raise TaskError("This book is not on the shelf: it was deleted, withdrawn or never published.")
@@ -50,7 +50,7 @@ def build(book_id: int, told: Told) -> Made:
             raise TaskError("This book has no published chapters yet.")
         number = _last_number(book_id) + 1
         with _file_aside(book_id) as path:
-            _write(path, book, chapters, number, told)
+            _write(path, book, chapters, number, report)
             return _shelve(path, book_id, [chapter.pk for chapter in chapters], number)
 
 
@@ -63,8 +63,8 @@ def _last_number(book_id: int) -> int:
 
 
 @contextmanager
-def _alone(book_id: int) -> Iterator[None]:
-    """One build of a book at a time. The lock is the connection's, so it goes with a worker that is killed."""
+def _build_lock(book_id: int) -> Iterator[None]:
+    """Holds the lock of the book's builds. It is the connection's: a worker that is killed releases it."""
     name = f"edition of book.{book_id}"
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('lock_timeout', %s, false)", [BUILD_LOCK_TIMEOUT])
@@ -82,7 +82,7 @@ def _alone(book_id: int) -> Iterator[None]:
 
 @contextmanager
 def _file_aside(book_id: int) -> Iterator[Path]:
-    """A file beside the editions, gone in the end unless it was renamed. What a killed worker left goes too."""
+    """Yields a file beside the editions, removed in the end unless it was renamed; removes those of killed workers."""
     folder = Path(default_storage.path(f"editions/{book_id}"))
     folder.mkdir(parents=True, exist_ok=True)
     for left in folder.glob(".*.part"):
@@ -95,7 +95,7 @@ def _file_aside(book_id: int) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
-def _write(path: Path, book: "QuerySet[Book]", chapters: "QuerySet[Post]", number: int, told: Told) -> None:
+def _write(path: Path, book: "QuerySet[Book]", chapters: "QuerySet[Post]", number: int, report: ReportProgress) -> None:
     publication = Publication.objects.filter(pk=1).first() or Publication()
     binding = Binding(
         number=number,
@@ -106,7 +106,7 @@ def _write(path: Path, book: "QuerySet[Book]", chapters: "QuerySet[Post]", numbe
         cover=_cover(book[0]),
     )
     with path.open("wb") as file:
-        bind(file, book_states(book)[0], post_states(chapters), binding, lambda n, of: told(*_step(n, of)))
+        bind(file, book_states(book)[0], post_states(chapters), binding, lambda n, of: report(*_step(n, of)))
         file.flush()
         os.fsync(file.fileno())
     path.chmod(settings.FILE_UPLOAD_PERMISSIONS or 0o644)
@@ -126,8 +126,8 @@ def _cover(book: Book) -> bytes:
         return b""
 
 
-def _shelve(path: Path, book_id: int, chapters: list[Any], number: int) -> Made:
-    """Renames the file into its place and writes its row, under the book's lock."""
+def _shelve(path: Path, book_id: int, chapters: list[Any], number: int) -> BuiltEdition:
+    """Renames the file into its place and writes the edition's row, under the book's lock."""
     with transaction.atomic():
         book = Book.objects.select_for_update(no_key=True).filter(pk=book_id).first()
         if book is None or _last_number(book_id) + 1 != number:
@@ -137,11 +137,11 @@ def _shelve(path: Path, book_id: int, chapters: list[Any], number: int) -> Made:
         name = f"editions/{book_id}/{_short(book.slug)}-{number}.epub"
         path.replace(default_storage.path(name))
         edition = Edition.objects.create(book=book, number=number, file=name)
-        for old in Edition.objects.filter(book=book).order_by("-number")[KEPT:]:
+        for old in Edition.objects.filter(book=book).order_by("-number")[KEPT_EDITIONS:]:
             old.delete()
             transaction.on_commit(partial(default_storage.delete, str(old.file.name)))
-    return Made(number, edition.file.url)
+    return BuiltEdition(number, edition.file.url)
 
 
 def _short(slug: str) -> str:
-    return slug.encode()[:LONGEST_NAME].decode(errors="ignore")
+    return slug.encode()[:MAX_SLUG_BYTES].decode(errors="ignore")

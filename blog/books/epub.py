@@ -1,6 +1,6 @@
-"""A book as an EPUB 3 file: what its pages say, bound for reading devices.
+"""Writes a book as an EPUB 3 file, from the states that its pages show.
 
-`bind()` turns public states into a file and knows neither models nor tasks. The container is
+`bind()` takes public states and knows neither models nor jobs. The container is
 plain OCF: a zip whose first entry is an uncompressed `mimetype`, a package document, a cover,
 a table of contents and one XHTML file for each chapter, from the templates in epub/.
 """
@@ -23,7 +23,7 @@ from blog.state import BookAuthor, BookState, PostState
 from blog.text.xhtml import legal, xhtml
 
 MEDIA_TYPE = "application/epub+zip"
-# what people write as a contribution -> MARC relator code, which is what libraries sort by
+# contributions, as people write them -> MARC relator codes, by which libraries sort
 ROLES = {
     "editor": "edt",
     "편집": "edt",
@@ -44,11 +44,11 @@ _BARE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 @dataclass(frozen=True, kw_only=True)
 class Binding:
-    """What an edition is, beside its book and its chapters. `site`: the publication's own address or ""."""
+    """The properties of an edition. `site` is the publication's own address, or ""."""
 
     number: int
     modified: datetime
-    language: str = "en"  # where a text does not tell by itself
+    language: str = "en"  # where a text does not show its own
     publisher: str = ""
     site: str = ""
     cover: bytes = b""
@@ -94,46 +94,48 @@ def bind(
     book: BookState,
     posts: Sequence[PostState],
     binding: Binding,
-    told: Callable[[int, int], None] = lambda chapter, of: None,
+    report: Callable[[int, int], None] = lambda chapter, of: None,
 ) -> None:
-    """Writes the book with these posts as its chapters; `told(chapter, of)` after each of them."""
+    """Writes the book with these posts as its chapters; calls `report(chapter, of)` after each of them."""
     title = _title(book, posts, binding)
     files = {post.url: f"chapter-{number:04}.xhtml" for number, post in enumerate(posts, 1)}
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive, translation.override(title.language):
-        press = _Press(archive, title)
-        press.put("mimetype", MEDIA_TYPE.encode(), zipfile.ZIP_STORED)
-        cover = press.cover(binding.cover)
+        writer = _ArchiveWriter(archive, title)
+        writer.put("mimetype", MEDIA_TYPE.encode(), zipfile.ZIP_STORED)
+        cover = writer.cover(binding.cover)
         chapters = []
         for number, post in enumerate(posts, 1):
             chapter = _chapter(post, files, binding)
-            press.write(chapter.file, "chapter.xhtml", language=chapter.language, chapter=chapter)
+            writer.write(chapter.file, "chapter.xhtml", language=chapter.language, chapter=chapter)
             chapters.append(chapter)
-            told(number, len(posts))
-        press.write("cover.xhtml", "cover.xhtml", cover=cover)
-        press.write("nav.xhtml", "nav.xhtml", chapters=chapters)
-        press.write("book.css", "book.css")
-        press.write("package.opf", "package.opf", chapters=chapters, cover=cover)
-        press.put("META-INF/container.xml", render_to_string("epub/container.xml").encode())
+            report(number, len(posts))
+        writer.write("cover.xhtml", "cover.xhtml", cover=cover)
+        writer.write("nav.xhtml", "nav.xhtml", chapters=chapters)
+        writer.write("book.css", "book.css")
+        writer.write("package.opf", "package.opf", chapters=chapters, cover=cover)
+        writer.put("META-INF/container.xml", render_to_string("epub/container.xml").encode())
 
 
-class _Press:
-    """Writes files into the archive, all dated when the edition was made."""
+class _ArchiveWriter:
+    """Writes files into the archive, with the time at which the edition was made."""
 
     def __init__(self, archive: zipfile.ZipFile, title: _Title) -> None:
         self._archive = archive
         self._title = title
 
     def put(self, name: str, content: bytes, compression: int = zipfile.ZIP_DEFLATED) -> None:
+        """Writes one file."""
         entry = zipfile.ZipInfo(name, self._title.modified.timetuple()[:6])
         entry.external_attr = 0o644 << 16
         self._archive.writestr(entry, content, compression)
 
     def write(self, name: str, template: str, **context: object) -> None:
+        """Renders a template into a file of the folder EPUB."""
         context = {"book": self._title, "language": self._title.language, **context}
         self.put(f"EPUB/{name}", render_to_string(f"epub/{template}", context).encode())
 
     def cover(self, picture: bytes) -> _Cover | None:
-        """The uploaded cover, if it is what every reading device can show; its name does not count."""
+        """Writes the uploaded cover where its bytes are of a type that all devices show; else returns None."""
         for mark, (name, media_type) in PICTURES.items():
             if picture.startswith(mark):
                 self.put(f"EPUB/{name}", picture, zipfile.ZIP_STORED)
@@ -145,18 +147,18 @@ def _title(book: BookState, posts: Iterable[PostState], binding: Binding) -> _Ti
     texts = [book.title, *(f"{post.title} {post.body}" for post in posts)]
     return _Title(
         identifier=identifier(book, binding.site),
-        title=_words(book.title),
-        language=tongue(" ".join(texts), binding.language),
+        title=_one_line(book.title),
+        language=detect_language(" ".join(texts), binding.language),
         authors=tuple(_author(author) for author in book.authors),
-        publisher=_words(binding.publisher),
+        publisher=_one_line(binding.publisher),
         number=binding.number,
         modified=binding.modified.astimezone(UTC),
     )
 
 
 def _author(author: BookAuthor) -> _Author:
-    contribution = _words(author.contribution)
-    return _Author(_words(author.name), contribution, ROLES.get(contribution.lower(), "aut"))
+    contribution = _one_line(author.contribution)
+    return _Author(_one_line(author.name), contribution, ROLES.get(contribution.lower(), "aut"))
 
 
 def _chapter(post: PostState, files: Mapping[str, str], binding: Binding) -> _Chapter:
@@ -164,43 +166,43 @@ def _chapter(post: PostState, files: Mapping[str, str], binding: Binding) -> _Ch
     return _Chapter(
         id=file.removesuffix(".xhtml"),
         file=file,
-        title=_words(post.title),
-        language=tongue(f"{post.title} {post.body}", binding.language),
-        author=_words(post.author.name) if post.author else "",
+        title=_one_line(post.title),
+        language=detect_language(f"{post.title} {post.body}", binding.language),
+        author=_one_line(post.author.name) if post.author else "",
         date=post.published_date,
-        body=mark_safe(xhtml(post.body, lambda href: address(href, files, binding.site))),
+        body=mark_safe(xhtml(post.body, lambda href: resolve_link(href, files, binding.site))),
     )
 
 
 def identifier(book: BookState, site: str) -> str:
-    """The same for every edition of a book, other for every other, as long as the site keeps its address."""
+    """Returns the URN of a book: one for all its editions, as long as the site keeps its address."""
     return uuid.uuid5(uuid.NAMESPACE_URL, f"{site or 'stop-press:'}/book/{book.id}").urn
 
 
-def address(href: str, files: Mapping[str, str], site: str) -> str | None:
-    """Where a link of a post leads in the book: to a chapter, out into the web, or (None) nowhere."""
+def resolve_link(href: str, files: Mapping[str, str], site: str) -> str | None:
+    """Returns a link's target in the book: a chapter's file, an address in the web, or None where it is no link."""
     try:
         parts = urlsplit(urljoin(f"{site}/", href.strip()))
         host, port = parts.hostname or "", parts.port
         if not host.isascii():
             parts = parts._replace(netloc=host.encode("idna").decode() + (f":{port}" if port else ""))
-    except ValueError:  # also UnicodeError: no such host can be
+    except ValueError:  # also UnicodeError: no host has such a name
         return None
     if parts.netloc == urlsplit(site).netloc and parts.path in files:
         return files[parts.path]
     if parts.scheme in ("http", "https") and _HOST.fullmatch(host):
-        return _written(parts.geturl())
-    return _written(parts.geturl()) if parts.scheme == "mailto" and "@" in parts.path else None
+        return _percent_encoded(parts.geturl())
+    return _percent_encoded(parts.geturl()) if parts.scheme == "mailto" and "@" in parts.path else None
 
 
-def _written(href: str) -> str:
-    """The address as RFC 3986 wants it: what browsers forgive, epubcheck does not."""
+def _percent_encoded(href: str) -> str:
+    """Returns the address as RFC 3986 wants it: epubcheck is stricter than browsers."""
     before, mark, fragment = _BARE_PERCENT.sub("%25", href).partition("#")
     return iri_to_uri(before) + mark + iri_to_uri(fragment).replace("#", "%23")
 
 
-def tongue(text: str, otherwise: str) -> str:
-    """Korean or not, told by the letters: `ko` where a third of them is Hangul."""
+def detect_language(text: str, otherwise: str) -> str:
+    """Returns the language of a text: `ko` where a third of its letters is Hangul."""
     hangul = len(re.findall("[가-힣]", text))
     latin = len(re.findall("[A-Za-z]", re.sub("<[^>]*>", "", text)))
     if hangul * 2 > latin:
@@ -208,6 +210,6 @@ def tongue(text: str, otherwise: str) -> str:
     return "en" if otherwise == "ko" and latin else otherwise
 
 
-def _words(text: str) -> str:
-    """One line that XML can hold."""
+def _one_line(text: str) -> str:
+    """Returns the text as one line that XML can hold."""
     return " ".join(legal(text).split())

@@ -1,7 +1,7 @@
 """The demo newsroom: a small harbour town, two days of news, two books.
 
-Its words are the files beside this one; they come in by the doors that everybody uses (the models
-and blog.importing.importer). Making it again makes only what is missing, and changes nothing that is there.
+Its texts are the files beside this one; they are stored as any others, by the models and
+blog.importing.importer. Making it again makes only what is missing, and changes nothing that is there.
 """
 
 import re
@@ -23,12 +23,12 @@ from blog.models.books import unicode_slug
 
 FOLDER = Path(__file__).parent
 PASSWORD = "stop-press"
-_AGO = re.compile(r"(\d+) (minutes|hours) ago")
+_RELATIVE_TIME = re.compile(r"(\d+) (minutes|hours) ago")
 
 
 @dataclass(frozen=True)
 class Newsroom:
-    """newsroom.yaml as read."""
+    """The contents of newsroom.yaml."""
 
     publication: Mapping[str, str]
     people: list[Mapping[str, Any]]
@@ -38,7 +38,7 @@ class Newsroom:
 
 
 def open_newsroom() -> None:
-    """Makes the people, the tags, the books and the publication, as far as they are missing."""
+    """Makes the people, tags, books and the publication that are missing."""
     newsroom = Newsroom(**yaml.safe_load((FOLDER / "newsroom.yaml").read_text("utf-8")))
     for person in newsroom.people:
         _person(person)
@@ -53,13 +53,13 @@ def open_newsroom() -> None:
 
 
 def posts() -> list[Path]:
-    """The files of the demo's posts, oldest news first."""
+    """Returns the files of the demo's posts, oldest news first."""
     now = timezone.now()
     return sorted(find(FOLDER / "posts"), key=lambda path: _moment((read(path, path.name).meta or {})["at"], now))
 
 
 def publish(paths: list[Path]) -> Iterator[tuple[Post, Outcome]]:
-    """Publishes them, one transaction each."""
+    """Publishes the posts of these files, each in a transaction of its own."""
     now = timezone.now()
     for path in paths:
         yield _post(read(path, source_of(path, FOLDER / "posts", "demo")), now)
@@ -67,7 +67,7 @@ def publish(paths: list[Path]) -> Iterator[tuple[Post, Outcome]]:
 
 @transaction.atomic
 def _person(person: Mapping[str, Any]) -> None:
-    """An account and its byline. One that exists keeps its password and its rights."""
+    """Makes an account and its byline; one that exists keeps its password and its rights."""
     first, last = person["name"]
     user, made = User.objects.get_or_create(
         username=person["username"],
@@ -100,7 +100,7 @@ def _book(description: Mapping[str, Any]) -> None:
 
 @transaction.atomic
 def _post(document: Document, now: datetime) -> tuple[Post, Outcome]:
-    """A post, and what only the demo's front matter says: its place, its marks, who likes it."""
+    """Makes a post, with the book, flags and likes that only the demo's front matter has."""
     says = document.meta or {}
     byline = Author.objects.filter(name=document.author).select_related("user").first()
     writer = byline.user if byline and byline.user else User.objects.get(username="ada")
@@ -115,8 +115,8 @@ def _post(document: Document, now: datetime) -> tuple[Post, Outcome]:
 
 
 def _moment(at: str, now: datetime) -> datetime:
-    """`18 minutes ago`, or `-2 19:40`: two days ago at that time. The demo is always of these days."""
-    if ago := _AGO.fullmatch(at):
+    """Returns the moment of "18 minutes ago", or of "-2 19:40": two days ago at that time."""
+    if ago := _RELATIVE_TIME.fullmatch(at):
         return now - timedelta(**{ago[2]: int(ago[1])})
     days, clock = at.split()
     day = timezone.localdate(now) + timedelta(days=int(days))

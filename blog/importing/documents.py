@@ -1,7 +1,7 @@
-"""From a file somebody wrote to what a post needs: title, text, tags, author, date.
+"""Reads a file into what a post needs: title, text, tags, author, date.
 
-Reads Markdown and plain text in the encodings people really have, with or without front matter.
-Knows nothing of the database; blog/importing/importer.py makes posts of what this reads.
+Reads Markdown and plain text, in the encodings that people's files have, with or without front matter.
+Uses no database; blog/importing/importer.py makes posts of these documents.
 """
 
 import hashlib
@@ -23,22 +23,23 @@ from markdown_it.token import Token
 from blog.text import markdown
 
 SUFFIXES = {".md", ".markdown", ".txt"}
-LARGEST = 256 * 1024  # bytes: more than the longest text needs in any encoding
-TITLE = 200  # characters; as in the model
-NAME = 100
-OPENING = 10  # lines in which a heading is the title; one further down heads a section, or is a comment in code
+MAX_FILE_BYTES = 256 * 1024  # bytes: more than the longest text needs in any encoding
+MAX_TITLE_LENGTH = 200  # characters; as in the model
+MAX_NAME_LENGTH = 100  # characters; as in the model
+# a heading below more lines than these heads a section, or is a comment in code
+MAX_LINES_ABOVE_TITLE = 9
 _FRONT_MATTER = YAMLHandler()
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")  # a feed cannot say these, and nobody means them
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")  # a feed cannot carry these, and no writer means them
 _NOT_TEXT = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
 class Unreadable(Exception):
-    """A file that makes no post; the message is a sentence for whoever wrote it."""
+    """A file cannot become a post; the message is a sentence for the person who wrote it."""
 
 
 @dataclass(frozen=True)
 class Document:
-    """A file as read. What is None was not said, and is left as it is when a post exists already."""
+    """A file as read. A field that is None was not in the file; a post that exists already keeps its own."""
 
     source: str
     title: str
@@ -48,11 +49,11 @@ class Document:
     author: str | None = None
     date: datetime | None = None
     draft: bool = False
-    meta: Mapping[str, Any] | None = None  # all of the front matter, for those who know more words
+    meta: Mapping[str, Any] | None = None  # all of the front matter, for callers that know more keys
 
 
 def find(path: Path) -> list[Path]:
-    """The files to read: the one named, or all of a folder, in the order of their names."""
+    """Returns the files to read: the one named, or all of a folder, by name."""
     return [path] if path.is_file() else sorted(_walk(path))
 
 
@@ -67,7 +68,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def read(path: Path, source: str) -> Document:
-    """Reads one file, or raises Unreadable."""
+    """Reads one file; raises Unreadable where it cannot become a post."""
     raw = _bytes(path)
     meta, body = _split(_nfc(_decoded(raw)))
     title, text = _titled(meta, body, path)
@@ -88,8 +89,8 @@ def read(path: Path, source: str) -> Document:
 
 def _bytes(path: Path) -> bytes:
     try:
-        if path.stat().st_size > LARGEST:
-            raise Unreadable(f"It is larger than {LARGEST // 1024} KiB; split it into several posts.")
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise Unreadable(f"It is larger than {MAX_FILE_BYTES // 1024} KiB; split it into several posts.")
         raw = path.read_bytes()
     except OSError as error:
         raise Unreadable(f"It cannot be read: {error.strerror}.") from error
@@ -99,7 +100,7 @@ def _bytes(path: Path) -> bytes:
 
 
 def _decoded(raw: bytes) -> str:
-    """Unicode with or without a byte order mark; else what Korean Windows wrote for decades."""
+    """Decodes Unicode, with or without a byte order mark, else CP949, which Korean Windows wrote for decades."""
     marked = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
     for encoding in ["utf-16"] if marked else ["utf-8-sig", "cp949"]:
         try:
@@ -108,19 +109,19 @@ def _decoded(raw: bytes) -> str:
             continue
         if _NOT_TEXT.search(text):
             raise Unreadable("It is not text.")
-        if len(text) > markdown.LONGEST:
-            raise Unreadable(f"It is longer than {markdown.LONGEST:,} characters; split it into several posts.")
+        if len(text) > markdown.MAX_TEXT_LENGTH:
+            raise Unreadable(f"It is longer than {markdown.MAX_TEXT_LENGTH:,} characters; split it into several posts.")
         return text
     raise Unreadable("Its encoding is unknown; save it as UTF-8.")
 
 
 def _nfc(text: str) -> str:
-    """Composed characters and one kind of line end."""
+    """Returns the text with composed characters and one kind of line end."""
     return unicodedata.normalize("NFC", re.sub("\r\n|[\r\u2028\u2029]", "\n", text)).strip("\ufeff")
 
 
 def _split(text: str) -> tuple[dict[str, Any], str]:
-    """Front matter and the rest. A file that only begins with a line (`---`) has none."""
+    """Returns the front matter and the rest. A file that only begins with a rule (`---`) has none."""
     text = text.lstrip("\n")
     if not _FRONT_MATTER.detect(text):
         return {}, text
@@ -140,14 +141,14 @@ def _split(text: str) -> tuple[dict[str, Any], str]:
 
 
 def _reason(error: Exception) -> str:
-    """YAML's problem, and its line in the file."""
+    """Returns YAML's problem, and its line in the file."""
     mark = getattr(error, "problem_mark", None)
     problem = "it is nested too deep" if isinstance(error, RecursionError) else getattr(error, "problem", str(error))
     return f"{_line(problem, 120)} (line {mark.line + 2})" if mark else _line(problem, 120)
 
 
 def _words(value: Any, what: str, limit: int) -> str:
-    """A scalar of the front matter as one line of text; "" when there is none."""
+    """Returns a scalar of the front matter as one line of text; "" where there is none."""
     if value is None:
         return ""
     if not isinstance(value, str | int | float | date):
@@ -164,7 +165,7 @@ def _tags(meta: Mapping[str, Any]) -> tuple[str, ...] | None:
     if "tags" not in meta:
         return None
     value = meta["tags"]
-    names = value if isinstance(value, list) else _words(value, "line of tags", LARGEST).split(",")
+    names = value if isinstance(value, list) else _words(value, "line of tags", MAX_FILE_BYTES).split(",")
     words = (_words(name, "tag", 80).lstrip("#").strip() for name in names)
     return tuple(dict.fromkeys(word for word in words if word))
 
@@ -172,11 +173,12 @@ def _tags(meta: Mapping[str, Any]) -> tuple[str, ...] | None:
 def _author(meta: Mapping[str, Any]) -> str | None:
     value = meta.get("author")
     names = value if isinstance(value, list) else [value]
-    return _line(", ".join(_words(name, "author", NAME) for name in names if name is not None), NAME) or None
+    words = ", ".join(_words(name, "author", MAX_NAME_LENGTH) for name in names if name is not None)
+    return _line(words, MAX_NAME_LENGTH) or None
 
 
 def _date(value: Any) -> datetime | None:
-    """A moment, in the publication's zone where the file names none; a day begins at midnight."""
+    """Returns a moment, in the publication's zone where the file names none; a date alone is its midnight."""
     if value is None or value == "":
         return None
     try:
@@ -194,49 +196,50 @@ def _date(value: Any) -> datetime | None:
 
 
 def _titled(meta: Mapping[str, Any], body: str, path: Path) -> tuple[str, str]:
-    """The title, and the text without the line that became it."""
+    """Returns the title, and the text without the line that became it."""
     tokens = markdown.parse(body)
     heading = _opening_heading(tokens, body)
-    if title := _words(meta.get("title"), "title", TITLE):
+    if title := _words(meta.get("title"), "title", MAX_TITLE_LENGTH):
         repeated = heading is not None and heading.words.casefold() == title.casefold()
         return title, _without(heading, body) if heading and repeated else body
     if heading is not None:
-        return _line(heading.words, TITLE), _without(heading, body)
+        return _line(heading.words, MAX_TITLE_LENGTH), _without(heading, body)
     return _first_line(tokens, body) or (_from_name(path), body)
 
 
-class Spot(NamedTuple):
-    """Words and the lines they take up in the text: from the first, to before the second."""
+class TextSpan(NamedTuple):
+    """Words, and the lines that they take up in the text: from the first number to before the second."""
 
     words: str
     lines: tuple[int, int]
 
 
-def _opening_heading(tokens: list[Token], body: str) -> Spot | None:
-    """The first heading, if no more than a few lines stand above it."""
+def _opening_heading(tokens: list[Token], body: str) -> TextSpan | None:
+    """Returns the first heading, if at most MAX_LINES_ABOVE_TITLE lines stand above it."""
     for opening, inline in pairwise(tokens):
         if opening.type == "heading_open" and opening.level == 0 and opening.map:
             above = [line for line in body.split("\n")[: opening.map[0]] if line.strip()]
             words = _plain(inline)
-            return Spot(words, (opening.map[0], opening.map[1])) if words and len(above) < OPENING else None
+            is_title = words and len(above) <= MAX_LINES_ABOVE_TITLE
+            return TextSpan(words, (opening.map[0], opening.map[1])) if is_title else None
     return None
 
 
 def _first_line(tokens: list[Token], body: str) -> tuple[str, str] | None:
-    """The first words as a title. They leave the text only if they are a paragraph of their own."""
+    """Returns the first words as a title, and the text, without them where they are a paragraph of their own."""
     for opening, inline in pairwise(tokens):
         words = _plain(inline).split("\n")[0] if inline.type == "inline" and inline.map else ""
         if words.strip():
-            title = _line(words, NAME)
+            title = _line(words, MAX_NAME_LENGTH)
             alone = opening.type == "paragraph_open" and opening.level == 0 and "\n" not in inline.content
             whole = not title.endswith("…")
-            spot = Spot(words, (inline.map[0], inline.map[1])) if inline.map and alone and whole else None
-            return title, _without(spot, body) if spot else body
+            span = TextSpan(words, (inline.map[0], inline.map[1])) if inline.map and alone and whole else None
+            return title, _without(span, body) if span else body
     return None
 
 
 def _plain(inline: Token) -> str:
-    """The words of a line without their markup."""
+    """Returns the words of a line without their markup."""
     return "".join(
         "\n" if child.type in {"softbreak", "hardbreak"} else child.content
         for child in inline.children or []
@@ -244,12 +247,12 @@ def _plain(inline: Token) -> str:
     ).strip()
 
 
-def _without(spot: Spot, body: str) -> str:
-    """The text without those lines; all of it if nothing else would be left."""
+def _without(span: TextSpan, body: str) -> str:
+    """Returns the text without those lines; all of it where nothing else would be left."""
     lines = body.split("\n")
-    rest = "\n".join([*lines[: spot.lines[0]], *lines[spot.lines[1] :]])
+    rest = "\n".join([*lines[: span.lines[0]], *lines[span.lines[1] :]])
     return rest if rest.strip() else body
 
 
 def _from_name(path: Path) -> str:
-    return _line(unicodedata.normalize("NFC", re.sub(r"[-_]+", " ", path.stem)), TITLE) or path.name
+    return _line(unicodedata.normalize("NFC", re.sub(r"[-_]+", " ", path.stem)), MAX_TITLE_LENGTH) or path.name

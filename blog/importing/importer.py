@@ -1,8 +1,7 @@
-"""From documents to posts: published live, remembered by their source, never twice.
+"""Makes posts of documents, live; a post remembers its file (`source`), so that none is made twice.
 
-What a file does not say is left alone: without `date`, `author` or `tags` in its front matter, a
-post keeps its own. What was edited here stays until the file itself changes (`source_digest`);
-what was withdrawn here stays withdrawn.
+A post keeps its own `date`, `author` or `tags` where the front matter has none. An edit made here
+stays until the file itself changes (`source_digest`); a withdrawn post stays withdrawn.
 """
 
 import enum
@@ -21,13 +20,13 @@ from blog.importing.documents import Document, Unreadable, read
 from blog.models import Author, Post, Tag, User
 from blog.models.books import unicode_slug
 from blog.publishing import revisions
-from blog.publishing.tagging import tags_named
+from blog.publishing.tagging import get_or_create_tags
 
-LONGEST_SOURCE = 300  # characters; as in the model
+MAX_SOURCE_LENGTH = 300  # characters; as in the model
 
 
 class Outcome(enum.StrEnum):
-    """What became of a file."""
+    """What happened to a file."""
 
     PUBLISHED = "published"
     SCHEDULED = "scheduled"
@@ -39,7 +38,7 @@ class Outcome(enum.StrEnum):
 
 
 class Imported(NamedTuple):
-    """One file and its fate. `about` is the title, or why it was skipped."""
+    """One file and its outcome. `about` is the title, or the reason why it was skipped."""
 
     source: str
     outcome: Outcome
@@ -47,11 +46,14 @@ class Imported(NamedTuple):
 
 
 class NoAccount(Exception):
-    """Nobody to import as; the message is a sentence."""
+    """There is no account to import as; the message is a sentence."""
 
 
 def account(username: str | None = None) -> User:
-    """Whose posts they become: the one named, else the first superuser, else the first who may publish."""
+    """Returns the account named, else the first superuser, else the first account that may publish.
+
+    Raises NoAccount where there is none, or where the one named may not publish.
+    """
     if username is not None:
         person = User.objects.filter(username=username, is_active=True).first()
         if person is None:
@@ -67,7 +69,7 @@ def account(username: str | None = None) -> User:
 
 
 def import_files(paths: Iterable[Path], folder: Path, by: User, collection: str = "") -> Iterator[Imported]:
-    """Imports one file after the other, each in its own transaction."""
+    """Imports one file after the other, each in a transaction of its own; yields their outcomes."""
     seen: set[str] = set()
     for path in paths:
         source = source_of(path, folder, collection)
@@ -82,21 +84,23 @@ def import_files(paths: Iterable[Path], folder: Path, by: User, collection: str 
 
 
 def source_of(path: Path, folder: Path, collection: str = "") -> str:
-    """A file's identity: its path inside the folder, so that the folder may move."""
+    """Returns a file's identity: its path inside the folder, so that the folder may be moved."""
     inside = path.relative_to(folder).as_posix()
     return unicodedata.normalize("NFC", f"{collection}:{inside}" if collection else inside)
 
 
 class Stored(NamedTuple):
+    """A post, and what happened to its file."""
+
     post: Post
     outcome: Outcome
 
 
 @transaction.atomic
 def store(document: Document, by: User) -> Stored:
-    """Makes or updates the post of a document, if that changes anything."""
-    if len(document.source) > LONGEST_SOURCE:
-        raise Unreadable(f"Its path is longer than {LONGEST_SOURCE} characters.")
+    """Makes the post of a document, or updates it where the file has changed."""
+    if len(document.source) > MAX_SOURCE_LENGTH:
+        raise Unreadable(f"Its path is longer than {MAX_SOURCE_LENGTH} characters.")
     post = Post.objects.select_for_update(no_key=True).filter(source=document.source).first()
     if post is None:
         return _made(document, by)
@@ -128,7 +132,7 @@ def _made(document: Document, by: User) -> Stored:
 
 
 def _state(document: Document) -> tuple[Post.State, datetime | None]:
-    """A draft stays one; what is dated ahead waits for its time; the rest is public."""
+    """Returns a post's state and date: a draft, a scheduled post where its date is to come, else a public one."""
     if document.draft:
         return Post.State.DRAFT, document.date
     now = timezone.now()
@@ -138,7 +142,7 @@ def _state(document: Document) -> tuple[Post.State, datetime | None]:
 
 
 def _updated(post: Post, document: Document, by: User) -> Outcome:
-    """Writes what differs, and only that; a draft that stopped being one is published."""
+    """Writes only the fields that differ; publishes a post whose file is a draft no longer."""
     said: dict[str, object] = {"title": document.title, "text": document.text}
     if document.date is not None:
         said["published_date"] = document.date
@@ -156,22 +160,22 @@ def _updated(post: Post, document: Document, by: User) -> Outcome:
     if tags is not None and retagged:
         post.tags.set(tags)
     revisions.record(post, by)
-    # not part of what readers see: written beside save(), so that it alone announces nothing
+    # readers do not see it: written beside save(), so that it alone publishes no event
     QuerySet(Post).filter(pk=post.pk).update(source_digest=document.digest)
     return Outcome.UPDATED if changed or retagged else Outcome.UNCHANGED
 
 
 def _byline(document: Document) -> Author | None:
-    """The author whom the file names; None leaves it to the account's own."""
+    """Returns the author that the file names; None where it names none, for that of the account."""
     return None if document.author is None else author_named(document.author)
 
 
 def author_named(name: str) -> Author:
-    """The (first) author of that name, made when there is none."""
+    """Returns the first author of that name, made where there is none."""
     known: Author | None = Author.objects.filter(name=name).order_by("pk").first()
     return known or Author.objects.create(name=name)
 
 
 def _tags(names: Iterable[str]) -> list[Tag]:
-    """The tags of those names. One without a letter or digit has no address, and is left out."""
-    return tags_named(name for name in names if unicode_slug(name))
+    """Returns the tags of these names. A name without a letter or digit has no slug, and is left out."""
+    return get_or_create_tags(name for name in names if unicode_slug(name))

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
-from blog.announced import Announced
+from realtime.live.announced import Announced
 
 
 def unicode_slug(text: str) -> str:

@@ -6,9 +6,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from blog.announced import Announced, AnnouncedQuerySet
 from blog.models.books import Author, Book, Tag
 from blog.text import markdown
+from realtime.live.announced import Announced, AnnouncedQuerySet
 
 
 class PostQuerySet(AnnouncedQuerySet):
@@ -34,7 +34,7 @@ class Post(Announced):
         WITHDRAWN = "withdrawn", _("withdrawn")
 
     title = models.CharField(_("title"), max_length=200)
-    text = models.TextField(_("text"), max_length=markdown.LONGEST)
+    text = models.TextField(_("text"), max_length=markdown.MAX_TEXT_LENGTH)
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="posts", verbose_name=_("account"), editable=False
     )

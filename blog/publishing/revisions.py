@@ -1,10 +1,10 @@
-"""The published versions of a post."""
+"""Revisions: the published versions of a post."""
 
 from blog.models import Post, Revision, User
 
 
 def record(post: Post, by: User) -> Revision | None:
-    """Keeps what a public post says now; None where it is not public or says what it said before."""
+    """Stores a public post's title and text as a revision; None where it is not public or has not changed."""
     if not post.is_public:
         return None
     newest = post.revisions.first()

@@ -11,11 +11,11 @@ from blog.models import Post
 from blog.state import PostState, PublicationState, post_states, publication_state
 from blog.text.xhtml import legal
 
-LENGTH = 50  # entries; as many as the front page
+MAX_ENTRIES = 50  # entries; as many as the front page
 
 
 class PostFeed(Feed):
-    """Whole posts, as the pages show them. What is withdrawn is not in it from then on."""
+    """Whole posts, as the pages show them; a withdrawn post is no longer in it."""
 
     feed_type = Atom1Feed
     description_template = None
@@ -37,7 +37,7 @@ class PostFeed(Feed):
         return reverse("feed")
 
     def items(self) -> list[PostState]:
-        return post_states(Post.objects.public().newest_first()[:LENGTH])
+        return post_states(Post.objects.public().newest_first()[:MAX_ENTRIES])
 
     def item_title(self, post: PostState) -> str:
         return legal(post.title)

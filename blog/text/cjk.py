@@ -1,4 +1,4 @@
-"""Emphasis beside Hangul, Hanja and Kana, which CommonMark does not see (commonmark-spec#650)."""
+"""Emphasis beside Hangul, Hanja and Kana, which CommonMark does not recognise (commonmark-spec#650)."""
 
 import re
 
@@ -45,7 +45,7 @@ class Flanking(StateInline):
 
 
 class FlankingInline(ParserInline):
-    """The inline parser with our state in it."""
+    """The inline parser, with `Flanking` as its state."""
 
     def parse(self, src: str, md: MarkdownIt, env: EnvType, tokens: list[Token]) -> list[Token]:
         state = Flanking(src, md, env, tokens)
@@ -60,5 +60,5 @@ def _is_cjk(character: str) -> bool:
 
 
 def _is_point(character: str) -> bool:
-    """Punctuation that is not CJK."""
+    """Returns whether the character is punctuation, and not CJK."""
     return (isMdAsciiPunct(ord(character)) or isPunctChar(character)) and not _is_cjk(character)

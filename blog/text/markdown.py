@@ -1,8 +1,8 @@
-"""Markdown to safe HTML: CommonMark, tables and strikethrough, as written by people who also paste.
+"""Markdown to safe HTML: CommonMark, tables and strikethrough, as people write who also paste.
 
-`render()` is the only door from somebody's text to markup on a page. What it returns holds only
-the elements and attributes listed here, and is well-formed XML too, so that a book's chapters can
-be XHTML. What it adds to CommonMark, or takes from it, is in blog/text/plugins.py.
+`render()` is the only way from a person's text to markup on a page. Its HTML holds only the elements
+and attributes listed here, and is well-formed XML too, so that a book's chapters can be XHTML. Its
+differences from CommonMark are in blog/text/plugins.py.
 
 Headings: the post's own title stands above, as h1 or h2. So the highest heading used in a text
 becomes h3, the others keep their distance from it, and none goes below h6.
@@ -27,9 +27,9 @@ from markdown_it.utils import OptionsDict
 
 from blog.text import plugins
 
-# characters of a text: an event carries it in three forms, and a reader may have 512 KiB unsent
-LONGEST = 50_000
-TOP = 3  # the highest heading inside a post; h1 and h2 are the page's and the post's title
+# characters: an event carries a text in three forms, and a reader may have 512 KiB unsent
+MAX_TEXT_LENGTH = 50_000
+HIGHEST_HEADING = 3  # the highest heading inside a post; h1 and h2 are the page's and the post's title
 ATTRIBUTES = {
     "a": {"href", "title"},
     "abbr": {"title"},
@@ -47,7 +47,7 @@ TAGS = {
     *("strong", "sub", "sup", "u", "var", "ruby", "rt", "rp", "img", "figure", "figcaption"),
 }
 _NAMES = "|".join(sorted(TAGS))
-# A "<" that begins no allowed, finished tag: it is text, whatever it was meant to be.
+# a "<" that begins no allowed, finished tag: it is shown as text
 _NOT_A_TAG = re.compile(rf"<(?!/?(?:{_NAMES})(?:\s[^<>]*)?/?>)", re.IGNORECASE)
 _RAW_HEADING = re.compile(r"(</?h)([1-6])", re.IGNORECASE)
 _LANGUAGE = re.compile(r"language-[\w+#.-]{1,40}")
@@ -57,9 +57,9 @@ _ALT = re.compile(r' alt="([^"]*)"')
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-@lru_cache(maxsize=256)  # a front page of 50 posts, a few times over; texts are LONGEST at most
+@lru_cache(maxsize=256)  # a front page of 50 posts, a few times over; texts have MAX_TEXT_LENGTH at most
 def render(text: str) -> SafeString:
-    """Safe HTML of a Markdown text. Never raises, whatever the text."""
+    """Returns the safe HTML of a Markdown text; never raises."""
     html: str = _markdown.render(_NO_XML.sub("", text))
     return mark_safe(clean(html))
 
@@ -70,12 +70,12 @@ def clean(html: str) -> str:
 
 
 def parse(text: str) -> list[Token]:
-    """The tokens of a text, for whoever looks for its headings and lines rather than for HTML."""
+    """Returns the tokens of a text, to find its headings and lines."""
     return _markdown.parse(_NO_XML.sub("", text))
 
 
 def _allowed(tag: str, attribute: str, value: str) -> str | None:
-    """The value of an attribute that may stay; None takes it out."""
+    """Returns the value of an attribute that may stay; None where it is to be removed."""
     match tag, attribute:
         case "img", "src":
             return value if value.startswith(settings.MEDIA_URL) and ".." not in value else None
@@ -96,21 +96,23 @@ _cleaner = nh3.Cleaner(
 
 
 def _polyglot(html: str) -> str:
-    """HTML that is XML too: void elements are closed, and no entity has a name that XML does not know."""
+    """Returns HTML that is XML too: void elements are closed, entities are those that XML knows."""
     return _NO_XML.sub("", _TAG.sub(_xml_tag, html).replace("&nbsp;", "\u00a0"))
 
 
 def _xml_tag(match: re.Match[str]) -> str:
     name, attributes = match[1], match[2]
-    if name == "img" and " src=" not in attributes:  # not ours: its description stands for it
+    if name == "img" and " src=" not in attributes:  # of another site: its description takes its place
         alt = _ALT.search(attributes)
         return alt[1] if alt else ""
     return f"<{name}{attributes} />" if name in {"br", "hr", "img", "wbr"} else f"<{name}{attributes}>"
 
 
 def _shown(html: str) -> str:
-    """Raw HTML of a text with everything but the allowed tags turned into readable text."""
-    lowered = _RAW_HEADING.sub(lambda tag: f"{tag[1]}{min(int(tag[2]) + TOP - 1, 6)}", plugins.without_comments(html))
+    """Returns raw HTML of a text with all but the allowed tags made readable text."""
+    lowered = _RAW_HEADING.sub(
+        lambda tag: f"{tag[1]}{min(int(tag[2]) + HIGHEST_HEADING - 1, 6)}", plugins.without_comments(html)
+    )
     return _NOT_A_TAG.sub("&lt;", lowered)
 
 
@@ -119,7 +121,7 @@ def _html(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: 
 
 
 def _image(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
-    """A picture of our own; one from elsewhere would tell that host who reads, so it becomes a link."""
+    """Returns a picture of our own; one of another site, which would learn who reads, becomes a link."""
     token = tokens[index]
     source, alt = str(token.attrs.get("src", "")), renderer.renderInlineAsText(token.children or [], options, env)
     if source.startswith(settings.MEDIA_URL):
@@ -132,7 +134,7 @@ def _lower_headings(state: StateCore) -> None:
     headings = [token for token in state.tokens if token.type in {"heading_open", "heading_close"}]
     highest = min((int(token.tag[1]) for token in headings), default=1)
     for token in headings:
-        token.tag = f"h{min(int(token.tag[1]) - highest + TOP, 6)}"
+        token.tag = f"h{min(int(token.tag[1]) - highest + HIGHEST_HEADING, 6)}"
 
 
 def _parser() -> MarkdownIt:

@@ -1,4 +1,4 @@
-"""The rules of our Markdown that CommonMark does not have, as plugins of markdown-it; blog/text/markdown.py uses them.
+"""The rules of our Markdown that CommonMark does not have, as plugins of markdown-it, for blog/text/markdown.py.
 
 - emphasis beside Hangul, Hanja and Kana (blog/text/cjk.py)
 - `[[wiki links]]` are their label
@@ -24,13 +24,13 @@ BlockRule = Callable[[StateBlock, int, int, bool], bool]
 
 _WIKI_LINK = re.compile(r"\[\[([^\[\]|\n]{1,200})(?:\|([^\[\]\n]{1,200}))?\]\](?!\()")
 _PYTHON_NAME = re.compile(r"(?<=[./])__\w+?__(?!\w)|(?<!\w)__\w+?__(?=\.\w|[(/])", re.ASCII)
-# Letters of ours belong to an address only after one of /=_-+,: "example.org에서" ends before the particle.
+# CJK letters belong to an address only after one of /=_-+,: in "example.org에서" it ends before the particle.
 _ADDRESS = re.compile(rf"https?://(?:[\w.~:/?#\[\]@!$&'()*+,;=%-](?<![{CJK}])|(?<=[/=_+,-])[{CJK}]+)+")
 _TRAILING = ".,;:!?'\"*_~"
 
 
 def extend(markdown: MarkdownIt) -> None:
-    """Teaches a parser this dialect."""
+    """Adds the rules to a parser."""
     inline = FlankingInline()
     inline.ruler.enableOnly(markdown.inline.ruler.get_active_rules())
     inline.ruler2.enableOnly(markdown.inline.ruler2.get_active_rules())
@@ -46,12 +46,12 @@ def extend(markdown: MarkdownIt) -> None:
 
 
 def block_rule(markdown: MarkdownIt, name: str) -> BlockRule:
-    """The block rule of that name, to build another around it."""
+    """Returns the block rule of that name, to build another around it."""
     return next(rule.fn for rule in markdown.block.ruler.__rules__ if rule.name == name)
 
 
 def _wiki_link(state: StateInline, silent: bool) -> bool:
-    """`[[target]]` and `[[target|label]]`: their pages are elsewhere, so the label remains."""
+    """`[[target]]` and `[[target|label]]` become their label: the pages that they mean are of another site."""
     match = _WIKI_LINK.match(state.src, state.pos, state.posMax)
     if match is None:
         return False
@@ -73,7 +73,7 @@ def _python_name(state: StateInline, silent: bool) -> bool:
 
 
 def _newline(state: StateInline, silent: bool) -> bool:
-    """A line break, with the indentation that follows it: code is pasted without fences, too."""
+    """Keeps the indentation after a line break: code is pasted without fences, too."""
     if state.src[state.pos] != "\n":
         return False
     line = state.pos + 1
@@ -90,7 +90,7 @@ def _newline(state: StateInline, silent: bool) -> bool:
 
 
 def _prompt(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """Lines typed at a Python prompt, with their continuations: a block of code."""
+    """Makes lines that were typed at a Python prompt, with their continuations, a block of code."""
     if state.is_code_block(start) or not line(state, start).startswith(">>> "):
         return False
     if silent:
@@ -106,7 +106,7 @@ def _prompt(state: StateBlock, start: int, end: int, silent: bool) -> bool:
 
 
 def line(state: StateBlock, number: int) -> str:
-    """A line of the text, without the indentation of the block it is in."""
+    """Returns a line of the text, without the indentation of the block it is in."""
     return state.src[state.bMarks[number] + state.tShift[number] : state.eMarks[number]]
 
 
@@ -139,7 +139,7 @@ def _with_addresses(tokens: list[Token]) -> list[Token]:
 
 
 def _split(text: Token) -> list[Token]:
-    """A text token as text, links, text ..."""
+    """Returns a text token as tokens: text, link, text ..."""
     tokens: list[Token] = []
     done = 0
     for match in _ADDRESS.finditer(text.content):
@@ -159,7 +159,7 @@ def _text(content: str) -> Token:
 
 
 def _without_trailing(address: str) -> str:
-    """The address without the sentence's punctuation; a bracket stays if it was opened inside."""
+    """Returns the address without the sentence's punctuation; a bracket stays where it was opened inside."""
     while address and (
         address[-1] in _TRAILING
         or (address[-1] == ")" and address.count(")") > address.count("("))
@@ -170,7 +170,7 @@ def _without_trailing(address: str) -> str:
 
 
 def without_comments(html: str) -> str:
-    """HTML without its finished comments. (A regular expression would be quadratic on unfinished ones.)"""
+    """Returns HTML without its finished comments. (A regular expression would be quadratic on unfinished ones.)"""
     kept: list[str] = []
     at = 0
     while (opens := html.find("<!--", at)) >= 0 and (closes := html.find("-->", opens + 4)) >= 0:

@@ -1,1 +1,1 @@
-"""The pages, by subject. Each renders states (blog/state.py), so that it shows what events carry."""
+"""The views, by subject. Each renders states (blog/state.py), so that a page shows what events carry."""

@@ -1,4 +1,4 @@
-"""Books, and the lists of what belongs to an author or a tag."""
+"""Books, and the pages of authors and tags."""
 
 import unicodedata
 from typing import Any
@@ -16,28 +16,26 @@ from blog.paging import page_of
 from blog.permissions import DESK, EDIT, WRITE, needs
 from blog.state import author_states, book_states, post_states, tag_states
 from blog.tasks import build_epub
-from blog.views.attempts import say, writes
 from blog.views.errors import gone
+from blog.views.transactions import flash_on_commit, retry_on_deadlock
 from realtime import log
-
-# By code point, as open pages sort what arrives, whatever the database would make of it.
 from realtime.jobs import state_machine
 
-# By code point, as open pages sort what arrives, whatever the database would make of it.
+# by code point, as open pages sort the books that arrive, whatever the collation of the database
 BY_TITLE = (Collate("title", "C"), "pk")
-JOBS = 10  # of a book, newest first
+SHOWN_JOBS = 10  # of a book, newest first
 
 
 @require_safe
 def book_list(request: HttpRequest) -> HttpResponse:
-    """Every public book, by title."""
+    """Lists the public books, by title."""
     books = book_states(Book.objects.filter(state=Book.State.PUBLISHED).order_by(*BY_TITLE))
     return render(request, "blog/book_list.html", {"books": books, "total": len(books)})
 
 
 @require_safe
 def book_detail(request: HttpRequest, pk: int) -> HttpResponse:
-    """A book: who wrote it, its chapters in order, its newest edition."""
+    """Shows a book: its authors, its chapters in order, its newest edition."""
     row: Any = get_object_or_404(Book.objects.annotate(announced=log.version_of("book")), pk=pk)
     if row.state == Book.State.WITHDRAWN:
         return gone(request, row, row.announced)
@@ -48,7 +46,7 @@ def book_detail(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "book": book_states(Book.objects.filter(pk=row.pk))[0],
         "chapters": post_states(chapters),
-        "jobs": state_machine.newest(JOBS, about=f"book.{pk}") if at_desk else [],
+        "jobs": state_machine.newest(SHOWN_JOBS, about=f"book.{pk}") if at_desk else [],
         "can_build": at_desk,
     }
     return render(request, "blog/book_detail.html", context)
@@ -56,22 +54,22 @@ def book_detail(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @needs(WRITE, EDIT)
-@writes
+@retry_on_deadlock
 def book_build(request: HttpRequest, pk: int) -> HttpResponse:
-    """Has a worker build a new edition, unless one is being built."""
+    """Enqueues the job that builds a new edition, unless one is under way."""
     book = get_object_or_404(Book.objects.select_for_update(no_key=True), pk=pk, state=Book.State.PUBLISHED)
     about = f"book.{book.pk}"
     if state_machine.under_way(build_epub, about):
-        say(request, _("An edition is being built already."))
+        flash_on_commit(request, _("An edition is being built already."))
     else:
         state_machine.enqueue(build_epub, book.pk, about=about, by=request.user.pk)
-        say(request, _("A new edition is being built."))
+        flash_on_commit(request, _("A new edition is being built."))
     return redirect(book)
 
 
 @require_safe
 def author_detail(request: HttpRequest, pk: int) -> HttpResponse:
-    """What somebody wrote: posts, newest first, and books."""
+    """Shows an author: posts, newest first, and books."""
     authors = author_states(Author.objects.filter(pk=pk))
     if not authors:
         raise Http404("There is no such author.")
@@ -83,7 +81,7 @@ def author_detail(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_safe
 def tag_detail(request: HttpRequest, slug: str) -> HttpResponse:
-    """What is about a subject, newest first."""
+    """Shows the posts with a tag, newest first."""
     if "\0" in slug:
         raise Http404("There is no such tag.")  # PostgreSQL has no such text
     tags = tag_states(Tag.objects.filter(slug=unicodedata.normalize("NFC", slug)))

@@ -1,4 +1,4 @@
-"""Files that people may fetch: covers, editions. What a worker learnt is for staff."""
+"""The files below MEDIA_ROOT: covers and editions are public, the files of trained models for staff."""
 
 import mimetypes
 import os
@@ -16,32 +16,34 @@ from django.utils.cache import get_conditional_response
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
-PUBLIC = ("covers", "editions")
-FOR_STAFF = ("learner",)
-# What a browser shows in place. Everything else is saved: an SVG or a page of HTML may carry a script.
-SHOWN = ("image/avif", "image/gif", "image/jpeg", "image/png", "image/webp")
-# Not every system's table has these.
+PUBLIC_FOLDERS = ("covers", "editions")
+STAFF_FOLDERS = ("learner",)
+# Types that a browser shows in place. All others are saved: an SVG or a page of HTML may carry a script.
+INLINE_TYPES = ("image/avif", "image/gif", "image/jpeg", "image/png", "image/webp")
+# types that some systems' tables lack
 TYPES = {".avif": "image/avif", ".epub": "application/epub+zip", ".webp": "image/webp"}
 
 
 @require_safe
 @transaction.non_atomic_requests
 def media(request: HttpRequest, path: str) -> HttpResponse:
-    """One file under MEDIA_ROOT. Read whole: an edition is a few megabytes, and sync streams are too."""
+    """Answers with one file. It is read whole: an edition has few megabytes, and ASGI reads sync streams whole too."""
     normal = posixpath.normpath(path)
     folder = normal.split("/")[0]
-    if folder not in PUBLIC and not (folder in FOR_STAFF and request.user.has_perm("blog.view_modelsample")):
+    if folder not in PUBLIC_FOLDERS and not (
+        folder in STAFF_FOLDERS and request.user.has_perm("blog.view_modelsample")
+    ):
         raise Http404("There is no such file.")
     file = _file(normal)
     kind = TYPES.get(file.suffix.lower()) or mimetypes.guess_type(file.name)[0]
-    shown = kind in SHOWN
+    shown = kind in INLINE_TYPES
     response = HttpResponse(
         file.read_bytes(),
         content_type=kind if shown or kind in TYPES.values() else "application/octet-stream",
         headers={
             "Content-Disposition": content_disposition_header(not shown, file.name) or "inline",
             "X-Content-Type-Options": "nosniff",
-            "Cache-Control": "no-cache",  # kept, but asked about each time: an edition may be withdrawn
+            "Cache-Control": "no-cache",  # browsers keep it, and ask each time: an edition may be withdrawn
         },
     )
     stat = file.stat()
@@ -52,7 +54,7 @@ def media(request: HttpRequest, path: str) -> HttpResponse:
 @require_safe
 @transaction.non_atomic_requests
 def favicon(request: HttpRequest) -> HttpResponse:
-    """For whatever asks for it here without reading a page: the admin, feed readers."""
+    """Redirects clients that ask for the icon without reading a page: the admin, feed readers."""
     return redirect(static("img/press.svg"))
 
 

@@ -9,18 +9,18 @@ from django.utils.translation import gettext as _
 
 
 class SignIn(views.LoginView):
-    """Name and password. Who is signed in already goes on to where they were going."""
+    """Signs in by name and password. A person who is signed in already is sent on."""
 
     template_name = "registration/sign_in.html"
     redirect_authenticated_user = True
 
 
 class SignOut(views.LogoutView):
-    """By POST only: a link must not be able to sign anyone out."""
+    """Signs out, by POST only: a link must not be able to."""
 
 
 class PasswordChange(views.PasswordChangeView):
-    """A new password, for who knows the old one. Other sign-ins of the account end."""
+    """Changes the password of a person who knows the old one. Other sign-ins of the account end."""
 
     template_name = "registration/password_change.html"
     success_url = reverse_lazy("post_list")

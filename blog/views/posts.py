@@ -8,25 +8,25 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from blog import permissions
-from blog.forms import FilterForm
+from blog.forms.filters import FilterForm
 from blog.models import Author, Post, Tag, User
 from blog.paging import page_of
 from blog.state import AuthorState, TagState, author_states, post_states, tag_states
-from blog.views.attempts import writes
 from blog.views.errors import gone
+from blog.views.transactions import retry_on_deadlock
 from realtime import log
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What the front page is narrowed to."""
+    """The tag and the author that the front page is filtered by."""
 
     tag: TagState | None = None
     author: AuthorState | None = None
 
     @property
     def topic(self) -> str:
-        """The topic whose posts the list holds; empty where no single topic does."""
+        """The topic of the list's posts; empty where they are not those of one topic."""
         if self.tag and self.author:
             return ""
         if self.tag:
@@ -36,7 +36,7 @@ class Filters:
 
 @require_safe
 def post_list(request: HttpRequest) -> HttpResponse:
-    """The front page: what is public, newest first."""
+    """Shows the front page: public posts, newest first."""
     form = FilterForm(request.GET)
     if not form.is_valid():
         raise Http404("There is no such tag or author.")
@@ -56,7 +56,7 @@ def post_list(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def post_detail(request: HttpRequest, pk: int) -> HttpResponse:
-    """One post. What is not public is shown to those who may read it, what was withdrawn is gone."""
+    """Shows a post, to those who may read it where it is not public; answers 410 where it was withdrawn."""
     row: Any = get_object_or_404(Post.objects.defer("text").annotate(announced=log.version_of("post")), pk=pk)
     if row.state == Post.State.WITHDRAWN:
         return _withdrawn(request, row, row.announced)
@@ -71,20 +71,20 @@ def post_detail(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _withdrawn(request: HttpRequest, post: Post, version: int) -> HttpResponse:
-    """What is left of a post. Who may edit it finds the way back here."""
+    """Answers 410; a person who may edit the post finds the button that restores it."""
     may_edit = permissions.may_edit(request.user, post)
     may_restore = may_edit and permissions.may_publish(request.user)
     return gone(request, post, version, may_edit=may_edit, may_restore=may_restore)
 
 
 @require_POST
-@writes
+@retry_on_deadlock
 def post_like(request: HttpRequest, pk: int) -> HttpResponse:
-    """Likes a post, or no longer."""
+    """Adds the person's like to a post, or removes it."""
     post = get_object_or_404(Post.objects.public().defer("text"), pk=pk)
     if not request.user.is_authenticated:
         return permissions.sign_in_first(request, then=post.get_absolute_url())
-    # their own row is locked: a second click waits for the first, and no other reader does
+    # the person's own row is locked: a second click waits for the first, and no other reader waits
     User.objects.select_for_update(no_key=True).get(pk=request.user.pk)
     if post.liked_by.filter(pk=request.user.pk).exists():
         post.liked_by.remove(request.user)

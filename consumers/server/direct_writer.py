@@ -77,7 +77,10 @@ class DirectConnection(tcp.Server):
             self.writer.send = self.socket.send if self.writer.may_send() else None
 
     def begin(self, data: bytes) -> None:
-        """Sends the answer to a handshake, and opens the outlet's way. What follows at once goes with it."""
+        """Sends the answer to a handshake, and opens the writer's way. What follows at once goes with it."""
+        if self.unsent:  # of an answer to an earlier request on this connection
+            self.write(data)  # type: ignore[no-untyped-call]
+            return
         try:
             sent = self.socket.send(data, MSG_MORE)
         except BlockingIOError:
@@ -137,10 +140,7 @@ class DirectWriter(Backpressure):
         self._transport = transport
         super().__init__()
         self._register()
-        if isinstance(
-            transport, DirectConnection
-        ):  # TLS has to see every byte; so has whatever else is not a plain socket
-            transport.writer = self
+        transport.writer = self
 
     def _register(self) -> None:
         self._transport.unregisterProducer()  # Twisted's HTTP channel, which has nothing more to say here
@@ -158,7 +158,7 @@ class DirectWriter(Backpressure):
 
     @property
     def _open(self) -> bool:
-        return bool(self._protocol.is_live)
+        return bool(self._protocol.is_open)
 
     def may_send(self) -> bool:
         return self._open and not self._transport.is_over() and not self._transport.unsent
@@ -184,13 +184,13 @@ class DirectWriter(Backpressure):
     def buffer(self, data: bytes) -> None:
         if not self._open:
             return
-        if getattr(self._transport, "unsent", 0) > settings.LIVE_MAX_UNSENT_BYTES:
+        if self._transport.unsent > settings.LIVE_MAX_UNSENT_BYTES:
             self.abort()
         else:
             self._transport.write(data)
 
     def close(self) -> None:
-        self._protocol.serverClose(int(CloseCode.RESTARTING))
+        self._protocol.close(int(CloseCode.RESTARTING))
 
     def abort(self) -> None:
         """No close frame could be sent any more: this is the bare end that stands for 4008."""

@@ -1,7 +1,7 @@
-"""Who the embedded servers run as: ourselves, or `nobody` when we are root.
+"""The account that the embedded servers run as: our own, or `nobody` when we are root.
 
-PostgreSQL refuses to run as root. Changing to `nobody` is not enough when the files lie where
-nobody cannot go (a project below /root): then programs and data live in /var/lib/stop-press.
+PostgreSQL refuses to run as root. Changing to `nobody` is not enough where that account cannot reach
+the files (a project below /root): then programs and data lie in /var/lib/stop-press.
 """
 
 import hashlib
@@ -17,30 +17,30 @@ VAR = Path("/var/lib/stop-press")
 
 @dataclass(frozen=True)
 class Account:
-    """The user that the servers run as; `switched` when that is not the user we are."""
+    """A user and group; `switched` is true where it is not the one of this process."""
 
     uid: int
     gid: int
     switched: bool
 
     def popen(self) -> dict[str, Any]:
-        """The arguments of Popen that make a child run as this account."""
+        """Returns the arguments of Popen that make a child run as this account."""
         return {"user": self.uid, "group": self.gid, "extra_groups": []} if self.switched else {}
 
     def reaches(self, path: Path) -> bool:
-        """Whether this account can enter (or execute) the path. Asked of the kernel, not of mode bits."""
+        """Returns whether this account can enter or execute the path, as the kernel answers, not the mode bits."""
         if not self.switched:
             return True
         return subprocess.run(["/bin/sh", "-c", 'test -x "$0"', str(path)], cwd="/", **self.popen()).returncode == 0
 
     def own(self, path: Path) -> None:
-        """Make an existing directory this account's, and closed to everybody else."""
+        """Makes this account the owner of an existing directory, and closes it to all others."""
         if self.switched:
             os.chown(path, self.uid, self.gid)
         path.chmod(0o700)
 
     def home(self, data_dir: Path) -> Path:
-        """Where the servers keep their data: DATA_DIR, or a place of its own where that is out of reach."""
+        """Returns the directory of the servers' data: DATA_DIR, or one below VAR where that is out of reach."""
         data_dir.mkdir(parents=True, exist_ok=True)
         if self.reaches(data_dir):
             return data_dir
@@ -50,7 +50,7 @@ class Account:
 
 
 def current() -> Account:
-    """The account for servers started by this process."""
+    """Returns the account for servers that this process starts."""
     if os.geteuid() != 0:
         return Account(os.geteuid(), os.getegid(), switched=False)
     nobody = pwd.getpwnam("nobody")

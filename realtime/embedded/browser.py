@@ -1,4 +1,4 @@
-"""Finds a Chromium for the tests that read pages as people do; installs one where that is ours to do."""
+"""Finds a Chromium for the tests that read pages in a browser; installs one as root on Debian."""
 
 import os
 import shutil
@@ -13,7 +13,10 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 def find() -> str:
-    """The path of a browser: $CHROMIUM, one on PATH, Playwright's own, or (root, Debian) a fresh one from apt."""
+    """Returns the path of a browser: $CHROMIUM, one on PATH, Playwright's own, or (root, Debian) one just installed.
+
+    Raises Failed where there is none.
+    """
     given = os.environ.get("CHROMIUM", "")
     if given:
         if not shutil.which(given):

@@ -1,4 +1,4 @@
-"""One process to start: its command, how it is asked to end, and what it gets when its parent is killed."""
+"""A child process: its command, how it is asked to end, and its signal when the parent is killed."""
 
 import ctypes
 import os
@@ -13,14 +13,14 @@ from typing import Any
 from realtime.embedded.account import Account
 
 PR_SET_PDEATHSIG = 1
-# Looked up before any fork: after setuid to nobody the interpreter's own files may be out of reach,
+# Looked up before any fork: after setuid to `nobody` the interpreter's own files may be out of reach,
 # and `import ctypes` in the child would fail.
 _PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True)
 class Child:
-    """What to start. `orphan` is the signal it gets by itself when we die without a word (Linux)."""
+    """A process to start. The kernel sends it `orphan_signal` when the thread that started it ends (Linux)."""
 
     name: str
     command: tuple[str | Path, ...]
@@ -29,16 +29,16 @@ class Child:
     account: Account | None = None
     log: Path | None = None
     fds: tuple[int, ...] = ()
-    stop: Signals = SIGTERM
-    orphan: Signals = SIGKILL
-    patience: float = 3.5  # seconds to end in, once asked; then SIGKILL
-    stage: int = 0  # when it stops: the lowest first
-    fell: Callable[[], None] = lambda: None  # called when it died and is to be started again
-    keep: bool = True  # False: it has an end of its own
-    own_session: bool = True  # else a Ctrl-C at the terminal reaches it as well, out of order
+    stop_signal: Signals = SIGTERM
+    orphan_signal: Signals = SIGKILL
+    stop_timeout: float = 3.5  # seconds from `stop_signal` to SIGKILL
+    stop_stage: int = 0  # the lowest stage is stopped first
+    on_death: Callable[[], None] = lambda: None  # called when it has died and is to be restarted
+    restart: bool = True  # False: its end is not a failure
+    own_session: bool = True  # otherwise Ctrl-C at the terminal reaches it too, out of order
 
     def spawn(self) -> "subprocess.Popen[bytes]":
-        """Start it. From the main thread only: Linux sends `orphan` when the *thread* that forked ends."""
+        """Starts it. From the main thread only: Linux sends `orphan_signal` when the *thread* that forked ends."""
         arguments: dict[str, Any] = self.account.popen() if self.account else {}
         log = open(self.log, "ab") if self.log else None  # noqa: SIM115 (closed below, once inherited)
         try:
@@ -51,7 +51,7 @@ class Child:
                 stderr=log,
                 pass_fds=self.fds,
                 start_new_session=self.own_session,
-                preexec_fn=die_with_parent(self.orphan),
+                preexec_fn=die_with_parent(self.orphan_signal),
                 **arguments,
             )
         finally:
@@ -59,21 +59,21 @@ class Child:
                 log.close()
 
 
-def die_with_parent(orphan: Signals) -> Callable[[], None] | None:
-    """A preexec_fn that leaves no orphan, even after `kill -9` of the parent (Linux; elsewhere None)."""
+def die_with_parent(orphan_signal: Signals) -> Callable[[], None] | None:
+    """Returns a preexec_fn by which a child ends with its parent, even after `kill -9` (Linux; None elsewhere)."""
     if _PRCTL is None:
         return None
     parent = os.getpid()
 
     def prepare() -> None:
-        follow_parent(orphan)
-        if os.getppid() != parent:  # it died before the line above
+        follow_parent(orphan_signal)
+        if os.getppid() != parent:  # the parent died before the line above
             os._exit(1)
 
     return prepare
 
 
-def follow_parent(orphan: int = SIGKILL, **_: object) -> None:
-    """In a process that was forked: die with the one that forked it. Also a receiver of Celery's pool processes."""
+def follow_parent(orphan_signal: int = SIGKILL, **_: object) -> None:
+    """Makes this process, just forked, end with its parent. Also a receiver of Celery's worker_process_init."""
     if _PRCTL is not None:
-        _PRCTL(PR_SET_PDEATHSIG, int(orphan))
+        _PRCTL(PR_SET_PDEATHSIG, int(orphan_signal))

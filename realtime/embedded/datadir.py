@@ -1,10 +1,10 @@
-"""DATA_DIR: who has it, where its servers listen, and the key that signs.
+"""DATA_DIR: its lock, the file that says where its servers listen, and the secret key.
 
 lock         held (flock) by `live` and, inherited, by the servers it starts: a free lock means that
              none of them is left, even after `kill -9`
-run.json     what runs and where, for the commands in other terminals; mode 600
+run.json     the address of the edge and of the servers, for commands in other terminals; mode 600
 secret_key   made once; mode 600
-demo.done    the demo newsroom was made; it is not made again, whatever became of it
+demo.done    the demo newsroom was made; it is not made again, even where it was deleted
 """
 
 import fcntl
@@ -16,14 +16,14 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
-from realtime.embedded.backing import SOCKETS
+from realtime.embedded.backing_services import SOCKETS_PREFIX
 from realtime.embedded.supervisor import Failed
 
-PATIENCE = 10  # seconds for the servers of a killed `live` to write down what they have
+LOCK_TIMEOUT = 10  # seconds for the servers of a killed `live` to write down what they have
 
 
 class DataDir:
-    """The directory of one newsroom on this machine. Two `live` never share one."""
+    """The directory in which one `live` keeps its data. Two `live` never share one."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -31,15 +31,15 @@ class DataDir:
         self.lock = -1
 
     def __enter__(self) -> Self:
-        """Take the lock and clear what a killed run left; Failed when somebody has it."""
+        """Takes the lock and removes what a killed `live` left; raises Failed while another one holds it."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self.lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise Failed(f"DATA_DIR {self.path} cannot be used: {error.strerror}.") from error
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + LOCK_TIMEOUT
         while not self._locked():
-            pid = self.running().get("pid")
+            pid = self.read_run_file().get("pid")
             if time.monotonic() > deadline or _alive(pid):
                 raise Failed(f"{self.path} is in use by another `manage.py live` (process {pid}).")
             time.sleep(0.1)
@@ -47,33 +47,33 @@ class DataDir:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let go: nothing runs here any more."""
+        """Removes run.json and releases the lock: nothing runs here any more."""
         self.run_file.unlink(missing_ok=True)
         os.close(self.lock)
 
-    def running(self) -> dict[str, Any]:
-        """What run.json says; empty when there is none."""
+    def read_run_file(self) -> dict[str, Any]:
+        """Returns the entries of run.json; none where there is no such file."""
         try:
             return dict(json.loads(self.run_file.read_text()))
         except FileNotFoundError:
             return {}
 
-    def announce(self, **run: str) -> None:
-        """Write run.json in one piece."""
+    def write_run_file(self, **run: str) -> None:
+        """Writes run.json in one step."""
         _write(self.run_file, json.dumps({"pid": os.getpid(), **run}, indent=1) + "\n")
 
-    def make_secret(self) -> None:
-        """Make the key that signs sessions and tickets, unless it is there."""
+    def make_secret_key(self) -> None:
+        """Makes the key that signs sessions and tickets, unless there is one."""
         if not (self.path / "secret_key").exists():
             _write(self.path / "secret_key", secrets.token_urlsafe(50) + "\n")
 
-    def first(self, what: str) -> bool:
-        """Whether this has never been done here to its end."""
-        return not (self.path / f"{what}.done").exists()
+    def was_done(self, step: str) -> bool:
+        """Returns whether `mark_done` was ever called for this step."""
+        return (self.path / f"{step}.done").exists()
 
-    def done(self, what: str) -> None:
-        """Note that it has been done, once and for all."""
-        (self.path / f"{what}.done").touch()
+    def mark_done(self, step: str) -> None:
+        """Notes that a step of the first start is done, for all later starts."""
+        (self.path / f"{step}.done").touch()
 
     def _locked(self) -> bool:
         try:
@@ -83,14 +83,29 @@ class DataDir:
         return True
 
     def _clear(self) -> None:
-        sockets = Path(self.running().get("sockets", ""))
-        if sockets.parent == Path("/tmp") and sockets.name.startswith(SOCKETS):
+        sockets = Path(self.read_run_file().get("sockets", ""))
+        if sockets.parent == Path("/tmp") and sockets.name.startswith(SOCKETS_PREFIX):
             shutil.rmtree(sockets, ignore_errors=True)
         self.run_file.unlink(missing_ok=True)
 
 
+def is_held(path: Path) -> bool:
+    """Returns whether a `live` runs on this DATA_DIR, or a server that one has started and left."""
+    try:
+        lock = os.open(path / "lock", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
 def _write(path: Path, text: str) -> None:
-    """Replace a file in one step; nobody else may read it."""
+    """Replaces a file in one step; no other account may read it."""
     making = path.with_name(f".{path.name}.{os.getpid()}")
     with os.fdopen(os.open(making, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)

@@ -1,18 +1,18 @@
-"""Asks /healthz as a load balancer would."""
+"""Asks /healthz, as a load balancer would."""
 
 import http.client
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-SECONDS = 3  # for one answer; /healthz asks a worker and waits for it
+ANSWER_TIMEOUT = 3  # seconds for one answer; /healthz asks a worker and waits for it
 
 
 def healthy(url: str, host: str = "") -> Callable[[], bool]:
-    """A condition: whether /healthz at this URL answers 200. `host` is the name it is asked by."""
+    """Returns a condition: whether /healthz at this URL answers 200 to a request whose Host is `host`."""
 
     def answers() -> bool:
         place = urlsplit(url)
-        connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=SECONDS)
+        connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=ANSWER_TIMEOUT)
         try:
             connection.request("GET", "/healthz", headers={"Host": host or place.netloc})
             return connection.getresponse().status == http.client.OK

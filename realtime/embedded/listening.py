@@ -1,8 +1,8 @@
-"""The door before anybody is in: the listening socket, and a 503 on it until the first edge is up.
+"""The listening sockets of the edges, and a 503 on the first of them until an edge is up.
 
-The socket is bound once, here: a taken port is known before anything is started. Each edge gets one
-of its own on the same port (`--fd`), so that the kernel spreads the connections evenly; we keep them
-open, and an edge that is started again finds its queue of connections intact.
+The port is bound here, before anything is started, so that a taken port is known at once. Each edge
+gets a socket of its own on the same port (`--fd`), so that the kernel spreads the connections evenly.
+`live` keeps the sockets open: an edge that is restarted finds its queue of connections intact.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from typing import Self
 from realtime.embedded.supervisor import Failed
 
 BACKLOG = 2048  # connections that wait to be accepted: after a restart all readers come at once
-SECONDS = 2  # for a caller to say what it wants
+REQUEST_TIMEOUT = 2  # seconds for the bytes of a request
 BODY = b"Stop Press is starting.\n"
 ANSWER = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nRetry-After: 1\r\n"
@@ -25,10 +25,10 @@ ANSWER = (
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """The listening socket; Failed, in one sentence, when the address cannot be had."""
+    """Returns a socket that listens at the address; raises Failed where that cannot be had."""
     try:
         [(family, _, _, _, address), *_] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        if port == 0:  # asked for by its number all the same: what the kernel chose it takes back in `close()`
+        if port == 0:  # then asked for by number: a port that the kernel chose would go in `stop_accepting`
             with socket.create_server((address[0], 0), family=family) as chosen:
                 port = chosen.getsockname()[1]
         return socket.create_server((address[0], port), family=family, backlog=BACKLOG)
@@ -39,8 +39,8 @@ def listen(host: str, port: int) -> socket.socket:
         raise Failed(f"Cannot listen on HOST {host}, PORT {port}: {reason}.") from error
 
 
-def beside(listening: socket.socket, number: int) -> list[socket.socket]:
-    """So many listening sockets on one port, the first of them this one; elsewhere than on Linux only this one.
+def listeners_on_port(listening: socket.socket, number: int) -> list[socket.socket]:
+    """Returns `number` listening sockets on one port, this one first; only this one where the system is not Linux.
 
     Of 600 connections at once three edges with sockets of their own got 192, 195 and 213; on one socket
     for all, 130, 204 and 266.
@@ -56,24 +56,24 @@ def beside(listening: socket.socket, number: int) -> list[socket.socket]:
     return [listening, *more]
 
 
-def close(listening: socket.socket) -> None:
-    """Nobody will accept here for a while: the kernel gives what comes to the others, until somebody listens again."""
+def stop_accepting(listening: socket.socket) -> None:
+    """Takes the socket out of the kernel's choice for new connections, until listen() is called on it again."""
     with contextlib.suppress(OSError):  # it was closed already
         listening.shutdown(socket.SHUT_RD)
 
 
 def address(listening: socket.socket) -> str:
-    """The URL at which a person on this machine reaches the socket."""
+    """Returns the URL at which a browser on this machine reaches the socket."""
     host, port = listening.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
 class StartingResponder:
-    """Answers every caller with 503 until `leave()`."""
+    """Answers every request with 503 until `leave()`, on a thread of its own."""
 
     def __init__(self, listening: socket.socket) -> None:
-        self._door = listening
+        self._listening = listening
         self._left = threading.Event()
         self._thread = threading.Thread(target=self._answer, name="until-ready", daemon=True)
         self._thread.start()
@@ -85,16 +85,16 @@ class StartingResponder:
         self.leave()
 
     def leave(self) -> None:
-        """Stop answering; callers from now on wait for an edge."""
+        """Stops answering; connections from now on wait for an edge."""
         self._left.set()
         self._thread.join()
 
     def _answer(self) -> None:
-        self._door.settimeout(0.1)  # how late `leave()` is noticed; the edges want it non-blocking as well
+        self._listening.settimeout(0.1)  # how late `leave()` is noticed; the edges need it non-blocking as well
         while not self._left.is_set():
-            with contextlib.suppress(OSError):  # nobody came, or the caller went
-                caller, _ = self._door.accept()
-                with caller:
-                    caller.settimeout(SECONDS)
-                    caller.recv(65536)
-                    caller.sendall(ANSWER)
+            with contextlib.suppress(OSError):  # there was no connection, or the client closed it
+                client, _ = self._listening.accept()
+                with client:
+                    client.settimeout(REQUEST_TIMEOUT)
+                    client.recv(65536)
+                    client.sendall(ANSWER)

@@ -1,4 +1,4 @@
-"""A private PostgreSQL: one cluster in a directory of ours, reachable by a unix socket only."""
+"""A private PostgreSQL: one cluster below DATA_DIR, reachable by a unix socket only."""
 
 import os
 import shutil
@@ -16,12 +16,12 @@ from realtime.embedded.supervisor import Failed, last_line
 
 NAME = "stop_press"  # of the database and of its user
 PORT = 5432  # only part of the socket's file name; nothing listens on it
-CONNECTIONS = 250  # edges, their thread pools, workers and a few terminals
+MAX_CONNECTIONS = 250  # edges, their thread pools, workers and a few terminals
 
 
 @dataclass(frozen=True)
 class Postgres:
-    """One cluster. `durable=False` (tests) does without waiting for the disk."""
+    """One cluster and its server. `durable=False` (tests) never waits for the disk."""
 
     programs: Programs
     account: Account
@@ -33,18 +33,23 @@ class Postgres:
 
     @property
     def url(self) -> str:
+        """The address of the database, a libpq URI."""
         return f"postgresql://{NAME}@/{NAME}?host={self.sockets}&port={PORT}"
 
     @property
     def data(self) -> Path:
+        """The directory of the cluster."""
         return self.home / "postgres"
 
     def create(self) -> None:
-        """Make the cluster unless it is there. Half a cluster is never found."""
+        """Makes the cluster unless there is one; renames it into place when it is whole.
+
+        Raises Failed, with the reason that initdb gave.
+        """
         if self.data.exists():
             self.account.own(self.data)
-            # The lock on DATA_DIR is ours, and a server that still runs would hold it too (Child.fds): what this
-            # file says is past. Left alone, its number may by now be another process, and PostgreSQL would not start.
+            # We hold the lock on DATA_DIR, which a server that still ran would hold too (Child.fds): this file is of
+            # one that ended. Its pid may be another process by now, and PostgreSQL would refuse to start.
             (self.data / "postmaster.pid").unlink(missing_ok=True)
             return
         making = self.home / "postgres.making"
@@ -55,7 +60,7 @@ class Postgres:
         command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
         command += [] if self.durable else ["--no-sync"]
         with self.log.open("wb") as log:
-            # killed with us and holding our lock: none goes on making what the next start removes and makes anew
+            # it ends with us and holds our lock: none goes on writing what the next start removes and makes anew
             with_us = {"start_new_session": True, "preexec_fn": die_with_parent(SIGKILL), "pass_fds": self.fds}
             arguments = self.account.popen() | with_us
             done = subprocess.run(command, env=self._env(), cwd="/", stdout=log, stderr=log, **arguments)
@@ -65,13 +70,13 @@ class Postgres:
         making.rename(self.data)
 
     def child(self) -> Child:
-        """The server. SIGINT is its fast shutdown: it ends sessions and writes everything down."""
+        """Returns the server's process. SIGINT is its fast shutdown: it ends sessions and writes a checkpoint."""
         options = {
             "listen_addresses": "",
             "unix_socket_directories": str(self.sockets),
             "unix_socket_permissions": "0700",
             "port": str(PORT),
-            "max_connections": str(CONNECTIONS),
+            "max_connections": str(MAX_CONNECTIONS),
             "log_min_messages": "error" if self.durable else "fatal",
             **({} if self.durable else {"fsync": "off", "full_page_writes": "off"}),
         }
@@ -82,14 +87,14 @@ class Postgres:
             account=self.account,
             log=self.log,
             fds=self.fds,
-            stop=SIGINT,
-            orphan=SIGINT,
-            patience=10,
-            stage=3,
+            stop_signal=SIGINT,
+            orphan_signal=SIGINT,
+            stop_timeout=10,
+            stop_stage=3,
         )
 
     def ready(self) -> bool:
-        """Whether it answers; makes the database the first time."""
+        """Returns whether the server answers; makes the database the first time."""
         try:
             connection = psycopg2.connect(host=str(self.sockets), port=PORT, user=NAME, dbname="postgres")
         except psycopg2.OperationalError:
@@ -105,5 +110,5 @@ class Postgres:
         return True
 
     def _env(self) -> dict[str, str]:
-        """Ours without PG* (they would name another server) and with a locale that is always there."""
+        """Returns our environment without PG*, which would name another server, and with a locale that exists."""
         return {key: value for key, value in os.environ.items() if not key.startswith("PG")} | {"LC_ALL": "C"}

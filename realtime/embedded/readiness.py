@@ -1,4 +1,4 @@
-"""Hears when a child says that it is ready: sd_notify(3), the words that it would tell systemd."""
+"""Receives READY=1 from a child: sd_notify(3), the datagram that it would send to systemd."""
 
 import shutil
 import socket
@@ -8,29 +8,30 @@ from pathlib import Path
 READY = b"READY=1"
 
 
-class Readiness:
-    """A place to which one child at a time says that it is ready."""
+class ReadinessSocket:
+    """A datagram socket to which one child at a time sends READY=1."""
 
     def __init__(self) -> None:
-        self._place = Path(tempfile.mkdtemp(prefix="stop-press-ready-", dir="/tmp"))
-        self._ear = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._ear.bind(str(self._place / "notify"))
-        self._ear.setblocking(False)
+        self._directory = Path(tempfile.mkdtemp(prefix="stop-press-ready-", dir="/tmp"))
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(self._directory / "notify"))
+        self._socket.setblocking(False)
 
     def close(self) -> None:
-        self._ear.close()
-        shutil.rmtree(self._place, ignore_errors=True)
+        """Closes the socket and removes its directory."""
+        self._socket.close()
+        shutil.rmtree(self._directory, ignore_errors=True)
 
     @property
     def environment(self) -> dict[str, str]:
-        """For the child."""
-        return {"NOTIFY_SOCKET": str(self._place / "notify")}
+        """The variable that leads the child to the socket."""
+        return {"NOTIFY_SOCKET": str(self._directory / "notify")}
 
-    def heard(self) -> bool:
-        """Whether a child has said that it is ready since this was asked last."""
+    def ready_received(self) -> bool:
+        """Returns whether READY=1 has come since the last call."""
         ready = False
         try:
             while True:
-                ready |= READY in self._ear.recv(4096).split(b"\n")
+                ready |= READY in self._socket.recv(4096).split(b"\n")
         except BlockingIOError:
             return ready

@@ -1,6 +1,6 @@
-"""Starts children, keeps them running, and stops them in order.
+"""Starts children, restarts those that die, and stops all of them in order.
 
-Signals only leave a mark; every wait passes through `pause()`, which looks at it. So nothing is
+A signal handler only sets a flag; every wait passes through `pause()`, which reads it. So no child is
 ever half started or half stopped, and a second Ctrl-C during the clean-up changes nothing.
 """
 
@@ -19,38 +19,39 @@ from typing import Any, Self
 
 from realtime.embedded.child import Child
 
-ASKING = (signal.SIGINT, signal.SIGTERM)
-TURN = 0.5  # seconds between two looks when no signal wakes us
-SOON = 0.02  # seconds between two looks at something that is about to be ready
-BACKOFF = (0.5, 30.0)  # seconds before a dead child is started again: first, longest
-STEADY = 60.0  # seconds after which a child counts as having run well, and the backoff begins anew
-BUDGET = 9.5  # seconds for stopping everything; `live` promises 10
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+CHECK_INTERVAL = 0.5  # seconds between two checks of the children when no signal wakes us
+READY_CHECK_INTERVAL = 0.02  # seconds between two checks of a server that is about to be ready
+RESTART_DELAYS = (0.5, 30.0)  # seconds before a dead child is restarted: the first, doubled up to the second
+STEADY_SECONDS = 60.0  # a child that ran for this long is restarted after the first delay again
+STOP_TIMEOUT = 9.5  # seconds for stopping everything; `live` promises 10
 
 
 class Stopped(Exception):
-    """Somebody asked us to stop while we were waiting."""
+    """A signal asked us to stop while we were waiting."""
 
 
 class Failed(Exception):
-    """Something could not be started; the text is one sentence for the person at the terminal."""
+    """A process, a server or an address cannot be had; the text is one sentence for the person at the terminal."""
 
 
 @dataclass
 class Running:
-    """A child that was started; `process` changes when it is started again."""
+    """A child that was started; `process` changes when it is restarted."""
 
     child: Child
     process: "subprocess.Popen[bytes]"
-    since: float
-    delay: float = BACKOFF[0]
-    again: float | None = None  # when to start it again; None while it runs
+    started: float
+    restart_delay: float = RESTART_DELAYS[0]
+    restart_at: float | None = None  # time.monotonic(); None while it runs
 
     @property
     def ended(self) -> bool:
+        """Whether the process has ended."""
         return self.process.poll() is not None
 
     def signal(self, number: int) -> None:
-        """Send a signal; SIGKILL goes to all it has started too (a worker's pool, a shell's child)."""
+        """Sends a signal; SIGKILL also to all that the process has started (a worker's pool, a shell's child)."""
         try:
             if number == signal.SIGKILL and self.child.own_session:
                 os.killpg(self.process.pid, number)
@@ -61,12 +62,12 @@ class Running:
 
 
 class Supervisor:
-    """The parent of everything that `live` and `test` start. Use as a context: leaving it stops all."""
+    """The parent of all processes that `live` and `test` start. A context manager: leaving it stops them."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self.say = say
-        self.asked: signal.Signals | None = None
-        self.asked_anew = False  # SIGHUP: what `live` replaces, one after another
+    def __init__(self, print_line: Callable[[str], None]) -> None:
+        self.print_line = print_line
+        self.stop_request: signal.Signals | None = None
+        self.restart_requested = False  # by SIGHUP; `live` then replaces its edges
         self._all: list[Running] = []
         self._before: dict[signal.Signals, Any] = {}
 
@@ -76,8 +77,8 @@ class Supervisor:
         os.set_blocking(waker, False)
         self._waker = waker
         self._wakeup_before = signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
-        for number in ASKING:
-            self._before[number] = signal.signal(number, self._ask)
+        for number in STOP_SIGNALS:
+            self._before[number] = signal.signal(number, self._request_stop)
         self._terminal = _has_terminal()
         self._before[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._hang_up)
         self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)  # only to be woken
@@ -91,101 +92,104 @@ class Supervisor:
         os.close(self._wake)
         os.close(self._waker)
 
-    def _ask(self, number: int, _: FrameType | None) -> None:
-        self.asked = self.asked or signal.Signals(number)
+    def _request_stop(self, number: int, _: FrameType | None) -> None:
+        self.stop_request = self.stop_request or signal.Signals(number)
 
     def _hang_up(self, number: int, frame: FrameType | None) -> None:
-        """A terminal that was closed says it too: then there is none any more, and everything ends."""
+        """SIGHUP asks for a restart; where our terminal was closed, which sends it too, it asks us to stop."""
         if self._terminal and not _has_terminal():
-            self._ask(number, frame)
+            self._request_stop(number, frame)
         else:
-            self.asked_anew = True
+            self.restart_requested = True
 
     def start(self, child: Child) -> Running:
-        """Start a child. What stops when is said by its `stage`, not by when it was started."""
+        """Starts a child. The order of stopping goes by its `stop_stage`, not by when it was started."""
         running = Running(child, child.spawn(), time.monotonic())
         self._all.append(running)
         return running
 
     def pause(self, seconds: float) -> None:
-        """Wait, or less when a signal comes. Raises Stopped when we were asked to stop."""
-        if not self.asked:
+        """Waits, less where a signal comes. Raises Stopped when we were asked to stop."""
+        if not self.stop_request:
             select.select([self._wake], [], [], seconds)
         with contextlib.suppress(BlockingIOError):
             os.read(self._wake, 4096)
-        if self.asked:
+        if self.stop_request:
             raise Stopped
 
-    def until(self, condition: Callable[[], bool], seconds: float, failure: str, every: float = SOON) -> None:
-        """Wait for a condition; Failed when it takes too long, or when a child ends meanwhile."""
+    def wait_until(
+        self, condition: Callable[[], bool], seconds: float, failure: str, every: float = READY_CHECK_INTERVAL
+    ) -> None:
+        """Waits for a condition. Raises Failed when it takes too long, or when a child that is to run ends."""
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
                 raise Failed(failure)
             for running in self._all:
-                if running.ended and running.child.keep:
-                    reason = last_line(running.child.log) or "what it said stands above"
-                    raise Failed(f"{running.child.name} ended at once ({ending(running)}): {reason}.")
+                if running.ended and running.child.restart:
+                    reason = last_line(running.child.log) or "its output stands above"
+                    raise Failed(f"{running.child.name} ended at once ({describe_exit(running)}): {reason}.")
             self.pause(every)
 
-    def finish(self, running: Running) -> int:
-        """Wait for a child that has an end of its own; its exit code."""
+    def wait(self, running: Running) -> int:
+        """Waits for a child that ends by itself; returns its exit code."""
         while not running.ended:
-            self.pause(TURN)
-        running.signal(signal.SIGKILL)  # what it has left behind
+            self.pause(CHECK_INTERVAL)
+        running.signal(signal.SIGKILL)  # to the processes that it has left behind
         self._all.remove(running)
         return running.process.returncode
 
-    def exchange(self, running: Running, new: Running) -> Running:
-        """The process of `new` takes the place of the one that is kept running; the other is returned."""
-        old = Running(new.child, running.process, running.since)
+    def swap_process(self, running: Running, new: Running) -> Running:
+        """Puts the process of `new` in the place of the one that is kept running, which it returns."""
+        old = Running(new.child, running.process, running.started)
         self._all[self._all.index(new)] = old
-        running.process, running.since, running.again = new.process, new.since, None
+        running.process, running.started, running.restart_at = new.process, new.started, None
         return old
 
-    def dismiss(self, running: Running) -> None:
-        """End a child, whether or not it has ended, with all it has started."""
+    def kill(self, running: Running) -> None:
+        """Kills a child, with all that it has started; one that has ended, too."""
         running.signal(signal.SIGKILL)
         running.process.wait()
         self._all.remove(running)
 
-    def watch(self, turn: Callable[[], None] = lambda: None) -> None:
-        """Keep every child running until somebody asks us to stop; `turn` is called each time around."""
+    def keep_running(self, on_check: Callable[[], None] = lambda: None) -> None:
+        """Restarts children that die, until a signal asks us to stop; calls `on_check` every CHECK_INTERVAL."""
         try:
             while True:
                 for running in self._all:
-                    self._keep(running)
-                turn()
-                self.pause(TURN)
+                    self._restart_if_dead(running)
+                on_check()
+                self.pause(CHECK_INTERVAL)
         except Stopped:
             return
 
-    def _keep(self, running: Running) -> None:
-        if not running.child.keep:
+    def _restart_if_dead(self, running: Running) -> None:
+        if not running.child.restart:
             return
         now = time.monotonic()
-        if running.again is None and running.ended:
-            if now - running.since > STEADY:
-                running.delay = BACKOFF[0]
-            running.signal(signal.SIGKILL)  # what it leaves behind would keep its port or its job
-            running.child.fell()
-            running.again = now + running.delay
-            self.say(f"{running.child.name} ended ({ending(running)}); starting it again in {running.delay:g} s.")
-            running.delay = min(running.delay * 2, BACKOFF[1])
-        if running.again is not None and now >= running.again:
-            running.process, running.since, running.again = running.child.spawn(), now, None
+        if running.restart_at is None and running.ended:
+            if now - running.started > STEADY_SECONDS:
+                running.restart_delay = RESTART_DELAYS[0]
+            running.signal(signal.SIGKILL)  # to what it has left behind, which would keep its port or its job
+            running.child.on_death()
+            running.restart_at = now + running.restart_delay
+            how, delay = describe_exit(running), running.restart_delay
+            self.print_line(f"{running.child.name} ended ({how}); starting it again in {delay:g} s.")
+            running.restart_delay = min(running.restart_delay * 2, RESTART_DELAYS[1])
+        if running.restart_at is not None and now >= running.restart_at:
+            running.process, running.started, running.restart_at = running.child.spawn(), now, None
 
     def stop(self) -> None:
-        """Stop all, stage by stage. Returns when nothing of ours is left."""
-        deadline = time.monotonic() + BUDGET
-        for _, stage in groupby(sorted(self._all, key=_stage), key=_stage):
-            group = list(stage)
-            for running in group:
-                # at a terminal, Ctrl-C has reached it already: twice would cut its own clean-up short
-                if running.child.own_session or self.asked != signal.SIGINT:
-                    running.signal(running.child.stop)
-            for running in group:
-                _end(running, min(time.monotonic() + running.child.patience, deadline))
+        """Stops all children, stage by stage. Returns when no process of ours is left."""
+        deadline = time.monotonic() + STOP_TIMEOUT
+        for _, group in groupby(sorted(self._all, key=_stage), key=_stage):
+            together = list(group)
+            for running in together:
+                # a child in the session of the terminal has had this Ctrl-C: a second would cut its clean-up short
+                if running.child.own_session or self.stop_request != signal.SIGINT:
+                    running.signal(running.child.stop_signal)
+            for running in together:
+                _end(running, min(time.monotonic() + running.child.stop_timeout, deadline))
         self._all.clear()
 
 
@@ -198,7 +202,7 @@ def _has_terminal() -> bool:
 
 
 def _stage(running: Running) -> int:
-    return running.child.stage
+    return running.child.stop_stage
 
 
 def _end(running: Running, deadline: float) -> None:
@@ -210,13 +214,13 @@ def _end(running: Running, deadline: float) -> None:
     running.process.wait()
 
 
-def ending(running: Running) -> str:
-    """How it ended, in words: "exit code 3" or "SIGKILL"."""
+def describe_exit(running: Running) -> str:
+    """Returns how the process ended: "exit code 3" or "SIGKILL"."""
     code = running.process.returncode
     return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
 
 
 def last_line(log: Path | None) -> str:
-    """The last thing a child wrote to its log: mostly why it ended."""
+    """Returns the last line of a child's log, which mostly says why it ended; "" where there is none."""
     lines = log.read_text(errors="replace").strip().splitlines() if log and log.exists() else []
     return lines[-1].rstrip(".") if lines else ""

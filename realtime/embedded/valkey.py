@@ -1,4 +1,4 @@
-"""A private Valkey (the Redis protocol), reachable by a unix socket only."""
+"""A private Valkey, which speaks the Redis protocol, reachable by a unix socket only."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from realtime.embedded.programs import Programs
 
 @dataclass(frozen=True)
 class Valkey:
-    """One server. `durable` keeps queued tasks across a restart."""
+    """One server. `durable` keeps queued jobs across a restart."""
 
     programs: Programs
     account: Account
@@ -24,23 +24,26 @@ class Valkey:
 
     @property
     def socket(self) -> Path:
+        """The socket that it listens on."""
         return self.sockets / "valkey.sock"
 
     @property
     def url(self) -> str:
+        """The address of its database, as redis-py reads it."""
         return f"unix://{self.socket}?db=0"
 
     @property
     def data(self) -> Path:
+        """The directory of its data."""
         return self.home / "valkey"
 
     def create(self) -> None:
-        """Make the directory of its data unless it is there."""
+        """Makes the directory of its data unless there is one."""
         self.data.mkdir(exist_ok=True)
         self.account.own(self.data)
 
     def child(self) -> Child:
-        """The server. It replaces a socket file that an earlier one left behind."""
+        """Returns the server's process, which replaces a socket file that an earlier one left."""
         options = {
             "port": "0",
             "unixsocket": str(self.socket),
@@ -56,12 +59,12 @@ class Valkey:
             account=self.account,
             log=self.log,
             fds=self.fds,
-            patience=1,
-            stage=2,
+            stop_timeout=1,
+            stop_stage=2,
         )
 
     def ready(self) -> bool:
-        """Whether it answers."""
+        """Returns whether the server answers."""
         client = redis.Redis(unix_socket_path=str(self.socket), socket_timeout=2)
         try:
             return bool(client.ping())

@@ -1,18 +1,21 @@
 """What pages and events show of a job, and how its events are told.
 
 A job's truth is its row (realtime.models.Task), moved by realtime.jobs.state_machine. Here is its public state,
-the kinds `task.*` that carry it, and the source that reads it when a move is announced.
+and the declaration that reads it when a move is announced.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
 
 from realtime import kinds, log
+from realtime.live import Live, declare
 from realtime.models import Task
-from realtime.publish import Change, NewEvent, StandaloneSource, register
+from realtime.publish import Change, NewEvent
+from realtime.tickets import Reader
+from realtime.topics import register as register_topic
 
 STATE = Task.State
 KINDS = {
@@ -24,7 +27,6 @@ KINDS = {
     STATE.FAILURE: "task.failed",
     STATE.REVOKED: "task.revoked",
 }
-FRAGMENTS = {"job": "blog/task/job.html"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,17 +52,38 @@ class _Seen:
     by: int | None
 
 
-class TaskSource(StandaloneSource):
-    """The family of keys `task.<id>`: nothing is shown inside a job, so it stands last in the order of locks."""
+@declare
+class TaskLive(Live):
+    """A job. It is announced where it is moved (realtime.jobs.state_machine), so no signal is listened to."""
 
-    rank = 90
+    model = Task
+    State = TaskState
+    topics = ("task.{id}",)
+    fragments = {"job": "blog/task/job.html"}
+
+    def may_read(self, reader: Reader, topic: str) -> bool:
+        """Returns whether the reader may follow every job.
+
+        Who started one may follow that: the family is personal, and the log knows.
+        """
+        return bool(reader.rights & {"desk", "staff"})
+
+    def kinds(self) -> Iterator[kinds.Kind]:
+        for name in KINDS.values():
+            yield kinds.Kind(name, TaskState, "task", self.fragments, self.context)
+
+    def register_topics(self) -> None:
+        register_topic("task", self.may_read, personal=True)
+
+    def connect(self) -> None:
+        pass
 
     def read(self, changes: Sequence[Change]) -> Mapping[str, _Seen]:
         versions = {change.id: change.version for change in changes}
         rows = Task.objects.filter(pk__in=versions)
         return {str(row.pk): _Seen(task_state(row, versions[str(row.pk)]), row.by) for row in rows}
 
-    def build_events(self, change: Change) -> Iterable[NewEvent]:
+    def build_events(self, change: Change) -> Iterator[NewEvent]:
         if change.state is None:  # the row is gone: the trim took it, long after its end
             return
         topics = [change.key, *([f"user.{change.state.by}"] if change.state.by else []), "desk"]
@@ -90,14 +113,3 @@ def task_states(tasks: "QuerySet[Task]") -> list[TaskState]:
 def newest(limit: int, about: str = "") -> list[TaskState]:
     """The newest jobs, of one object or of all."""
     return task_states((Task.objects.filter(about=about) if about else Task.objects.all()).order_by("-queued")[:limit])
-
-
-def shows_task(task: TaskState) -> Mapping[str, Any]:
-    return {"task": task}
-
-
-def register_all() -> None:
-    """Makes the kinds and the source known. Called from AppConfig.ready()."""
-    for name in KINDS.values():
-        kinds.register(kinds.Kind(name, TaskState, "task", FRAGMENTS, shows_task))
-    register("task", TaskSource())

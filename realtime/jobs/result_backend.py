@@ -12,32 +12,37 @@ from django.db import transaction
 from django_celery_results.backends import DatabaseBackend
 
 from realtime.jobs.state_machine import WORKER_STOPPED, State, TaskError, advance, lock, may_step
-from realtime.models import Task
 
 
 class AnnouncedBackend(DatabaseBackend):  # type: ignore[misc]  # it has no types
-    """DatabaseBackend, moving the task's row and announcing it with every state that is stored."""
+    """DatabaseBackend, moving the task's row and announcing it in the transaction that stores a state."""
 
     def store_result(
         self, task_id: str, result: Any, state: str, traceback: str | None = None, request: Any = None, **kwargs: Any
     ) -> Any:
         with transaction.atomic():
-            row = lock(task_id)
-            if row is not None and not _agrees(row, state, result):
+            if not follow(task_id, state, result):
                 return result  # late: the job went on, or ended, without this run
             return super().store_result(task_id, result, state, traceback, request=request, **kwargs)
 
 
-def _agrees(row: Task, state: str, result: Any) -> bool:
-    """Moves the row to the state, if it may go there. Whether it is there now."""
-    # Celery stores RETRY after it sent the message, when the next run may have begun: Job.retry() was first
-    if state != State.RETRY and may_step(row, state):
-        advance(row, state, **_told(state, result))
-    return bool(row.state == state)
+def follow(task_id: str, state: str, result: Any) -> bool:
+    """Moves a task's row to the state that Celery stores, if it may go there.
+
+    Returns whether the row is in that state now, or there is no row: False tells of a state that comes too late.
+    """
+    with transaction.atomic():
+        row = lock(task_id)
+        if row is None:
+            return True
+        # Celery stores RETRY after it sent the message, when the next run may have begun: Job.retry() was first
+        if state != State.RETRY and may_step(row, state):
+            advance(row, state, **_shown(state, result))
+        return bool(row.state == state)
 
 
-def _told(state: str, result: Any) -> dict[str, Any]:
-    """What a stored result says to people."""
+def _shown(state: str, result: Any) -> dict[str, Any]:
+    """The fields of the row that a stored result changes."""
     if state == State.PROGRESS and isinstance(result, dict):
         return {name: result[name] for name in ("percent", "step") if name in result}
     if state == State.SUCCESS:

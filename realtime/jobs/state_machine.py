@@ -13,32 +13,31 @@ from typing import Any
 from uuid import UUID
 
 from celery import Task as CeleryTask
-from celery import current_app, current_task
-from celery.exceptions import Ignore
+from celery import current_app
 from celery.utils.log import get_task_logger
 from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from realtime.errors import ProgressInTransaction
 from realtime.jobs.events import KINDS, TaskState, newest, task_state, task_states
 from realtime.models import Task
-from realtime.publish import in_transaction, publish
+from realtime.publish import publish
 
 __all__ = [
-    "Job",
     "TaskError",
     "TaskState",
     "advance",
+    "cancel",
     "claim",
     "enqueue",
+    "is_in_state",
     "lock",
     "move",
     "newest",
-    "progress",
     "resend",
     "task_state",
     "task_states",
+    "try_again",
     "under_way",
 ]
 
@@ -66,35 +65,6 @@ class TaskError(Exception):
     """A failure that says why in a sentence for a person. What else a task raises stays in the log."""
 
 
-class Job(CeleryTask):  # type: ignore[misc]  # Celery has no types
-    """A task whose truth is a row: `@shared_task(base=Job)`, started by enqueue().
-
-    It may be delivered twice, after its worker died or Redis lost track, and runs once at a time:
-    so it must not matter whether an earlier run got halfway.
-    """
-
-    acks_late = True
-    reject_on_worker_lost = True
-    throws = (TaskError,)  # said to people; to the log it is no error
-    track_started = False  # before_start() does, when it knows that this delivery is to run
-
-    def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
-        redelivered = bool((self.request.delivery_info or {}).get("redelivered"))
-        with transaction.atomic():
-            ours = claim(task_id, redelivered=redelivered)
-            if ours:
-                self.update_state(state=State.STARTED, meta={"hostname": self.request.hostname})
-        if not ours:  # outside: what the claim may have said of the job stays said
-            raise Ignore("Another delivery of this job did it, or is doing it.")
-
-    def retry(self, *args: Any, max_retries: int | None = None, **kwargs: Any) -> Any:
-        """As Celery's; the row says so before the message is sent, or a quick second run would be told first."""
-        most = self.max_retries if max_retries is None else max_retries
-        if not self.request.called_directly and (most is None or self.request.retries < most):
-            move(self.request.id, State.RETRY)
-        return super().retry(*args, max_retries=max_retries, **kwargs)
-
-
 def enqueue(task: CeleryTask, *args: Any, about: str = "", by: int | None = None, **kwargs: Any) -> Task:
     """Writes the row of a new job, announced as `task.queued`, and sends it when that is committed.
 
@@ -106,6 +76,33 @@ def enqueue(task: CeleryTask, *args: Any, about: str = "", by: int | None = None
         publish(KINDS[State.PENDING], f"task.{row.pk}")
         resend(row)
     return row
+
+
+def cancel(*task_ids: str) -> int:
+    """Cancels those of the jobs that have not ended; returns how many. All or none, where the transaction fails.
+
+    The rows say so at once. Workers hear of it when that is committed: a message that waits is dropped, a run is ended.
+    """
+    with transaction.atomic():
+        cancelled = [task_id for task_id in sorted(task_ids) if move(task_id, State.REVOKED)]
+        if cancelled:
+            transaction.on_commit(partial(_revoke, cancelled))
+    return len(cancelled)
+
+
+def try_again(*task_ids: str) -> int:
+    """Sends those of the jobs that failed to a worker again; returns how many. Their attempts count anew."""
+    with transaction.atomic():
+        return sum(_try_failed_again(task_id) for task_id in sorted(task_ids))
+
+
+def _try_failed_again(task_id: str) -> bool:
+    row = lock(task_id)
+    if row is None or row.state != State.FAILURE or row.name not in current_app.tasks:
+        return False
+    row.attempts = 0
+    resend(row)
+    return advance(row, State.RETRY)
 
 
 def under_way(task: CeleryTask, about: str) -> bool:
@@ -123,6 +120,17 @@ def _send(name: str, args: list[Any], kwargs: dict[str, Any], task_id: str) -> N
         current_app.tasks[name].apply_async(args, kwargs, task_id=task_id)
     except OperationalError as error:
         logger.warning("The broker did not take %s %s (%s); the sweep will send it.", name, task_id, error)
+
+
+def _revoke(task_ids: list[str]) -> None:
+    try:
+        with current_app.connection_for_write() as connection:
+            connection.ensure_connection(**current_app.conf.task_publish_retry_policy)  # else a page waits 6 seconds
+            current_app.control.revoke(task_ids, terminate=True, connection=connection)
+    except (OperationalError, OSError) as error:
+        logger.warning(
+            "The broker did not take that %s were cancelled (%s); a run ends when it reports.", task_ids, error
+        )
 
 
 def lock(task_id: str) -> Task | None:
@@ -160,6 +168,12 @@ def move(task_id: str, state: str, **changes: Any) -> bool:
     with transaction.atomic():
         row = lock(task_id)
         return row is not None and advance(row, state, **changes)
+
+
+def is_in_state(task_id: str, state: str) -> bool:
+    """Whether the row of a Celery task is in the state. True where the task has no row."""
+    key = _key(task_id)
+    return key is None or not Task.objects.filter(pk=key).exclude(state=state).exists()
 
 
 def may_step(row: Task, state: str) -> bool:
@@ -223,19 +237,3 @@ _ENTER: dict[str, Callable[[Task], None]] = {
     State.FAILURE: _end,
     State.REVOKED: _end,
 }
-
-
-def progress(percent: int, step: str) -> None:
-    """Tells how far the running task is, at once. Outside a task, it does nothing.
-
-    Raises ProgressInTransaction: inside one nobody would see it before the end, or ever. Raises
-    Ignore, which ends the run, where the job is no longer this run's: it was cancelled, or given up.
-    """
-    if not current_task or current_task.request.called_directly:
-        return
-    if in_transaction():
-        raise ProgressInTransaction
-    current_task.update_state(state=State.PROGRESS, meta={"percent": percent, "step": step})
-    key = _key(current_task.request.id)
-    if key and Task.objects.filter(pk=key).exclude(state=State.PROGRESS).exists():
-        raise Ignore("The job is no longer this run's.")

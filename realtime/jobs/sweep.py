@@ -89,7 +89,7 @@ def _send_again(seen: Task, too_long: datetime) -> bool:
             return False
         if row.name not in current_app.tasks:
             return advance(row, State.FAILURE, error=UNKNOWN)
-        if row.queued < too_long:
+        if row.state == State.PENDING and row.queued < too_long:  # a retry may be of a job from last week
             return advance(row, State.FAILURE, error=NEVER_STARTED)
         row.heartbeat = timezone.now()  # not again before it has had its time
         row.save(update_fields=["heartbeat"])

@@ -9,6 +9,7 @@ from blog.models import User
 from tests import cast
 from tests.conformance.site import Site, Writer
 from tests.consumers.conftest import Edge, _django_db_marker, database, start_edge  # noqa: F401, fixtures
+from tests.consumers.other_servers import PlainDaphne, Uvicorn
 
 pytest.register_assert_rewrite("tests.conformance.checks", "tests.conformance.http_checks")
 
@@ -20,14 +21,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(item.path).parent == Path(__file__).parent:
             item.add_marker(pytest.mark.django_db)
-
-
-class Uvicorn(Edge):
-    """The same application on another server, which knows no way past `await send`."""
-
-    def command(self, fd: int) -> list[str]:
-        options = ["--fd", str(fd), "--ws", "websockets-sansio", "--log-level", "error"]
-        return ["-m", "uvicorn", "asgi:application", *options]
 
 
 @pytest.fixture(scope="package")
@@ -61,14 +54,13 @@ def uvicorn(start_edge: Callable[..., Edge], ada: User) -> Iterator[Edge]:  # no
 
 
 @pytest.fixture(scope="package")
-def detour(start_edge: Callable[..., Edge], ada: User) -> Iterator[Edge]:  # noqa: F811
-    """Our own server, without its way past ASGI."""
-    edge = start_edge(LIVE_DIRECT="false")
+def daphne(start_edge: Callable[..., Edge], ada: User) -> Iterator[Edge]:  # noqa: F811
+    edge = start_edge(kind=PlainDaphne)
     yield edge
     assert edge.said_nothing_of("Traceback")
 
 
-@pytest.fixture(scope="package", params=["detour", "uvicorn"])
+@pytest.fixture(scope="package", params=["daphne", "uvicorn"])
 def other(request: pytest.FixtureRequest) -> Edge:
     """Where events leave through ASGI's `send`."""
     edge: Edge = request.getfixturevalue(request.param)

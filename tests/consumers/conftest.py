@@ -22,7 +22,6 @@ from tests.waiting import PATIENCE, until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 numbers = count(1)
-OF_A_SOCKET = ("test_websocket", "test_hostile", "test_compression", "test_origins")
 
 
 class Edge:
@@ -71,12 +70,6 @@ class Edge:
             return self.process.wait(timeout=PATIENCE)
         finally:
             self.process.kill()
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """What a socket is asked for, whoever speaks WebSocket is (LIVE_PROTOCOL)."""
-    if "edge" in metafunc.fixturenames and metafunc.module.__name__.rpartition(".")[2] in OF_A_SOCKET:
-        metafunc.parametrize("edge", ["package_edge", "autobahn_edge"], ids=["usual", "autobahn"], indirect=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -131,23 +124,17 @@ def package_edge(start_edge: Callable[..., Edge]) -> Edge:
 
 
 @pytest.fixture(scope="package")
-def autobahn_edge(start_edge: Callable[..., Edge]) -> Edge:
-    return start_edge(LIVE_PROTOCOL="autobahn")
-
-
-@pytest.fixture(scope="package")
 def ada(database: None) -> User:
     """She writes."""
     return cast.ada()
 
 
 @pytest.fixture
-def edge(request: pytest.FixtureRequest) -> Iterator[Edge]:
+def edge(package_edge: Edge) -> Iterator[Edge]:
     """The edge of most tests. Whatever a client does, no exception may show up in its log."""
-    edge: Edge = request.getfixturevalue(getattr(request, "param", "package_edge"))
-    before = os.path.getsize(edge.said)
-    yield edge
-    with edge.said.open() as said:
+    before = os.path.getsize(package_edge.said)
+    yield package_edge
+    with package_edge.said.open() as said:
         said.seek(before)
         assert "Traceback" not in said.read()
 

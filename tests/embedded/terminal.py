@@ -15,12 +15,21 @@ from pathlib import Path
 from realtime.embedded.child import die_with_parent
 
 BASE = Path(__file__).resolve().parent.parent.parent
-# What would lead a command to the servers of this very test run, or to those of whoever runs it.
-LEADING_ELSEWHERE = ("POSTGRES_URL", "DATABASE_URL", "REDIS_URL", "DATA_DIR", "SECRET_KEY", "HOST", "PUBLIC_URL")
+# Variables that would lead a command to the servers of this test run, or of the shell that runs it.
+LEADING_ELSEWHERE = (
+    "POSTGRES_URL",
+    "DATABASE_URL",
+    "REDIS_URL",
+    "BROKER_URL",
+    "DATA_DIR",
+    "SECRET_KEY",
+    "HOST",
+    "PUBLIC_URL",
+)
 
 
 def clean_environment(**more: str) -> dict[str, str]:
-    """The environment of somebody who has set nothing but this."""
+    """Returns our environment without LEADING_ELSEWHERE, and with these variables."""
     ours = {name: value for name, value in os.environ.items() if name not in LEADING_ELSEWHERE}
     return {**ours, "PORT": "0", "PYTHONUNBUFFERED": "1", **more}
 
@@ -43,20 +52,21 @@ class Terminal:
 
     @property
     def said(self) -> str:
+        """All that the command has printed."""
         return self._output.read_text(errors="replace")
 
     def wait_for(self, text: str, seconds: float = 120) -> None:
-        """Wait until this was printed; a command that ends before shows what it said instead."""
+        """Waits until the command has printed this; fails with its output where it ends before."""
         until(lambda: text in self.said or self.process.poll() is not None, seconds)
         assert text in self.said, self.said
 
     def ends(self, seconds: float = 60) -> int:
-        """Wait for its end; its exit code."""
+        """Waits for its end; returns its exit code."""
         return self.process.wait(seconds)
 
 
 def run(*command: str | Path, **environment: str) -> tuple[int, str]:
-    """Run a command that ends by itself: its exit code and all that it printed."""
+    """Runs a command to its end; returns its exit code and all that it printed."""
     done = subprocess.run(
         [str(word) for word in command],
         env=clean_environment(**environment),
@@ -69,12 +79,17 @@ def run(*command: str | Path, **environment: str) -> tuple[int, str]:
 
 
 def manage(*arguments: str, base: Path = BASE, **environment: str) -> tuple[int, str]:
-    """Run one `manage.py` command to its end."""
+    """Runs one `manage.py` command to its end; returns its exit code and all that it printed."""
     return run(sys.executable, base / "manage.py", *arguments, **environment)
 
 
+def celery(*arguments: str, **environment: str) -> tuple[int, str]:
+    """Runs one command of `celery -A realtime` to its end; returns its exit code and all that it printed."""
+    return run(sys.executable, "-m", "celery", "-A", "realtime", *arguments, PYTHONPATH=str(BASE), **environment)
+
+
 class Newsroom:
-    """A DATA_DIR and the `manage.py live` that runs on it."""
+    """A `manage.py live` on a DATA_DIR."""
 
     def __init__(self, data_dir: Path, base: Path = BASE, **environment: str) -> None:
         self.data_dir = data_dir
@@ -82,15 +97,17 @@ class Newsroom:
         self.terminal = Terminal(data_dir.parent / "said", *command, DATA_DIR=str(data_dir), **environment)
 
     def ready(self) -> "Newsroom":
+        """Waits until it serves."""
         self.terminal.wait_for("Stop Press is live at")
         return self
 
     @property
     def running(self) -> dict[str, str]:
+        """The entries of its run.json."""
         return json.loads((self.data_dir / "run.json").read_text())
 
     def status(self, path: str) -> int:
-        """The status with which a page answers; 0 when nobody does."""
+        """Returns the status of a page; 0 where nothing answers."""
         try:
             return urllib.request.urlopen(self.running["url"] + path, timeout=30).status
         except urllib.error.HTTPError as answer:
@@ -102,18 +119,18 @@ class Newsroom:
         self.terminal.process.send_signal(number)
 
     def family(self) -> set["Process"]:
-        """Every process that it has started, and what those have started."""
+        """Returns every process that it has started, directly or not."""
         return descendants(self.terminal.process.pid)
 
     def child(self, word: str) -> int:
-        """The one child of the supervisor whose command line has this word."""
+        """Returns the pid of the supervisor's one child whose command line has this word."""
         ours = self.terminal.process.pid
         [pid] = [p.pid for p in self.family() if p.parent == ours and word in p.command]
         return pid
 
 
 class Process:
-    """One process as /proc shows it; its start tells it from a later one of the same number."""
+    """One process as /proc shows it; its start time tells it from a later process with the same pid."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -123,7 +140,7 @@ class Process:
 
     @property
     def runs(self) -> bool:
-        """Whether it still does; one that only waits to be counted by its parent does not."""
+        """Whether it still runs; a zombie does not."""
         try:
             now = Process(self.pid)
         except (FileNotFoundError, ProcessLookupError):
@@ -132,29 +149,30 @@ class Process:
 
 
 def descendants(pid: int) -> set[Process]:
-    everybody = []
+    """Returns the processes that this one has started, directly or not."""
+    everything = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                everybody.append(Process(int(entry.name)))
+                everything.append(Process(int(entry.name)))
             except (FileNotFoundError, ProcessLookupError):
                 continue  # it ended while we read
     found: set[Process] = set()
     parents = {pid}
     while parents:
-        children = {process for process in everybody if process.parent in parents} - found
+        children = {process for process in everything if process.parent in parents} - found
         found |= children
         parents = {process.pid for process in children}
     return found
 
 
 def left(family: set[Process]) -> list[str]:
-    """The command lines of those that still run."""
+    """Returns the command lines of the processes that still run."""
     return [process.command for process in family if process.runs]
 
 
 def until(holds: Callable[[], bool], seconds: float = 30) -> None:
-    """Wait for a condition; one that never holds is shown in the failure."""
+    """Waits for a condition; the failure shows the source of one that never holds."""
     end = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > end:

@@ -1,4 +1,4 @@
-"""What a process leaves that is killed while it makes something: the next one neither trusts it nor trips over it."""
+"""What a process leaves behind when it is killed while it makes a cluster: the next one starts from nothing."""
 
 import signal
 import subprocess
@@ -10,7 +10,7 @@ from realtime.embedded import account, programs
 from realtime.embedded.postgres import Postgres
 from tests.embedded.terminal import BASE, descendants, left, until
 
-# an initdb that has begun and takes for ever; -D DIRECTORY comes first
+# an initdb that begins and never ends; -D DIRECTORY comes first
 SLOW = "#!/bin/sh\ntouch $2/begun\nexec sleep 1000\n"
 MAKE = """
 from pathlib import Path
@@ -27,8 +27,8 @@ def cluster(place: Path, slow: bool = False) -> Postgres:
     return Postgres(found, who, place, place, place / "log", durable=False)
 
 
-def test_whoever_is_killed_while_making_a_cluster_takes_along_what_helped(place: Path) -> None:
-    """Else it would go on in the directory in which the next one begins anew."""
+def test_a_process_killed_while_it_makes_a_cluster_takes_initdb_along(place: Path) -> None:
+    """Otherwise initdb would go on in the directory in which the next process begins anew."""
     (place / "initdb").write_text(SLOW)
     (place / "initdb").chmod(0o755)
     maker = subprocess.Popen([sys.executable, "-c", MAKE.format(place=str(place))], cwd=BASE)

@@ -7,7 +7,7 @@ from realtime.embedded.listening import StartingResponder, address, listen
 from realtime.embedded.supervisor import Failed
 
 
-def test_whoever_comes_too_early_is_told_to_come_again() -> None:
+def test_a_request_before_the_first_edge_is_up_gets_a_503_with_retry_after() -> None:
     with listen("127.0.0.1", 0) as listening, StartingResponder(listening):
         for _ in range(2):
             with pytest.raises(urllib.error.HTTPError) as answer:
@@ -16,7 +16,7 @@ def test_whoever_comes_too_early_is_told_to_come_again() -> None:
             assert answer.value.headers["Retry-After"] == "1"
 
 
-def test_who_comes_after_it_has_left_waits_for_an_edge() -> None:
+def test_a_request_after_it_has_left_waits_for_an_edge() -> None:
     with listen("127.0.0.1", 0) as listening:
         StartingResponder(listening).leave()
         with pytest.raises(TimeoutError):

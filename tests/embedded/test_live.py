@@ -1,4 +1,4 @@
-"""`manage.py live`, as somebody at a terminal meets it. One newsroom serves the whole file, in its order."""
+"""`manage.py live`, as a person at a terminal sees it. One newsroom serves the whole file, in its order."""
 
 import os
 import signal
@@ -12,14 +12,14 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg2
 import pytest
 
-from tests.embedded.terminal import Newsroom, left, manage, until
+from tests.embedded.terminal import Newsroom, celery, left, manage, until
 
 COUNT = "from blog.models import Post; print('posts:', Post.objects.count())"
 
 
 @pytest.fixture(scope="module")
 def newsroom(place: Path) -> Iterator[Newsroom]:
-    """Running, with the demo in it."""
+    """A running newsroom, with the demo in it."""
     live = Newsroom(place / "data").ready()
     yield live
     live.signal(signal.SIGTERM)
@@ -28,7 +28,7 @@ def newsroom(place: Path) -> Iterator[Newsroom]:
 
 @pytest.fixture
 def started_again(place: Path, newsroom: Newsroom) -> Iterator[Newsroom]:
-    """One that a test may end: the first of them that of all the others, then another on the same DATA_DIR."""
+    """A newsroom that a test may end: first the one of the tests above, then another on the same DATA_DIR."""
     live = newsroom if newsroom.terminal.process.poll() is None else Newsroom(place / "data").ready()
     yield live
     live.signal(signal.SIGKILL)
@@ -57,6 +57,18 @@ def test_a_second_terminal_finds_the_database(newsroom: Newsroom) -> None:
     assert int(said.split("posts:")[1]) > 0
 
 
+def test_dbshell_reaches_the_embedded_server(newsroom: Newsroom) -> None:
+    question = "SELECT current_user, current_setting('unix_socket_directories')"
+    code, said = manage("dbshell", "--", "-Atc", question, DATA_DIR=str(newsroom.data_dir))
+    assert (code, said.strip()) == (0, f"stop_press|{newsroom.running['sockets']}")
+
+
+def test_celery_in_a_second_terminal_finds_the_workers(newsroom: Newsroom) -> None:
+    worker = f"celery@{socket.gethostname()}"
+    code, said = celery("inspect", "ping", "--timeout", "30", "-d", worker, DATA_DIR=str(newsroom.data_dir))
+    assert (code, "pong" in said) == (0, True), said
+
+
 def test_a_second_live_on_the_same_directory_is_refused(newsroom: Newsroom) -> None:
     code, said = manage("live", DATA_DIR=str(newsroom.data_dir))
     assert code == 1
@@ -78,7 +90,7 @@ def test_a_child_that_dies_is_started_again(newsroom: Newsroom, word: str) -> No
 
 
 def test_hanging_up_replaces_the_edge_without_a_gap(newsroom: Newsroom) -> None:
-    """There is no terminal here that could have been closed."""
+    """SIGHUP restarts: there is no terminal here that could have been closed."""
     before, statuses, replaced = newsroom.child(" edge "), set(), threading.Event()
 
     def ask() -> None:
@@ -116,6 +128,8 @@ def test_kill_9_leaves_no_process_and_the_next_start_clears_up(place: Path, star
 
     code, said = manage("shell", "-c", COUNT, DATA_DIR=str(place / "data"))
     assert (code, said.strip().splitlines()[-1]) == (1, nothing_runs(place / "data"))
+    code, said = celery("worker", DATA_DIR=str(place / "data"))
+    assert (code, said.strip()) == (1, nothing_runs(place / "data"))
 
     again = Newsroom(place / "data")
     again.terminal.wait_for("PostgreSQL and Valkey ... ")
@@ -127,7 +141,10 @@ def test_kill_9_leaves_no_process_and_the_next_start_clears_up(place: Path, star
     assert left(family) == []
 
 
-@pytest.mark.parametrize("command", [("shell", "-c", COUNT), ("import_posts", "."), ("createsuperuser", "--noinput")])
+@pytest.mark.parametrize(
+    "command",
+    [("shell", "-c", COUNT), ("import_posts", "."), ("createsuperuser", "--noinput"), ("dbshell",)],
+)
 def test_a_command_says_so_when_nothing_runs(tmp_path: Path, command: tuple[str, ...]) -> None:
     more = {"DJANGO_SUPERUSER_PASSWORD": "x"}
     code, said = manage(*command, DATA_DIR=str(tmp_path), DJANGO_SUPERUSER_USERNAME="zoe", **more)
@@ -137,7 +154,7 @@ def test_a_command_says_so_when_nothing_runs(tmp_path: Path, command: tuple[str,
 
 @pytest.fixture
 def outside() -> Iterator[dict[str, str]]:
-    """Servers that somebody else runs: those of this test run, with a database of their own."""
+    """The variables of servers that `live` did not start: those of this test run, with an empty database."""
     url = urlsplit(os.environ["POSTGRES_URL"])
     connection = psycopg2.connect(os.environ["POSTGRES_URL"])
     connection.autocommit = True
@@ -151,10 +168,19 @@ def outside() -> Iterator[dict[str, str]]:
     connection.close()
 
 
-def nothing_runs(data_dir: Path) -> str:
-    return (
-        f"Nothing is running for {data_dir}: start `python3 manage.py live` first, or set POSTGRES_URL and REDIS_URL."
-    )
+@pytest.mark.parametrize("command", [("worker",), ("beat",), ("inspect", "ping"), ("status",)])
+def test_celery_says_so_when_nothing_runs(tmp_path: Path, command: tuple[str, ...]) -> None:
+    code, said = celery(*command, DATA_DIR=str(tmp_path))
+    assert (code, said.strip()) == (1, nothing_runs(tmp_path))
+
+
+def test_celery_names_only_what_is_missing(tmp_path: Path) -> None:
+    code, said = celery("worker", DATA_DIR=str(tmp_path), POSTGRES_URL="postgresql://ada@127.0.0.1:1/press")
+    assert (code, said.strip()) == (1, nothing_runs(tmp_path, "REDIS_URL"))
+
+
+def nothing_runs(data_dir: Path, variables: str = "POSTGRES_URL and REDIS_URL") -> str:
+    return f"Nothing is running for {data_dir}: start `python3 manage.py live` first, or set {variables}."
 
 
 def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Which programs are taken, and that those of root's servers lie where `nobody` can go."""
+"""The programs that are found, and that those of root's servers lie where `nobody` can reach them."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""From a fresh clone: `manage.py` on a Python that has nothing, and the two commands on a copy."""
+"""A fresh clone: `manage.py` on a Python without packages, and `test` and `live` on a copy."""
 
 import shutil
 import signal
@@ -12,7 +12,7 @@ import pytest
 
 from tests.embedded.terminal import BASE, Newsroom, manage, run
 
-# Stands in for uv and the network: its environments see the packages of the one that runs the tests.
+# Stands in for uv and the network: its environments see the packages of the Python that runs the tests.
 UV = """#!/bin/sh
 echo "$@" >> "{calls}"
 for last in "$@"; do :; done
@@ -26,7 +26,7 @@ esac
 
 @pytest.fixture
 def clone(place: Path) -> Iterator[Path]:
-    """A copy of the files that are tracked, and of the node packages (from the network otherwise)."""
+    """A copy of the tracked files, and a link to the node packages, which would come from the network."""
     copy = place / "clone"
     listed = subprocess.run(["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=BASE, capture_output=True)
     for name in filter(None, listed.stdout.decode().split("\0")):
@@ -40,7 +40,7 @@ def clone(place: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def bare(clone: Path, tmp_path: Path) -> tuple[Path, Path]:
-    """A Python without any package, with an installer beside it on PATH; and what was asked of that."""
+    """A Python without packages, with the installer above beside it on PATH; and the file of its calls."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
     uv, calls = tmp_path / "bare" / "bin" / "uv", tmp_path / "calls"
     words = {"python": sys.executable, "packages": sysconfig.get_path("purelib")}

@@ -1,6 +1,6 @@
-"""The figures of docs/reliability.md, each by one command. They start servers of their own.
+"""Measures the figures of docs/reliability.md, each by one command, on servers of its own.
 
-Where a target is missed, it says so and returns 1.
+A command says which bounds are missed, and returns 1 if any is.
 
 python -m tests.faults.figures cuts [--readers 1000] [--events 1200] [--faults]
 python -m tests.faults.figures bad [--readers 900] [--bad 50]
@@ -17,10 +17,10 @@ from contextlib import AsyncExitStack
 
 import django
 
-from tests.faults.found import Found
-from tests.faults.rig import Rig
+from tests.faults.judge.expectations import Expectations
+from tests.faults.rig.rig import Rig
 
-DESCRIPTORS = 16_384
+MAX_OPEN_FILES = 16_384
 
 
 def main() -> int:
@@ -35,23 +35,23 @@ def main() -> int:
     parser.add_argument("--faults", action="store_true", help="flush and restart Redis, and kill an edge, meanwhile")
     options = parser.parse_args()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(DESCRIPTORS, hard), hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(MAX_OPEN_FILES, hard), hard))
     random.seed(options.seed)
     found = asyncio.run(_run(options))
     sys.stdout.write("".join(line + "\n" for line in found.lines))
     return 1 if found.missed else 0
 
 
-async def _run(options: argparse.Namespace) -> Found:
-    async with AsyncExitStack() as stack:
-        rig = await stack.enter_async_context(Rig(edges=2 if options.figure == "cuts" else 1, shared=True))
+async def _run(options: argparse.Namespace) -> Expectations:
+    async with AsyncExitStack() as exits:
+        rig = await exits.enter_async_context(Rig(edges=2 if options.figure == "cuts" else 1, shared=True))
         os.environ.update(rig.environment, DJANGO_ALLOW_ASYNC_UNSAFE="1")
         django.setup()
-        from tests.faults import beside, measure
+        from tests.faults import isolation, open_transaction, recovery
 
         rig.prepare()
         rig.serve()
-        figures = {"cuts": measure.cuts, "bad": beside.bad, "held": measure.held}
+        figures = {"cuts": recovery.measure, "bad": isolation.measure, "held": open_transaction.measure}
         return await figures[options.figure](rig, options)
 
 

@@ -6,102 +6,93 @@ import random
 import statistics
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.db import connection
 
-from blog.models import Author, Post, Tag, User
-from realtime.log import LogConnection
-from realtime.position import LARGEST, Position
-from tests.faults import verdict
-from tests.faults.faults import Faults
-from tests.faults.progress import Progress
-from tests.faults.readers import (
-    EveryPollReader,
-    PollReader,
-    Reader,
-    StreamReader,
-    Withdrawals,
-    come_and_go,
-    come_late,
-    stay,
-)
-from tests.faults.rig import Program, Rig
-from tests.faults.verdict import Log, Verdict
+from realtime.position import Position
+from tests.faults.judge import comparisons, ledger
+from tests.faults.judge.ledger import Log
+from tests.faults.judge.verdict import Verdict
+from tests.faults.readers.behaviours import come_and_go, come_late, stay
+from tests.faults.readers.chain import Withdrawals
+from tests.faults.readers.recording_readers import EveryPollReader, PollReader, Reader, StreamReader
+from tests.faults.rig.fault_injection import FaultInjector
+from tests.faults.rig.program import Program
+from tests.faults.rig.progress import Progress
+from tests.faults.rig.rig import Rig
+from tests.faults.rig.shared_rows import SharedRows
 from tests.journey.wire import Wire
 
-THREADS = 10  # writers of one process
-HOT = 20  # authors that everybody renames
-BACK = 3000  # offsets that somebody who comes late is behind at most: a recovery ends at 5,000 rows
-PER_KILL = 2000  # transactions: 100,000 are to see at least 50 kills
-ROLLED = 0.3  # of the transactions at least
-CALM = 8  # commits, one after the other, when nothing is broken any more
-PROMPT = 0.4  # seconds from such a commit to the readers, at the median: milliseconds, if the bell rings in time
-COMPLETE = 60.0  # seconds for everybody to catch up at the end
+WRITERS_OF_A_PROCESS = 10
+MAX_BEHIND = 3000  # offsets, of a reader that comes with an old position: a recovery ends at 5,000 rows
+TRANSACTIONS_PER_KILL = 2000  # 100,000 ask for at least 50 kills
+MIN_ROLLBACK_SHARE = 0.3  # of the transactions
+CALM_COMMITS = 8  # one after the other, when there are no more faults
+MAX_CALM_SECONDS = 0.4  # from such a commit to the readers, at the median: milliseconds, if the bell rings in time
+CATCH_UP_TIMEOUT_SECONDS = 60.0
 
 
-class Run:
-    """Its cast is made at once; `whole` does the rest."""
+class FaultRun:
+    """Creates its rows and readers at once; `run` does the rest."""
 
     def __init__(self, rig: Rig, wires: Sequence[Wire], options: argparse.Namespace) -> None:
         self._rig = rig
         self._options = options
         self._dice = random.Random(options.seed)
         self._progress = Progress(options.transactions)
-        self._stuck: list[str] = []  # who did not catch up
-        self._cast = Cast.make()
-        self._start = position()
+        self._stuck: list[str] = []  # sentences about readers that did not catch up
+        self._rows = SharedRows.create()
+        self._start = ledger.head()
         ports = [*rig.ports, *(urlsplit(wire.origin).port or 0 for wire in wires)]
-        self._gone = dict(zip(ports, [Withdrawals() for _ in rig.ports] * 2, strict=True))  # by edge
-        self._regular = [*self._all_over("stays", ports, 2), *self._all_over("comes and goes", ports, 2)]
+        self._withdrawals = dict(zip(ports, [Withdrawals() for _ in rig.ports] * 2, strict=True))  # one for each edge
+        self._regular = [*self._on_each("stays", ports, 2), *self._on_each("comes and goes", ports, 2)]
         self._narrow = [self._reader("narrow", port, {self._dice.choice(self._topics)}) for port in ports * 2]
         self._html = [self._reader("html", port, {"site", "front"}, language) for port, language in _languages(ports)]
-        self._late = self._all_over("late", rig.ports, 2)
-        self._streams = [self._of(StreamReader, "stream", port) for port in ports]
+        self._late = self._on_each("late", rig.ports, 2)
+        self._streams = [self._reader_of(StreamReader, "stream", port) for port in ports]
         kinds = cycle((PollReader, EveryPollReader, EveryPollReader, PollReader))  # both on each edge
-        self._polls = [self._of(kind, "poll", port) for kind, port in zip(kinds, ports, strict=False)]
-        self._told = self._regular + self._narrow + self._html + self._streams  # who need not ask
-        self._lasting = self._told + self._polls
-        self._faults = Faults(rig, wires, self._lasting, self._dice)
+        self._polls = [self._reader_of(kind, "poll", port) for kind, port in zip(kinds, ports, strict=False)]
+        self._pushed = self._regular + self._narrow + self._html + self._streams  # receive without polling
+        self._lasting = self._pushed + self._polls
+        self._faults = FaultInjector(rig, wires, self._lasting, self._dice)
 
-    async def whole(self) -> Verdict:
-        self._progress.say("everybody comes")
-        async with _living(self._behaviours()):
-            notes = await self._fire()
-            self._progress.say("nothing is broken any more; they catch up")
+    async def run(self) -> Verdict:
+        """Runs all phases and returns the verdict."""
+        self._progress.report("readers connect")
+        async with _running(self._behaviours()):
+            notes = await self._write_and_break()
+            self._progress.report("no more faults; readers catch up")
             await self._catch_up(self._lasting)
         for reader in self._lasting + self._late:
             reader.cut()
-        # nobody asks any more: a hub looks for who asks, and would find what its bell did not say
-        async with _living(stay(reader, self._own_dice()) for reader in self._told):
-            await self._catch_up(self._told)
-            self._progress.say("calm")
+        # without readers that poll: their requests make a hub read the log, where it finds events whose bell was lost
+        async with _running(stay(reader, self._own_dice()) for reader in self._pushed):
+            await self._catch_up(self._pushed)
+            self._progress.report("calm")
             notes.append(await self._calm())
-            await self._catch_up(self._told)
-        self._progress.say("looking back")
-        await self._look_back()
-        self._progress.say("comparing")
+            await self._catch_up(self._pushed)
+        self._progress.report("reading old events again")
+        await self._read_again()
+        self._progress.report("comparing")
         self._rig.worker.kill()
         return self._judge(notes)
 
-    # --- the cast
-
     @property
     def _topics(self) -> list[str]:
-        topics = [f"author.{pk}" for pk in self._cast.authors] + [f"post.{pk}" for pk in self._cast.posts]
-        return topics + [f"tag.{slug}" for slug in self._cast.slugs]
+        topics = [f"author.{pk}" for pk in self._rows.authors] + [f"post.{pk}" for pk in self._rows.posts]
+        return topics + [f"tag.{slug}" for slug in self._rows.slugs]
 
-    def _all_over(self, name: str, ports: Sequence[int], number: int) -> list[Reader]:
+    def _on_each(self, name: str, ports: Sequence[int], number: int) -> list[Reader]:
         return [self._reader(name, port, {"site", "front"}) for port in ports for _ in range(number)]
 
     def _reader(self, name: str, port: int, topics: set[str], language: str = "") -> Reader:
-        return Reader(f"{name} on {port}", port, topics, self._start, self._gone[port], language)
+        return Reader(f"{name} on {port}", port, topics, self._start, self._withdrawals[port], language)
 
-    def _of(self, kind: type[Reader], name: str, port: int, since: Position | None = None) -> Reader:
-        return kind(f"{name} on {port}", port, {"site", "front"}, since or self._start, self._gone[port])
+    def _reader_of(self, kind: type[Reader], name: str, port: int, since: Position | None = None) -> Reader:
+        return kind(f"{name} on {port}", port, {"site", "front"}, since or self._start, self._withdrawals[port])
 
     def _behaviours(self) -> Iterator[Coroutine[None, None, None]]:
         for reader in self._lasting:
@@ -115,15 +106,13 @@ class Run:
 
     def _older(self) -> Position:
         head = max(reader.chain.cursor.offset for reader in self._lasting)
-        return Position(self._start.epoch, max(self._start.offset, head - self._dice.randrange(BACK)))
+        return Position(self._start.epoch, max(self._start.offset, head - self._dice.randrange(MAX_BEHIND)))
 
-    # --- what happens
-
-    async def _fire(self) -> list[Path]:
+    async def _write_and_break(self) -> list[Path]:
         writers, notes = self._writers()
         await self._rig.until(lambda: all(file.exists() for file in notes))
         faults = asyncio.create_task(self._faults.run(self._options.often, self._is_late))
-        telling = asyncio.create_task(self._progress.of(notes, lambda: self._faults.kills))
+        reporting = asyncio.create_task(self._progress.follow(notes, lambda: self._faults.kills))
         try:
             if self._options.transactions:
                 while any(writer.process.poll() is None for writer in writers):
@@ -131,41 +120,41 @@ class Run:
             else:
                 await asyncio.sleep(self._options.seconds)
         finally:
-            telling.cancel()
+            reporting.cancel()
             faults.cancel()
             with suppress(asyncio.CancelledError):
                 await faults
-        await self._faults.mended()
+        await self._faults.repaired()
         await asyncio.gather(*(asyncio.to_thread(writer.stop) for writer in writers))
         return notes
 
     def _is_late(self) -> bool:
-        """Whether there were fewer kills than so many transactions ask for."""
-        return self._faults.kills < self._progress.share * self._kills + 2
+        """Returns whether there were fewer kills than the transactions so far ask for."""
+        return self._faults.kills < self._progress.share * self._min_kills + 2
 
     @property
-    def _kills(self) -> int:
-        return self._options.transactions // PER_KILL
+    def _min_kills(self) -> int:
+        return self._options.transactions // TRANSACTIONS_PER_KILL
 
     def _writers(self) -> tuple[list[Program], list[Path]]:
         options = self._options
-        words = ["--pause", str(options.pause), "--seed", options.seed, *self._cast.words()]
+        words = ["--pause", str(options.pause), "--seed", options.seed, *self._rows.options()]
         if options.transactions:
             words += ["--transactions", str(options.transactions // options.writers)]
         started = []
-        for first in range(0, options.writers, THREADS):
-            threads = min(THREADS, options.writers - first)
+        for first in range(0, options.writers, WRITERS_OF_A_PROCESS):
+            threads = min(WRITERS_OF_A_PROCESS, options.writers - first)
             started.append(self._rig.write(f"writers-{first}", "--threads", str(threads), *words))
         return [program for program, _ in started], [notes for _, notes in started]
 
     async def _catch_up(self, readers: Sequence[Reader]) -> None:
-        """Until all of them stand where the log does."""
+        """Waits until all readers are at the head of the log; notes those that are not after a time."""
         connection.close()
-        head = position().offset
-        told = max(row.offset for row in verdict.read_log() if not row.topics.isdisjoint({"site", "front"}))
+        head = ledger.head().offset
+        newest = max(row.offset for row in ledger.read_log() if not row.topics.isdisjoint({"site", "front"}))
 
         def behind() -> list[Reader]:
-            return [each for each in readers if each.chain.cursor.offset < (head if each.hears_all else told)]
+            return [each for each in readers if each.chain.cursor.offset < (head if each.can_ping else newest)]
 
         def all_there() -> bool:
             for reader in behind():
@@ -173,61 +162,63 @@ class Run:
             return not behind()
 
         with suppress(TimeoutError):
-            await self._rig.until(all_there, COMPLETE)
+            await self._rig.until(all_there, CATCH_UP_TIMEOUT_SECONDS)
         self._stuck += [f"{each.chain.reader} stands at {each.chain.cursor}, the log at {head}" for each in behind()]
 
     async def _calm(self) -> Path:
-        """One writer, and nothing else: what it commits has to arrive at once."""
-        words = ["--threads", "1", "--transactions", str(CALM), "--seed", "calm", "--held", "0.6", *self._cast.words()]
-        # A bell rung before COMMIT is heard before it, too; and the next one's would find what this one did not.
-        writer, notes = self._rig.write("calm", *words, "--hold", "0.15", "--pause", "0.7", "--steady")
+        """Runs one writer without faults: what it commits has to arrive at once."""
+        # --hold delays COMMIT, so that a bell that rings too early is heard before it; --pause delays the next bell, at
+        # which the event would be found
+        words = ["--threads", "1", "--transactions", str(CALM_COMMITS), "--seed", "calm", *self._rows.options()]
+        pace = ["--hold", "0.15", "--held", "0.6", "--pause", "0.7", "--steady"]
+        writer, notes = self._rig.write("calm", *words, *pace)
         await self._rig.until(lambda: writer.process.poll() is not None)
         return notes
 
-    async def _look_back(self) -> None:
-        """Who comes with an old position and wants every event gets none of what was withdrawn since."""
-        back = [self._of(EveryPollReader, "looks back", port, self._older()) for port in self._rig.ports]
+    async def _read_again(self) -> None:
+        """Polls from old positions without compaction, which must not bring the text of posts withdrawn since."""
+        back = [self._reader_of(EveryPollReader, "looks back", port, self._older()) for port in self._rig.ports]
         self._lasting += back
-        async with _living(stay(reader, self._own_dice()) for reader in back):
+        async with _running(stay(reader, self._own_dice()) for reader in back):
             await self._catch_up(back)
 
-    # --- what became of it
-
     def _judge(self, notes: Sequence[Path]) -> Verdict:
-        result = Verdict()
-        rows = verdict.read_log()
-        verdict.compare_scrubbing(result, rows)
-        log = Log(verdict.compare_with_ledger(result, rows, verdict.read_ledger(), self._start.offset))
-        verdict.compare_notes(result, notes)
-        verdict.compare_tasks(result)
+        verdict = Verdict()
+        rows = ledger.read_log()
+        comparisons.compare_scrubbing(verdict, rows)
+        log = Log(comparisons.compare_with_ledger(verdict, rows, ledger.read_ledger(), self._start.offset))
+        comparisons.compare_notes(verdict, notes)
+        comparisons.compare_tasks(verdict)
         for reader in self._lasting + self._late:
-            result.seen["too far behind"] += reader.let_go
+            verdict.seen["too far behind"] += reader.too_far_behind
             for reason in reader.resets:
-                result.say("reset", f"{reader.chain.reader}: {reason}")
+                verdict.add("reset", f"{reader.chain.reader}: {reason}")
             for chain in reader.chains:
-                verdict.compare_chain(result, chain, log)
+                comparisons.compare_chain(verdict, chain, log)
         for where in self._stuck:
-            result.say("lost", where)
-        self._judge_calm(result)
-        result.seen.update(self._faults.done)
-        result.seen["tracebacks"] = self._rig.tracebacks()
-        result.seen["kills"] = self._faults.kills
-        ended = sum(result.seen[outcome] for outcome in ("committed", "rolled", "broken", "unknown"))
-        if self._kills and (self._faults.kills < self._kills or result.seen["rolled"] < ROLLED * ended):
-            result.say("mild", f"{self._faults.kills} kills, {result.seen['rolled']} of {ended} rolled back")
-        return result
+            verdict.add("lost", where)
+        self._judge_calm(verdict)
+        verdict.seen.update(self._faults.done)
+        verdict.seen["tracebacks"] = self._rig.tracebacks()
+        verdict.seen["kills"] = self._faults.kills
+        ended = sum(verdict.seen[outcome] for outcome in ("committed", "rolled", "broken", "unknown"))
+        if self._min_kills and (
+            self._faults.kills < self._min_kills or verdict.seen["rolled"] < MIN_ROLLBACK_SHARE * ended
+        ):
+            verdict.add("mild", f"{self._faults.kills} kills, {verdict.seen['rolled']} of {ended} rolled back")
+        return verdict
 
-    def _judge_calm(self, result: Verdict) -> None:
-        """From writing the event to reading it, of those who were there."""
+    def _judge_calm(self, verdict: Verdict) -> None:
+        """Judges the time from writing an event of the calm phase to receiving it."""
         late = [seconds for reader in self._regular for seconds in reader.chain.calm]
-        if not late or statistics.median(late) > PROMPT:
-            result.say("late", f"{statistics.median(late or [0]):.3f} s at the median of {len(late)} calm events")
-        result.seen["calm milliseconds"] = round(1000 * statistics.median(late or [0]))
+        if not late or statistics.median(late) > MAX_CALM_SECONDS:
+            verdict.add("late", f"{statistics.median(late or [0]):.3f} s at the median of {len(late)} calm events")
+        verdict.seen["calm milliseconds"] = round(1000 * statistics.median(late or [0]))
 
 
 @asynccontextmanager
-async def _living(lives: Iterable[Coroutine[None, None, None]]) -> AsyncIterator[None]:
-    """These go on meanwhile."""
+async def _running(lives: Iterable[Coroutine[None, None, None]]) -> AsyncIterator[None]:
+    """Runs these lives in tasks until the block ends."""
     tasks = [asyncio.create_task(life) for life in lives]
     try:
         yield
@@ -237,42 +228,6 @@ async def _living(lives: Iterable[Coroutine[None, None, None]]) -> AsyncIterator
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-@dataclass(frozen=True)
-class Cast:
-    """What everybody changes."""
-
-    authors: list[int]
-    posts: list[int]
-    users: list[int]
-    tags: list[int]
-    slugs: list[str]
-
-    @classmethod
-    def make(cls) -> "Cast":
-        users = [User.objects.create_user(name) for name in ("ada", "ben", "cleo")]
-        byline = Author.objects.create(name="Ada")
-        tags = [Tag.objects.create(name=name) for name in ("tide", "moon")]
-        authors = [Author.objects.create(name=f"hot {number}") for number in range(HOT)]
-        posts = [
-            Post.objects.create(author=users[0], byline=byline, title=f"hot {n}", text="Tide.", state="published")
-            for n in range(5)
-        ]
-        pks = ([row.pk for row in rows] for rows in (authors, posts, users, tags))
-        return cls(*pks, [tag.slug for tag in tags])
-
-    def words(self) -> list[str]:
-        """For the writers."""
-        lists = {"authors": self.authors, "posts": self.posts, "users": self.users, "tags": self.tags}
-        return [word for name, pks in lists.items() for word in (f"--{name}", *map(str, pks))]
-
-
-def position() -> Position:
-    log = LogConnection()
-    found = log.advance_and_read(LARGEST)
-    log.close()
-    return Position(found.epoch, found.head)
-
-
 def _languages(ports: Sequence[int]) -> list[tuple[int, str]]:
-    """One for each edge: rendering is half of its work."""
+    """Returns a port and a language for each edge."""
     return list(zip(ports, cycle(("en", "ko")), strict=False))

@@ -1,8 +1,8 @@
-"""A page read at any moment, and the events after its position, make the page that is read now.
+"""A page read at any moment becomes, by the events after its position, the page that is read now.
 
-Thousands of pages are rendered, subscribed and followed while transactions of several writers are
-open, and while the log is sequenced and trimmed. A seeded schedule decides what happens next, one
-step at a time, so a failure can be replayed: it prints how. FAULTS_PAGES asks for more than CI does.
+Thousands of pages are rendered, subscribed and followed while transactions of several writers are open, and while the
+log is sequenced and trimmed. A seeded schedule decides which step comes next, so a failure can be replayed; its message
+has the command. FAULTS_PAGES sets the number of pages.
 """
 
 import asyncio
@@ -24,9 +24,9 @@ from consumers.delivery.subscription import Subscription
 from realtime import kinds, log
 from realtime.position import Position
 from realtime.retention import trim_log
-from tests.faults.newsroom import Desk, Newsroom
-from tests.faults.page import Page, Shown
-from tests.faults.stepped import Captured, SteppedTail, stepped_hub
+from tests.faults.readers.page_model import Page, Shown
+from tests.faults.rig.interleaved_writers import InterleavedWriter, Newsroom
+from tests.faults.rig.stepped_hub import Captured, SteppedTail, stepped_hub
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -35,10 +35,10 @@ pytestmark = [
 ]
 
 PAGES = int(os.environ.get("FAULTS_PAGES", "5000"))
-BATCH = 100  # pages of one newsroom: what a replay repeats
-OPEN = 20  # pages that are being read or are catching up at the same time
+BATCH = 100  # pages of one newsroom, which a replay repeats
+MAX_OPENING = 20  # pages that are being read or are catching up at the same time
 WRITERS = 3
-EVER = datetime.min.replace(tzinfo=UTC)
+EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def database_on_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Visit:
-    """A page from its position to the moment when it is compared."""
+    """A page, from reading its position until it is compared."""
 
     def __init__(self, hub: Hub, topic: str, names: list[int]) -> None:
         self.page = Page(topic)
@@ -56,13 +56,13 @@ class Visit:
         self.resets: list[str] = []
         self._names = names
         self._hub = hub
-        self._outlet = Captured()
-        self._subscription = Subscription(hub, self._outlet)
+        self._writer = Captured()
+        self._subscription = Subscription(hub, self._writer)
         self._taken = 0
         self._steps = self._live()
 
     def step(self) -> bool:
-        """Goes on to the next moment of its life; whether it is over."""
+        """Takes the next step; returns whether the page is live."""
         return next(self._steps, None) is None
 
     def _live(self) -> Iterator[str]:
@@ -90,27 +90,27 @@ class Visit:
         await self._subscription.follow([self.page.topic, "site"], [], since)
 
     def listen(self) -> None:
-        """Takes what was written, in order; after a `reset` it reads the page again."""
-        for frame in self._outlet.frames[self._taken :]:
+        """Applies the frames that were written, in order; reads the page again after a `reset`."""
+        for frame in self._writer.frames[self._taken :]:
             if frame["type"] == "event":
                 self.page.apply(frame)
             elif frame["type"] == "reset":
                 self.resets.append(frame["reason"])
                 self.page.render(read(self.page.topic, self._names))
-        self._taken = len(self._outlet.frames)
+        self._taken = len(self._writer.frames)
 
     def close(self) -> None:
-        self._subscription.position  # has what arrived for it written
+        self._subscription.position  # writes what has arrived for it
         self.listen()
         self._subscription.close()
 
     def offsets(self) -> list[int]:
-        events = [frame for frame in self._outlet.frames if frame["type"] == "event"]
+        events = [frame for frame in self._writer.frames if frame["type"] == "event"]
         return [Position.parse(event["position"]).offset for event in events]
 
 
 def read(topic: str, names: list[int]) -> Shown:
-    """What a page of this topic shows now, as it would be sent."""
+    """Returns what a page of this topic shows now, in the form of events."""
     rows = Post.objects.public()
     rows = rows.filter(tags__slug=topic.removeprefix("tag.")) if topic.startswith("tag.") else rows
     return {state.id: plain(state) for state in post_states(rows.filter(byline__in=names))}
@@ -121,13 +121,13 @@ def plain(state: Any) -> dict[str, Any]:
 
 
 class Schedule:
-    """One newsroom, its open pages and its hub; a seed decides who goes next."""
+    """One newsroom, its open pages and its hub; a seed decides which takes the next step."""
 
     def __init__(self, hub: Hub, seed: str) -> None:
         self.dice = random.Random(seed)
         self.hub = hub
         self.newsroom = Newsroom(self.dice, seed)
-        self.desks = [Desk(self.newsroom) for _ in range(WRITERS)]
+        self.writers = [InterleavedWriter(self.newsroom) for _ in range(WRITERS)]
         self.opening: list[Visit] = []
         self.live: list[Visit] = []
         self.seen: Counter[str] = Counter()
@@ -138,28 +138,28 @@ class Schedule:
         try:
             while self.seen["page"] < pages:
                 self._step()
-                for _ in range(3):  # what was put on the loop, and what that puts there
+                for _ in range(3):  # for callbacks of the loop, and those that they schedule
                     await asyncio.sleep(0)
         finally:
-            for desk in self.desks:
-                desk.close()
+            for writer in self.writers:
+                writer.close()
             for visit in self.opening + self.live:
                 visit.close()
 
     def _step(self) -> None:
         what = self.dice.random()
         if what < 0.12:
-            self.seen[self.dice.choice(self.desks).step()] += 1
+            self.seen[self.dice.choice(self.writers).step()] += 1
         elif what < 0.22:
             self.tail.step()
         elif what < 0.225:
-            trim_log(EVER, self.dice.randrange(12))
+            trim_log(EARLIEST, self.dice.randrange(12))
             self.seen["trim"] += 1
         elif what < 0.235:
             self._compare()
         elif what < 0.29:
             self._render(self.dice.choice(self.topics))
-        elif len(self.opening) < OPEN:
+        elif len(self.opening) < MAX_OPENING:
             self.opening.append(Visit(self.hub, self.dice.choice(self.topics), self.names))
         else:
             visit = self.dice.choice(self.opening)
@@ -168,7 +168,7 @@ class Schedule:
                 self.live.append(visit)
 
     def _render(self, topic: str) -> None:
-        """All who have their positions by now, newer and older ones, read the same data."""
+        """Renders all pages of a topic that have their positions, newer and older ones, from the same data."""
         waiting = [visit for visit in self.opening if visit.is_waiting and visit.page.topic == topic]
         if waiting:
             states = read(topic, self.names)
@@ -176,7 +176,7 @@ class Schedule:
                 visit.render(states)
 
     def _compare(self) -> None:
-        """Everything that is committed has now to be on every page, and nothing else."""
+        """Checks that every live page shows exactly what is committed now."""
         now = {topic: read(topic, self.names) for topic in {visit.page.topic for visit in self.live}}
         while self.tail.step():
             pass
@@ -210,7 +210,7 @@ async def test_every_page_becomes_what_is_read_now(monkeypatch: pytest.MonkeyPat
 
 
 async def play(seed: str, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """One batch; what happened in it."""
+    """Plays one batch; returns the counts of what happened in it."""
     hub = await stepped_hub(monkeypatch)
     try:
         schedule = Schedule(hub, seed)

@@ -1,4 +1,4 @@
-"""`manage.py demo`: a newsroom to look at, with three people, two books and two days of news."""
+"""`manage.py demo`: makes a newsroom to look at, with three people, two books and two days of news."""
 
 import sys
 from collections import Counter
@@ -13,6 +13,8 @@ from blog.models import Book, Tag, User
 
 
 class Command(BaseCommand):
+    """Makes the demo newsroom and prints how to sign in."""
+
     help = "Makes the demo newsroom (ada, ben and cleo; password stop-press). A second run changes nothing."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -35,5 +37,5 @@ class Command(BaseCommand):
 
 
 def _is_embedded() -> bool:
-    """Whether this is the database that `live` started for this DATA_DIR, and no other."""
+    """Returns whether the database is the one that `live` embeds for this DATA_DIR."""
     return bool(settings.RUNNING) and settings.RUNNING.get("postgres_url") == settings.POSTGRES_URL

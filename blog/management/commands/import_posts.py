@@ -1,4 +1,4 @@
-"""`manage.py import_posts PATH`: a folder of Markdown and text files becomes posts, live."""
+"""`manage.py import_posts PATH`: publishes a folder of Markdown and text files as posts, live."""
 
 import sys
 from collections import Counter
@@ -15,6 +15,8 @@ from blog.models import User
 
 
 class Command(BaseCommand):
+    """Imports the files and prints what happened to each."""
+
     help = (
         "Publishes Markdown and text files as posts, live. Front matter may say title, date, tags, author and draft. "
         "A second run changes nothing; a file that changed updates its post; a broken file is named and skipped. "
@@ -42,7 +44,7 @@ class Command(BaseCommand):
         self._summarise(count, str(path))
 
     def _import(self, files: list[Path], folder: Path, by: User, collection: str) -> Counter[Outcome]:
-        """Imports with a bar in a terminal, with a line for each file elsewhere."""
+        """Imports with a progress bar in a terminal, with a line for each file elsewhere; counts the outcomes."""
         terminal = sys.stderr.isatty()
         count: Counter[Outcome] = Counter()
         with tqdm(total=len(files), unit="file", file=sys.stderr, disable=not terminal) as bar:

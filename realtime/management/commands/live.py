@@ -1,7 +1,7 @@
-"""`manage.py live`: the publication, whole, on this machine, until somebody stops it.
+"""`manage.py live`: runs the whole publication on this machine, until it is told to stop.
 
-Its own PostgreSQL and Valkey (or those that POSTGRES_URL and REDIS_URL name), the edges, a Celery
-worker and its schedule: each a process of its own, started again when it dies.
+An embedded PostgreSQL and Valkey (or those that POSTGRES_URL and REDIS_URL name), the edges, the Celery
+workers and their schedule: each a process of its own, restarted when it dies.
 """
 
 import contextlib
@@ -17,19 +17,20 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from realtime.embedded import listening, schema
-from realtime.embedded.backing import Backing
-from realtime.embedded.crew import Crew
+from realtime.embedded.app_processes import AppProcesses
+from realtime.embedded.backing_services import BackingServices
 from realtime.embedded.datadir import DataDir
 from realtime.embedded.health import healthy
 from realtime.embedded.listening import StartingResponder
 from realtime.embedded.supervisor import Failed, Stopped, Supervisor
 
-HEALTHY_WITHIN = 60  # seconds from the start of the last process to a 200 of /healthz
-
-ASK_EVERY = 0.1  # seconds
+HEALTHY_TIMEOUT = 60  # seconds from the start of the last process to a 200 of /healthz
+HEALTH_CHECK_INTERVAL = 0.1  # seconds between two requests for /healthz
 
 
 class Command(BaseCommand):
+    """Starts everything in order, keeps it running, and stops it in order."""
+
     help = (
         "Runs everything: databases, edges, worker and schedule. Ctrl-C stops it, SIGHUP replaces the edges one by one."
     )
@@ -42,78 +43,76 @@ class Command(BaseCommand):
         try:
             with ExitStack() as stack:
                 url, demo = self._start(stack, max(1, edges))
-                self.say(_ready(url, demo, time.monotonic() - began))
-                self._supervisor.watch(self._crew.renew)
-                self.say("Stopping ...")
-            self.say("Stopped.")
+                self.print_line(_ready(url, demo, time.monotonic() - began))
+                self._supervisor.keep_running(self._processes.step_rolling_restart)
+                self.print_line("Stopping ...")
+            self.print_line("Stopped.")
         except Stopped:
-            self.say("Stopped.")
+            self.print_line("Stopped.")
         except Failed as failure:
             sys.exit(str(failure))
 
     def _start(self, stack: ExitStack, edges: int) -> tuple[str, bool]:
-        """Start all of it, in the order in which one thing needs the other; what leaves the stack stops it."""
+        """Starts all processes, each after those that it needs; closing the stack stops them.
+
+        Returns the address, and whether the demo's accounts are there.
+        """
         data = stack.enter_context(DataDir(settings.DATA_DIR))
         port = stack.enter_context(listening.listen(settings.HOST, settings.PORT))
-        backing = stack.enter_context(
-            Backing(
+        services = stack.enter_context(
+            BackingServices(
                 data.path,
-                postgres_url=_given(settings.POSTGRES_URL, "postgres_url"),
-                redis_url=_given(settings.REDIS_URL, "redis_url"),
+                postgres_url=settings.GIVEN_POSTGRES_URL,
+                redis_url=settings.GIVEN_REDIS_URL,
                 lock=data.lock,
             )
         )
-        supervisor = stack.enter_context(Supervisor(self.say))
-        crew = Crew(supervisor, settings.BASE_DIR, data.path, backing.environment, settings.DRAIN_SECONDS)
-        self._supervisor, self._crew = supervisor, stack.enter_context(crew)
+        supervisor = stack.enter_context(Supervisor(self.print_line))
+        processes = AppProcesses(supervisor, settings.BASE_DIR, data.path, services.environment, settings.DRAIN_SECONDS)
+        self._supervisor, self._processes = supervisor, stack.enter_context(processes)
         responder = stack.enter_context(StartingResponder(port))
-        data.make_secret()
-        assets = crew.begin("assets")
-        with self.step(backing.names):
-            backing.start(supervisor)
+        data.make_secret_key()
+        assets = processes.start_command("assets")
+        with self.step(services.description):
+            services.start(supervisor)
         here = listening.address(port)
         url = f"{settings.PUBLIC_URL}/" if settings.PUBLIC_URL else here
-        data.announce(url=url, **backing.run)
-        if schema.behind(backing.postgres_url):
+        data.write_run_file(url=url, **services.run_file_entries)
+        if schema.is_behind(services.postgres_url):
             with self.step("Tables"):
-                crew.finish(crew.begin("migrate"))
-        if backing.owns_postgres and data.first("demo"):
+                processes.finish_command(processes.start_command("migrate"))
+        if services.owns_postgres and not data.was_done("demo"):
             with self.step("Demo newsroom"):
-                crew.finish(crew.begin("demo"))
-            data.done("demo")
-        crew.work()
+                processes.finish_command(processes.start_command("demo"))
+            data.mark_done("demo")
+        processes.start_workers()
         with self.step("Pages' assets"):
-            crew.finish(assets)
+            processes.finish_command(assets)
         with self.step("Edge, worker, schedule"):
             responder.leave()
-            crew.serve(port, edges)
+            processes.start_edges(port, edges)
             host = urlsplit(settings.PUBLIC_URL).netloc
-            failure = f"/healthz was not 200 within {HEALTHY_WITHIN} s."
-            supervisor.until(healthy(here, host), HEALTHY_WITHIN, failure, every=ASK_EVERY)
-        return url, backing.owns_postgres
+            failure = f"/healthz was not 200 within {HEALTHY_TIMEOUT} s."
+            supervisor.wait_until(healthy(here, host), HEALTHY_TIMEOUT, failure, every=HEALTH_CHECK_INTERVAL)
+        return url, services.owns_postgres
 
-    def say(self, line: str, ending: str = "\n") -> None:
-        """Print at once. A terminal that was closed must not keep us from stopping in order."""
+    def print_line(self, line: str, ending: str = "\n") -> None:
+        """Prints and flushes. A terminal that was closed must not keep us from stopping in order."""
         with contextlib.suppress(OSError):
             self.stdout.write(line, ending=ending)
             self.stdout.flush()
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """One line per step: its name at once, its seconds at its end."""
+        """Prints the step's name at once, and its seconds when the block ends."""
         began = time.monotonic()
-        self.say(f"{name} ...", ending="")
+        self.print_line(f"{name} ...", ending="")
         try:
             yield
         except BaseException:
-            self.say("")
+            self.print_line("")
             raise
-        self.say(f" {time.monotonic() - began:.1f} s")
-
-
-def _given(url: str, name: str) -> str:
-    """A URL that a person gave, not one that a killed `live` left in run.json."""
-    return "" if url == settings.RUNNING.get(name) else url
+        self.print_line(f" {time.monotonic() - began:.1f} s")
 
 
 def _ready(url: str, demo: bool, seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""`manage.py new_epoch`: after tables were restored into the database that they came from."""
+"""`manage.py new_epoch`: begins a new epoch of the log, after tables were restored into the same database."""
 
 from typing import Any
 
@@ -10,6 +10,8 @@ from realtime.bell import bell
 
 
 class Command(BaseCommand):
+    """Begins a new epoch and rings the bell."""
+
     help = "Begins a new epoch after the tables were restored or rewritten: every reader reads a fresh page."
 
     def handle(self, *_: Any, **__: Any) -> None:

@@ -1,4 +1,4 @@
-"""`manage.py trim`: what the schedule does every hour, now."""
+"""`manage.py trim`: trims the log, finished jobs and results now, as the schedule does every hour."""
 
 from typing import Any
 
@@ -9,6 +9,8 @@ from realtime.retention import trim
 
 
 class Command(BaseCommand):
+    """Trims, and prints how much was removed."""
+
     help = "Removes from the log, the jobs and Celery's results what is older or more than the settings keep."
 
     def add_arguments(self, parser: CommandParser) -> None:

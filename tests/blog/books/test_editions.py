@@ -1,4 +1,4 @@
-"""Editions: built aside, swapped in whole, numbered once, whatever happens to the worker. And posts that are due."""
+"""Editions: built aside, renamed when whole, numbered once, also where workers are killed; and posts that are due."""
 
 import threading
 import zipfile
@@ -43,7 +43,7 @@ def book(ada) -> Book:
     return book
 
 
-def build(book: Book) -> editions.Made:
+def build(book: Book) -> editions.BuiltEdition:
     return editions.build(book.pk, lambda percent, step: None)
 
 

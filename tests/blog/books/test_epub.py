@@ -1,4 +1,4 @@
-"""A book as an EPUB: what it says, and that epubcheck finds nothing in it, whatever the posts hold."""
+"""A book as an EPUB: its contents, and that epubcheck accepts it with any posts."""
 
 import shutil
 import subprocess
@@ -13,7 +13,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blog.books.epub import Binding, address, bind, tongue
+from blog.books.epub import Binding, bind, detect_language, resolve_link
 from blog.models import Author, Authorship, Book, Post
 from blog.state import book_states, post_states
 from blog.text.xhtml import DEEPEST, xhtml
@@ -173,7 +173,7 @@ def test_each_chapter_says_its_language(book):
     ],
 )
 def test_a_text_tells_its_language(text, otherwise, language):
-    assert tongue(text, otherwise) == language
+    assert detect_language(text, otherwise) == language
 
 
 @pytest.mark.parametrize(
@@ -193,13 +193,13 @@ def test_a_text_tells_its_language(text, otherwise, language):
     ],
 )
 def test_a_link_leads_to_a_chapter_or_out_or_nowhere(href, target):
-    assert address(href, {"/post/1/": "chapter-0001.xhtml"}, "https://news.example.org") == target
+    assert resolve_link(href, {"/post/1/": "chapter-0001.xhtml"}, "https://news.example.org") == target
 
 
 def test_without_an_address_of_the_site_its_own_links_are_words():
     files = {"/post/1/": "chapter-0001.xhtml"}
-    assert address("/post/1/", files, "") == "chapter-0001.xhtml"
-    assert address("/post/9/", files, "") is None
+    assert resolve_link("/post/1/", files, "") == "chapter-0001.xhtml"
+    assert resolve_link("/post/9/", files, "") is None
 
 
 @pytest.mark.parametrize(

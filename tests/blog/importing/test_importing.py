@@ -1,4 +1,4 @@
-"""Files become posts: once, live, with a sensible title, whatever the file is like."""
+"""Files become posts: once, live, and with a sensible title for any file."""
 
 import json
 import unicodedata
@@ -11,7 +11,7 @@ from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from blog.importing.documents import LARGEST, Unreadable, find, read
+from blog.importing.documents import MAX_FILE_BYTES, Unreadable, find, read
 from blog.importing.importer import NoAccount, Outcome, account, import_files
 from blog.models import Author, Post, Tag, User
 from realtime import log
@@ -140,7 +140,7 @@ def test_names_and_words_are_composed(tmp_path: Path) -> None:
         (b"---\ntitle: x\n---\n", "no text"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "not text"),
         ("café naïve".encode("latin-1"), "encoding"),
-        (b"x" * (LARGEST + 1), "larger than"),
+        (b"x" * (MAX_FILE_BYTES + 1), "larger than"),
         (b"---\ntitle: a: b\n---\nText", "front matter is broken.*line 3"),
         (b"---\ndate: 2026-13-45\n---\nText", "front matter is broken"),
         (b"---\ndate: next week\n---\nText", "date"),

@@ -22,7 +22,7 @@ from tests.consumers.raw import Raw, frame
 from tests.consumers.reader import Reader
 from tests.consumers.test_websocket import ticket
 from tests.consumers.written import write
-from tests.faults.bad import Sipping
+from tests.faults.readers.slow_readers import SlowReader
 from tests.waiting import until
 
 TRY_LATER = 4013
@@ -142,7 +142,7 @@ async def test_who_does_not_wait_for_the_answer_is_not_counted():
 def test_who_reads_nothing_is_let_go_before_a_megabyte_waits_for_it(edge: Edge, cleo: Reader):
     """The kernel's part included, which by itself would take four."""
     cleo.subscribe("site")
-    reader, ends, size, waiting = Sipping("stalled", edge.port), select.poll(), 40_000, 0
+    reader, ends, size, waiting = SlowReader("stalled", edge.port), select.poll(), 40_000, 0
     ends.register(reader.socket, 0)  # of an end it is told in any case
     while not ends.poll(0):
         write(("tag.tide", ["site"], []), text="t" * size)

@@ -18,7 +18,7 @@ from consumers.wire.server_frames import JSON
 class Connection:
     """What Twisted keeps of one."""
 
-    is_live = True
+    is_open = True
     unsent = 0
 
     def __init__(self) -> None:

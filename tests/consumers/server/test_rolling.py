@@ -24,7 +24,7 @@ from websockets.sync.client import connect as connect_once
 
 from consumers.server.drain import window
 from realtime.embedded import listening
-from realtime.embedded.readiness import Readiness
+from realtime.embedded.readiness import ReadinessSocket
 from tests.consumers.conftest import ROOT, Edge
 from tests.consumers.written import write
 from tests.waiting import PATIENCE, until
@@ -41,8 +41,8 @@ class TwoEdges:
         listener = listening.listen("127.0.0.1", 0)
         self.port = listener.getsockname()[1]
         self.url = f"ws://127.0.0.1:{self.port}/live/socket"
-        self.listeners = listening.beside(listener, 2)
-        self.readiness = Readiness()
+        self.listeners = listening.listeners_on_port(listener, 2)
+        self.readiness = ReadinessSocket()
         self.environment = {**environment, **self.readiness.environment, "LIVE_MAX_PER_ADDRESS": "0"}
         self.said = said.open("w")
         self.edges = [self.start(two_edges) for two_edges in self.listeners]
@@ -52,7 +52,7 @@ class TwoEdges:
         edge = subprocess.Popen(
             command, cwd=ROOT, env=self.environment, pass_fds=[two_edges.fileno()], stderr=self.said
         )
-        until(self.readiness.heard, 60)
+        until(self.readiness.ready_received, 60)
         return edge
 
     def status(self, path: str) -> int:
@@ -183,7 +183,7 @@ def test_the_door_of_a_dead_edge_is_closed_until_there_is_another(two_edges: Two
     for number, listener in enumerate(two_edges.listeners):
         two_edges.edges[number].kill()
         two_edges.edges[number].wait()
-        listening.close(listener)
+        listening.stop_accepting(listener)
         for _ in range(12):  # of which half would wait at the closed door
             assert two_edges.status("/live/ticket") == 200
         two_edges.edges[number] = two_edges.start(listener)

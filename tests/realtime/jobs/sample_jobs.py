@@ -11,7 +11,8 @@ from celery import shared_task
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 
-from realtime.jobs.state_machine import Job, TaskError, progress
+from realtime.jobs.job import Job, progress
+from realtime.jobs.state_machine import TaskError
 
 
 @shared_task(base=Job, bind=True)
@@ -60,3 +61,22 @@ def whisper() -> None:
 def frozen() -> int:
     """How many objects of its process the garbage collector leaves alone."""
     return gc.get_freeze_count()
+
+
+@shared_task(base=Job, bind=True)
+def by_hand(self: Any) -> dict[str, int]:
+    """Reports by Celery's own update_state()."""
+    self.update_state(state="PROGRESS", meta={"percent": 40, "step": "by hand"})
+    return {"words": 12}
+
+
+@shared_task(base=Job)
+def shapeless() -> object:
+    """Returns what no row can show."""
+    return object()
+
+
+@shared_task(base=Job, ignore_result=True)
+def forgotten() -> int:
+    """Returns what nobody keeps."""
+    return 3

@@ -11,9 +11,10 @@ from kombu import Connection, pools
 from blog.tasks import build_epub
 from realtime.celery import app
 from realtime.errors import ProgressInTransaction
-from realtime.jobs import state_machine, sweep
+from realtime.jobs import job, sweep
+from realtime.jobs.job import progress
 from realtime.jobs.result_backend import sentence
-from realtime.jobs.state_machine import FINAL, STEPS, State, TaskError, claim, enqueue, move, progress
+from realtime.jobs.state_machine import FINAL, STEPS, State, TaskError, claim, enqueue, move
 from realtime.models import Task
 from tests.tail import captured_events
 
@@ -204,7 +205,7 @@ def test_progress_inside_a_transaction_is_refused(monkeypatch):
         class request:
             called_directly = False
 
-    monkeypatch.setattr(state_machine, "current_task", Running)
+    monkeypatch.setattr(job, "current_task", Running)
     with pytest.raises(ProgressInTransaction), transaction.atomic():
         progress(50, "half")
 

@@ -9,9 +9,9 @@ import pytest
 import redis
 from django.conf import settings
 
-from realtime.celery import app
+from realtime.celery import app, debug_task
 from realtime.jobs import sweep
-from realtime.jobs.state_machine import State, enqueue
+from realtime.jobs.state_machine import State, cancel, enqueue
 from realtime.models import Task
 from tests.realtime.jobs import sample_jobs
 from tests.realtime.jobs.workers import Crew, Worker, fresh, until_done, until_state
@@ -87,6 +87,22 @@ def test_a_running_job_is_cancelled_once(worker):
         ends_well = until_done(enqueue(sample_jobs.stumble, 0))  # by then, the doubles have been stored
     assert (fresh(row).state, ends_well.state) == (State.REVOKED, State.SUCCESS)
     assert events.kinds().count("task.revoked") == 1
+
+
+def test_a_job_that_is_cancelled_by_its_row_is_ended_in_its_worker(worker):
+    row = until_state(enqueue(sample_jobs.stay), State.PROGRESS)
+    with captured_events() as events:
+        assert cancel(str(row.pk)) == 1
+        until_done(enqueue(sample_jobs.stumble, 0))  # the only child is free
+    assert (fresh(row).state, [event.kind for event in events if event.key == f"task.{row.pk}"]) == (
+        State.REVOKED,
+        ["task.revoked"],
+    )
+
+
+def test_a_worker_prints_a_request(worker):
+    debug_task.delay()
+    until(lambda: "Request: <Context:" in worker.log.read_text())
 
 
 def test_a_killed_child_s_job_is_begun_again(worker):

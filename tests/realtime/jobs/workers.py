@@ -26,14 +26,17 @@ class Worker:
         self.log = log
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                [*command, *flags, *options],
+                [*command, *flags],
                 env=environment,
                 cwd=ROOT,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
             )
+
+    def until_ready(self) -> "Worker":
         until(lambda: self.is_ready(), START)
+        return self
 
     def is_running(self) -> bool:
         return self._process.poll() is None
@@ -55,13 +58,19 @@ class Worker:
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
-    def stop(self) -> None:
+    def terminate(self) -> None:
         if self.is_running():
             self._process.terminate()
-            try:
-                self._process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                self.kill()
+
+    def stop(self) -> None:
+        self.terminate()
+        self.until_ended()
+
+    def until_ended(self) -> None:
+        try:
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.kill()
 
 
 class Crew:
@@ -74,7 +83,11 @@ class Crew:
         purge()
 
     def hire(self, name: str, *options: str) -> Worker:
-        self._hired.append(Worker(self._environment, name, self._logs / name, *options))
+        return self.begin(name, *options).until_ready()
+
+    def begin(self, name: str, *options: str, **environment: str) -> Worker:
+        """Starts a worker and does not wait: several start in the time of one."""
+        self._hired.append(Worker({**self._environment, **environment}, name, self._logs / name, *options))
         return self._hired[-1]
 
     def find(self, name: str) -> Worker | None:
@@ -88,7 +101,9 @@ class Crew:
 
     def dismiss(self) -> None:
         for worker in self._hired:
-            worker.stop()
+            worker.terminate()
+        for worker in self._hired:
+            worker.until_ended()
         purge()
 
 

@@ -1,1 +1,0 @@
-"""django-eventstream as its README begins: one process, one channel."""

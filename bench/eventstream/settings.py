@@ -1,9 +1,0 @@
-SECRET_KEY = "only-for-measuring"
-ALLOWED_HOSTS = ["127.0.0.1"]
-INSTALLED_APPS = ["daphne", "django.contrib.auth", "django.contrib.contenttypes", "django_eventstream"]
-MIDDLEWARE: list[str] = []
-ROOT_URLCONF = "bench.eventstream.urls"
-ASGI_APPLICATION = "bench.eventstream.asgi.application"
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-USE_TZ = True

@@ -1,0 +1,1 @@
+"""What becomes of the figures: goals, tables, plots and the pages that show them."""

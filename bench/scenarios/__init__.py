@@ -1,0 +1,1 @@
+"""What is measured: each scenario drives systems under load and records figures."""

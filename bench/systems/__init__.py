@@ -1,0 +1,1 @@
+"""The systems that are measured: how each is installed, started, read and published to."""

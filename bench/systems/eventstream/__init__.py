@@ -1,0 +1,1 @@
+"""django-eventstream as its README sets it up: one process, one channel."""

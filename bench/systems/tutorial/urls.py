@@ -1,0 +1,3 @@
+"""The tutorial's pages, of which there are none here: only the socket is measured."""
+
+urlpatterns: list[object] = []

@@ -1,3 +1,0 @@
-"""No pages: only the socket is measured."""
-
-urlpatterns: list[object] = []

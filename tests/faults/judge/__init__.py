@@ -1,0 +1,1 @@
+"""What is expected, and how it compares with what was found."""

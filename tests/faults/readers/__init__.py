@@ -1,0 +1,1 @@
+"""The readers: who connects, what each of them heard, and the client they use."""

@@ -1,0 +1,1 @@
+"""What starts the stack, writes to it and breaks it."""
