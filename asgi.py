@@ -11,6 +11,9 @@ pages = get_asgi_application()  # before the import below: it fills the registri
 
 from consumers.routing import http_urlpatterns, websocket_urlpatterns  # noqa: E402
 from consumers.throttle import throttled  # noqa: E402
+from consumers.timing import timed  # noqa: E402
+
+pages = timed(pages)
 
 application = ProtocolTypeRouter(
     {
