@@ -17,6 +17,11 @@ AHEAD = 128 * 1024  # bytes of these that a server keeps before its `send` waits
 WRITE_TIMEOUT = 30.0  # seconds for a reader to take a piece of what it missed
 
 
+# What servers raise from ASGI's `send` where the connection is over: uvicorn an OSError, and once it is being closed
+# a RuntimeError; so does Daphne, for autobahn's Disconnected is one.
+CONNECTION_LOST = (OSError, RuntimeError)
+
+
 class SendPathChanges:
     """How often any reader's way straight to the connection opened or closed: who knows the ways asks by that."""
 
@@ -125,7 +130,7 @@ class SendWriter(IndirectWriter):
             self._task = asyncio.ensure_future(self._empty())
 
     async def _empty(self) -> None:
-        with suppress(OSError):  # by which a server may say that the reader is gone; `receive` says so, too
+        with suppress(*CONNECTION_LOST):  # `receive` says so, too
             while self._texts:
                 text = self._texts.popleft()
                 await self._send(self._message(text))
