@@ -130,7 +130,7 @@ class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
 
     async def _ask(self, subject: str) -> None:
         try:
-            asked = queries.decode(self.scope["query_string"], self.shape)
+            asked = queries.decode_query(self.scope["query_string"], self.shape)
             since = self._since(asked)
             if not await hub.ready_in_time():
                 raise log_away()
@@ -247,7 +247,7 @@ class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
     def _cross_origin(self) -> dict[str, str]:
         """Returns the headers by which pages of the listed origins may read the answer, without cookies."""
         origin = self.headers.get(b"origin", b"").decode("latin-1")
-        if not origins.listed(origin):
+        if not origins.is_listed(origin):
             return {"Vary": "Origin"}
         return {"Vary": "Origin", "Access-Control-Allow-Origin": origin}
 

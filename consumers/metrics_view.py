@@ -43,7 +43,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 async def metrics(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     """Answers with the figures, as an ASGI application; with 404 to all who may not know that there are any."""
-    may = allowed(scope)
+    may = may_scrape(scope)
     body = generate_latest(registry) if may else b""
     headers = [
         (b"content-type", CONTENT_TYPE_PLAIN_0_0_4.encode()),
@@ -54,7 +54,7 @@ async def metrics(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def allowed(scope: dict[str, Any]) -> bool:
+def may_scrape(scope: dict[str, Any]) -> bool:
     """Returns whether the client is on METRICS_FROM. An untrusted proxy may speak for anyone, so it may not ask."""
     forwarded = any(name in (b"x-forwarded-for", b"forwarded") for name, _ in scope["headers"])
     address = addresses.client(scope)

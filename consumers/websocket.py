@@ -84,7 +84,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def connect(self) -> None:
         """Accepts the handshake, and welcomes the reader or closes the socket with the reason."""
         await self.accept()
-        if not origins.allowed(self.scope):
+        if not origins.is_allowed(self.scope):
             await self._close(CloseCode.ORIGIN)
         elif not await self._take_address_slot() or not await hub.ready_in_time():
             await self._close(CloseCode.TRY_LATER)
@@ -118,7 +118,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if len(text) > settings.LIVE_MAX_FRAME_BYTES:  # our server's own limit comes first; others have theirs
             await self._close(CloseCode.TOO_LARGE)
             return
-        match client_frames.decode(text):
+        match client_frames.decode_request(text):
             case client_frames.Hello() as hello:
                 await self._hello(hello)
             case client_frames.Subscribe(topics=names, since=since):
