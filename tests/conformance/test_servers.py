@@ -5,6 +5,7 @@ Each test asks every server the same. What the edge alone does is in its first b
 
 import re
 import signal
+import socket
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from realtime import log
 from tests.conformance.conftest import SERVERS
 from tests.consumers.conftest import Edge
 from tests.consumers.raw import Raw, frame, write_to
+from tests.consumers.reader import Reader
 from tests.consumers.written import write
 from tests.rfc6455.wire import Connection, head
 from tests.waiting import PATIENCE, until
@@ -27,26 +29,42 @@ DAPHNES = ("daphne", "runserver")
 
 
 def counted(server: Edge, name: str) -> int:
-    """One of the counters of /metrics."""
+    """One of the figures of /metrics."""
     with urllib.request.urlopen(f"{server.origin}/metrics") as answer:
-        found = re.search(rf"^stop_press_{name}_total\S* (\d+)$", answer.read().decode(), re.MULTILINE)
-    return int(found[1]) if found else 0
+        found = re.search(rf"^stop_press_{name}\S* (\d+)$", answer.read().decode(), re.MULTILINE)
+    assert found, name
+    return int(found[1])
+
+
+@pytest.mark.parametrize("transport", ["socket", "stream", "log"])
+def test_a_reader_who_hangs_up_is_forgotten(server: Edge, transport: str):
+    """Everywhere, also where nothing is written that would fail."""
+    until(lambda: counted(server, "sockets") == 0)
+    if transport == "socket":
+        reader: Reader | socket.socket = server.connect()
+    else:
+        reader = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)
+        path = {"stream": "stream?topic=front", "log": "log?topic=front&wait=25"}[transport]
+        reader.sendall(f"GET /live/{path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+    until(lambda: counted(server, "sockets") == 1)
+    reader.close()
+    until(lambda: counted(server, "sockets") == 0)
 
 
 def test_a_reader_who_takes_nothing(name: str, server: Edge):
     """Is let go, and keeps no other waiting. Daphne keeps for it in memory whatever it does not take."""
     with closing(server.connect()) as healthy, closing(Raw(server, small=True)) as raw:
         raw.follow(f"tag.unread-{name}", healthy)
-        before = counted(server, "cut")
+        before = counted(server, "cut_total")
         if name in DAPHNES:
             for _ in range(20):
                 write_to(f"tag.unread-{name}", healthy)
-            assert counted(server, "cut") == before
+            assert counted(server, "cut_total") == before
             events = [raw.frame()[1] for _ in range(20)]
             assert all(b'"type":"event"' in event for event in events), "all is there, when it reads at last"
         else:
             written = 0
-            while counted(server, "cut") == before:
+            while counted(server, "cut_total") == before:
                 assert written < 100, "10 MB, and it is still there"
                 write_to(f"tag.unread-{name}", healthy)
                 written += 1
