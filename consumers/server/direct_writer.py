@@ -1,4 +1,4 @@
-"""The way past Daphne and Twisted, straight to the kernel. It knows the insides of Twisted's connections.
+"""Writing straight to the kernel, past Daphne and Twisted. It knows the insides of Twisted's connections.
 
 Twisted's own write always takes two calls of epoll_ctl and another turn of the loop: five times the
 cost of the whole delivery (docs/edge.md). So bytes are sent at once, as long as Twisted holds none
@@ -22,14 +22,12 @@ from consumers.wire.close_codes import CloseCode
 
 logger = logging.getLogger(__name__)
 
-MAX_KERNEL_UNSENT_BYTES = (
-    128 * 1024
-)  # bytes that the kernel takes of what a reader's window has no room for; else up to 4 MB
+MAX_KERNEL_UNSENT_BYTES = 128 * 1024  # that the kernel takes of what a reader has no room for; else up to 4 MB
 MSG_MORE = getattr(socket, "MSG_MORE", 0)  # more follows: the kernel sends it together, or by itself after 0.2 s
 
 
 def tune(listening: socket.socket) -> None:
-    """What is accepted has it from the socket that listens, without a call for each connection.
+    """Sets TCP options on the listening socket; accepted sockets inherit them, without a call for each.
 
     The kernel refuses early what a slow reader does not take, so that it is counted here.
     """
@@ -39,15 +37,16 @@ def tune(listening: socket.socket) -> None:
 
 
 class DirectConnection(tcp.Server):
-    """A TCP connection that tells its writer when Twisted holds bytes back for it, and when no longer."""
+    """A TCP connection whose writer knows when Twisted holds bytes back for it."""
 
     writer: "DirectWriter | None" = None
 
     def startReading(self) -> None:
-        """Reads by the event loop itself: by way of Twisted's reactor each read costs three contexts for its log."""
+        """Registers with the event loop. By way of Twisted's reactor each read costs three contexts for its log."""
         asyncio.get_running_loop().add_reader(self.fileno(), self._read)
 
     def stopReading(self) -> None:
+        """Takes that back."""
         asyncio.get_running_loop().remove_reader(self.fileno())
 
     def _read(self) -> None:
@@ -55,29 +54,29 @@ class DirectConnection(tcp.Server):
         try:
             why = self.doRead()
         except Exception as error:
-            logger.exception("A connection ends because of a mistake.")
+            logger.exception("A connection ends because of an error.")
             why = error
         if why:
             self.reactor._disconnectSelectable(self, why, True)
 
     def _getLogPrefix(self, applicationObject: object) -> str:
-        """Returns nothing: Twisted's own log is not read here, and making the prefix costs."""
+        """Returns no prefix: Twisted's log is not kept."""
         return ""
 
     def startWriting(self) -> None:
-        """Closes the way past Twisted: bytes wait, or the end was asked for, and what is sent now would overtake it."""
+        """Closes the direct way: something was written through Twisted, or the end was asked for, and comes first."""
         super().startWriting()  # type: ignore[no-untyped-call]
         if self.writer is not None:
             self.writer.send = None
 
     def stopWriting(self) -> None:
-        """Opens the way past Twisted again, unless the connection is over: nothing is held back any more."""
+        """Opens the direct way again, unless the connection is over: Twisted holds nothing back any more."""
         super().stopWriting()  # type: ignore[no-untyped-call]
         if self.writer is not None:
             self.writer.send = self.socket.send if self.writer.may_send() else None
 
     def begin(self, data: bytes) -> None:
-        """Sends the answer to a handshake and opens the way past Twisted; frames that follow at once leave with it."""
+        """Sends the answer to a handshake and opens the direct way. What follows at once goes in the same packet."""
         if self.unsent:  # of an answer to an earlier request on this connection
             self.write(data)  # type: ignore[no-untyped-call]
             return
@@ -93,17 +92,17 @@ class DirectConnection(tcp.Server):
             self.writer.send = self.socket.send
 
     def is_over(self) -> bool:
-        """Returns whether the connection ends, or has ended."""
+        """Returns whether the connection has ended, or is about to."""
         return bool(self.disconnecting or self._aborting or not self.connected)
 
     @property
     def unsent(self) -> int:
-        """The bytes that Twisted holds back."""
+        """Bytes that Twisted holds back."""
         return int(self._tempDataLen + len(self.dataBuffer) - self.offset)
 
 
 class Backpressure:
-    """Knows whether a client is lagging: Twisted calls it the producer of the connection."""
+    """Knows whether a reader lags: what Twisted calls the producer of a connection."""
 
     __slots__ = ("_caught_up", "is_lagging")
 
@@ -112,7 +111,7 @@ class Backpressure:
         self._caught_up: asyncio.Future[None] | None = None
 
     async def drain(self) -> None:
-        """Waits until the client has taken what Twisted held back for it."""
+        """Waits until the reader does not lag any more."""
         while self.is_lagging:
             self._caught_up = asyncio.get_running_loop().create_future()
             await self._caught_up
@@ -120,9 +119,11 @@ class Backpressure:
     # Twisted's IPushProducer
 
     def pauseProducing(self) -> None:
+        """Notes that more than 64 KiB wait."""
         self.is_lagging = True
 
     def resumeProducing(self) -> None:
+        """Notes that all of it has left, or that the connection is over."""
         self.is_lagging = False
         if self._caught_up is not None and not self._caught_up.done():
             self._caught_up.set_result(None)
@@ -131,7 +132,7 @@ class Backpressure:
 
 
 class DirectWriter(Backpressure):
-    """Writes a WebSocket's frames straight to the kernel, and by Twisted what the kernel does not take."""
+    """The writer of a WebSocket (see consumers.delivery.writer.Writer)."""
 
     __slots__ = ("_protocol", "_send", "_transport", "encoding")
 
@@ -150,7 +151,7 @@ class DirectWriter(Backpressure):
 
     @property
     def send(self) -> Callable[[bytes], int] | None:
-        """The socket's own `send`, while nothing is held back for this client; else None."""
+        """The socket's own send while nothing is held back before it, else None."""
         return self._send
 
     @send.setter
@@ -164,16 +165,16 @@ class DirectWriter(Backpressure):
         return bool(self._protocol.is_open)
 
     def may_send(self) -> bool:
-        """Returns whether bytes may go past Twisted."""
+        """Returns whether bytes may go straight to the socket."""
         return self._open and not self._transport.is_over() and not self._transport.unsent
 
     def write(self, frame_batch: FrameBatch) -> None:
-        """Sends the frames in this connection's encoding."""
+        """Sends frames that go out together."""
         assert self.encoding is not None
         self.tell(frame_batch.encoded(self.encoding))
 
     def tell(self, data: bytes) -> None:
-        """Sends bytes at once, or buffers them where others wait before them."""
+        """Sends bytes at once, or gives Twisted what the kernel does not take."""
         if self.send is None:
             self.buffer(data)
             return
@@ -187,7 +188,7 @@ class DirectWriter(Backpressure):
             self.buffer(data[sent:])
 
     def buffer(self, data: bytes) -> None:
-        """Hands bytes to Twisted; aborts the connection where LIVE_MAX_UNSENT_BYTES wait already."""
+        """Gives Twisted bytes to hold back; cuts a reader for whom too much is held back already."""
         if not self._open:
             return
         if self._transport.unsent > settings.LIVE_MAX_UNSENT_BYTES:
@@ -196,17 +197,17 @@ class DirectWriter(Backpressure):
             self._transport.write(data)
 
     def close(self) -> None:
-        """Ends the connection because this process ends: 4012."""
+        """Closes the WebSocket with 4012."""
         self._protocol.close(int(CloseCode.RESTARTING))
 
     def abort(self) -> None:
-        """Cuts the connection of a slow reader: no close frame could be sent, so the bare end stands for 4008."""
+        """Cuts the connection: no close frame could be sent any more, and this bare end stands for 4008."""
         counters.cut += 1
         self._transport.abortConnection()
 
 
 class DirectStreamWriter(DirectWriter):
-    """Writes the blocks of a stream, once the headers of its answer are written."""
+    """The writer of an answer that goes on without an end, once its headers are written."""
 
     __slots__ = ("_over",)
 
@@ -231,10 +232,11 @@ class DirectStreamWriter(DirectWriter):
         return not request.finished and request.channel is not None
 
     def close(self) -> None:
+        """Has the application end its answer."""
         self._over()
 
     def release(self) -> None:
-        """Ends the writing: what the answer still has goes through the server."""
+        """Gives the connection back to the server, which ends the answer."""
         self.send = None
         if self._open:
             self._protocol.unregisterProducer()

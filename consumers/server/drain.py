@@ -1,7 +1,7 @@
-"""The end of an edge: its readers are told at once, and let go in waves.
+"""Draining an edge: its readers are told at once that it ends, and their connections are closed in waves.
 
-They come back over the same time to the other edges, or to the next process here. All at once, each
-of them would wait for all the others.
+They come back over the same time to the other edges, or to the next process here. If all came at once, each
+would wait for all the others.
 """
 
 import asyncio
@@ -15,18 +15,18 @@ from django.conf import settings
 from consumers.delivery.follower import Follower
 from consumers.wire.server_frames import Leaving
 
-READERS_PER_SECOND = 250  # readers a second who come back without being noticed: one core takes several thousand
-MIN_WINDOW_SECONDS = 1.0  # seconds
+READERS_PER_SECOND = 250  # who come back without being noticed: one core takes several thousand
+MIN_WINDOW_SECONDS = 1.0
 WAVE_INTERVAL = 0.1  # seconds between two waves
 
 
 def window(readers: int) -> float:
-    """The seconds over which so many readers leave, DRAIN_SECONDS at most."""
+    """Returns the seconds over which this number of readers leaves: DRAIN_SECONDS at most."""
     return min(float(settings.DRAIN_SECONDS), max(MIN_WINDOW_SECONDS, readers / READERS_PER_SECOND))
 
 
 async def let_go(readers: list[Follower], haste: asyncio.Event) -> None:
-    """Tells the readers to come back, and ends their connections over the window; at once in haste."""
+    """Tells the readers to come back, and closes their connections over the window, or at once when `haste` is set."""
     seconds, number = window(len(readers)), len(readers)
     leaving = Leaving((0, round(seconds * 1000)))
     for reader in readers:

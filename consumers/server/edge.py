@@ -62,6 +62,7 @@ class EdgeServer(Reaper):
         self.websockets = WebSockets(application)
 
     def run(self) -> None:
+        """Serves until it is asked to end."""
         twisted_loop.call_soon(self._started)
         super().run()
 

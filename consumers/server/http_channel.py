@@ -28,6 +28,7 @@ class Channel(_HTTPChannel):  # type: ignore[misc]
     _is_left = False  # the connection is a WebSocket's now, or ends
 
     def dataReceived(self, data: bytes) -> None:
+        """Reads a part of a request, and gives it the time that its progress deserves."""
         self._came += len(data)
         if self.timeOut is not None and (not self._begun or self._came >= MIN_PROGRESS_BYTES):  # None: being answered
             self._begun, self._came = True, 0
@@ -35,7 +36,7 @@ class Channel(_HTTPChannel):  # type: ignore[misc]
         _LineReceiver.dataReceived(self, data)
 
     def allHeadersReceived(self) -> None:
-        """A WebSocket is granted or refused before a body comes, which no request for one has."""
+        """Grants or refuses a WebSocket before a body comes, which no request for one has; else goes on with HTTP."""
         request = self.requests[-1]
         headers = [(n.lower(), v) for n, values in request.requestHeaders.getAllRawHeaders() for v in values]
         if handshake.is_requested(headers):
@@ -44,6 +45,7 @@ class Channel(_HTTPChannel):  # type: ignore[misc]
             super().allHeadersReceived()
 
     def allContentReceived(self) -> None:
+        """Answers the request, unless the connection has left HTTP."""
         if self._is_left:
             return
         self._begun = False
@@ -67,6 +69,7 @@ class Channel(_HTTPChannel):  # type: ignore[misc]
             server.websockets.begin(self.transport, asked, self.clearLineBuffer())
 
     def timeoutConnection(self) -> None:
+        """Counts a request that did not arrive in time, and ends the connection."""
         if self._begun:
             counters.late += 1
         super().timeoutConnection()

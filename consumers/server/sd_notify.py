@@ -1,16 +1,16 @@
-"""Tells whoever started this process how it is: sd_notify(3), which systemd and `live` both read."""
+"""sd_notify(3): tells the parent process, systemd or `live`, what state this one is in."""
 
 import os
 import socket
 
 
 def notify(state: str) -> None:
-    """Sends READY=1 or STOPPING=1 to NOTIFY_SOCKET; nothing where nobody asked, or who asked is gone."""
+    """Sends a state such as READY=1 to NOTIFY_SOCKET; does nothing where that is unset, or its reader is gone."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as door:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notification:
         try:
-            door.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
+            notification.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
         except OSError:
             return

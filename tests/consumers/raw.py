@@ -52,10 +52,11 @@ class Raw:
     def frame(self) -> tuple[int, bytes]:
         """The next frame: its first byte and its payload."""
         while True:
-            if len(self.heard) >= 4:
+            if len(self.heard) >= 10 or (len(self.heard) >= 2 and self.heard[1] < 126):
                 size, start = self.heard[1], 2
-                if size == 126:
-                    size, start = struct.unpack("!H", self.heard[2:4])[0], 4
+                if size >= 126:
+                    start = 4 if size == 126 else 10
+                    size = int.from_bytes(self.heard[2:start], "big")
                 if len(self.heard) >= start + size:
                     first, payload = self.heard[0], self.heard[start : start + size]
                     self.heard = self.heard[start + size :]

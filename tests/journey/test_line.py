@@ -36,8 +36,8 @@ def heading(page: Page, title: str):
     return page.get_by_role("feed").get_by_role("heading", name=title, exact=True)
 
 
-def test_a_post_goes_from_adas_form_to_cleos_page_and_away_again(open_page, cleos, ada):
-    adas = open_page("/")
+def a_post_goes_there_and_away_again(adas: Page, cleos: Page) -> None:
+    """From the form of one browser to the page of another."""
     adas.get_by_role("link", name="Sign in").click()
     adas.locator("[name=username]").fill("ada")
     adas.locator("[name=password]").fill("harbour-lights")
@@ -65,6 +65,11 @@ def test_a_post_goes_from_adas_form_to_cleos_page_and_away_again(open_page, cleo
         adas.locator(f"form[action='/post/{post.pk}/withdraw/']").evaluate("form => form.requestSubmit()")
     expect(heading(cleos, "The fog has lifted")).to_have_count(0)
     assert cleos.evaluate("window.sameDocument")
+
+
+def test_a_post_goes_from_adas_form_to_cleos_page_and_away_again(open_page, cleos, ada):
+    adas = open_page("/")
+    a_post_goes_there_and_away_again(adas, cleos)
     adas.context.clear_cookies()
 
 

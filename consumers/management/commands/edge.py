@@ -13,13 +13,16 @@ from consumers.server.roles import Role, serving
 
 
 class Command(BaseCommand):
+    """Serves until SIGTERM or SIGINT."""
+
     help = "Serves the publication's pages and its live connections in one process, until SIGTERM or Ctrl-C."
     requires_system_checks = ()  # `migrate` has run them; a process that is started again is up at once
 
     def add_arguments(self, parser: CommandParser) -> None:
+        """Adds where to listen, and what to serve."""
         parser.add_argument("--host", default=settings.HOST, help="the address to listen on (HOST)")
         parser.add_argument("--port", type=int, default=settings.PORT, help="the port to listen on (PORT)")
-        parser.add_argument("--fd", type=int, help="a socket that listens already, inherited from who starts this")
+        parser.add_argument("--fd", type=int, help="a TCP socket that listens already, inherited")
         half = parser.add_mutually_exclusive_group()
         for option, role in ("--only-live", Role.LIVE), ("--no-live", Role.WEB):
             half.add_argument(
@@ -27,6 +30,7 @@ class Command(BaseCommand):
             )
 
     def handle(self, *args: Any, host: str, port: int, fd: int | None, role: Role, **options: Any) -> None:
+        """Serves. Raises CommandError where it could not listen, or nobody could stay signed in."""
         if not settings.SECRET_KEY_LASTS:
             raise CommandError("SECRET_KEY is not set: nobody could stay signed in. Set it to a long random text.")
         _open_many_files()
@@ -42,13 +46,13 @@ class Command(BaseCommand):
 
 
 def _open_many_files() -> None:
-    """As many as this process may: a shell asks for 1024 at first, and each reader is one."""
+    """Raises the limit of open files as far as allowed: a shell gives 1024, and each reader takes one."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _lengthen(fd: int) -> None:
-    """The backlog belongs to listen(), which whoever made the socket may have called with less."""
+    """Sets the backlog of an inherited socket, which its maker may have set to less. Raises CommandError."""
     try:
         with socket.socket(fileno=socket.dup(fd)) as listening:
             listening.listen(BACKLOG)

@@ -8,4 +8,6 @@ from daphne.management.commands.runserver import Command as DaphneCommand
 
 
 class Command(DaphneCommand):  # type: ignore[misc]
+    """Daphne's runserver, by another help text."""
+
     help = "Serves the publication for development, live by plain Daphne, and starts again when a file changes."

@@ -1,4 +1,4 @@
-"""A coroutine that is run at once, as far as it goes without waiting: only what is left of it becomes a task.
+"""Eager tasks: a coroutine runs at once as far as it does not wait, and only the rest becomes a task.
 
 Most frames are answered without waiting for anything, and a task costs more than they do. asyncio has the
 same from Python 3.12 on (eager tasks). Until the first wait there is no current task, so `asyncio.timeout`
@@ -12,7 +12,7 @@ from typing import Any
 
 
 def run_eagerly(coroutine: Coroutine[Any, Any, None]) -> "asyncio.Task[None] | None":
-    """None where it is done. Raises what it raises."""
+    """Runs the coroutine. Returns the task of what is left of it, or None if it is done; raises what it raises."""
     try:
         awaited = coroutine.send(None)
     except StopIteration:
@@ -28,7 +28,7 @@ async def _finish(coroutine: Coroutine[Any, Any, None], awaited: Any) -> None:
 
 @types.coroutine
 def _rest(coroutine: Coroutine[Any, Any, None], awaited: Any) -> Generator[Any, Any, None]:
-    """Stands between the coroutine and its task, which did not hear what was awaited first."""
+    """Awaits for the task what the coroutine awaited first, which the task did not see, and then runs the rest."""
     if awaited is not None:
         awaited._asyncio_future_blocking = True  # as a future says when it is awaited
     while True:

@@ -1,6 +1,6 @@
-"""What a client says in frames of RFC 6455: bytes in, messages out. It knows nothing of connections.
+"""Frames of RFC 6455 and RFC 7692, as a client sends them: bytes in, messages out, without I/O.
 
-Written for this: a library's frames cost more than all the rest of a socket (docs/decisions/0006-lean.md).
+A library's parser costs more than all the rest of a socket (docs/decisions/0006-lean.md).
 """
 
 import zlib
@@ -15,16 +15,20 @@ OPCODES = frozenset({CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG})
 FINAL, COMPRESSED, RESERVED, MASKED = 0x80, 0x40, 0x70, 0x80
 NORMAL, PROTOCOL_ERROR, INVALID_PAYLOAD, INTERNAL_ERROR = 1000, 1002, 1007, 1011
 SENDABLE = frozenset({*range(1000, 1004), *range(1007, 1014)})  # codes of the RFC that may be in a close frame
-TAIL = b"\x00\x00\xff\xff"  # what permessage-deflate leaves out (RFC 7692, 7.2.2)
-ALLOWED_TRAILERS = (b"", TAIL, b"\0" + TAIL)  # what may follow a last block of deflate (RFC 7692, 7.2.3.4)
+DEFLATE_TAIL = b"\x00\x00\xff\xff"  # what permessage-deflate leaves out (RFC 7692, 7.2.2)
+ENDS_OF_DEFLATE = (
+    b"",
+    DEFLATE_TAIL,
+    b"\0" + DEFLATE_TAIL,
+)  # what may follow a last block of deflate (RFC 7692, 7.2.3.4)
 
-SMALL_FRAGMENT = 256  # bytes; a message in smaller pieces costs what as many messages would
+SMALL_FRAGMENT = 256  # bytes; a message in smaller fragments costs what as many messages would
 
 _decoder = getincrementaldecoder("utf-8")
 
 
 class ProtocolError(Exception):
-    """Nothing more of this client is read."""
+    """A client breaks the protocol: the connection fails with `code` (RFC 6455, 7.1.7), and nothing more is read."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
@@ -33,31 +37,31 @@ class ProtocolError(Exception):
 
 
 class Message(NamedTuple):
-    """A whole message, a control frame, or (PIECE) a part of a message that is not whole yet."""
+    """A whole message, a control frame, or (CONTINUATION) a fragment of a message that is not whole yet."""
 
     opcode: int
     payload: bytes
-    text: str = ""  # of TEXT, instead of a payload
-    counts: bool = True  # False: a large piece of a message that was counted already
+    text: str = ""  # of a TEXT, in place of a payload
+    counts: bool = True  # as one of the frames that a client may send; a large fragment behind the first does not
 
 
 class _FragmentedMessage:
-    """One that comes in pieces. Text is decoded as it comes, so that what is wrong with it is found at once."""
+    """A message that is not whole yet. Its text is decoded as it comes, so that an error is found at once."""
 
-    __slots__ = ("compressed", "decoder", "opcode", "pieces", "size", "texts")
+    __slots__ = ("compressed", "decoder", "fragments", "opcode", "size", "texts")
 
     def __init__(self, opcode: int, compressed: bool) -> None:
         self.opcode = opcode
         self.compressed = compressed
         self.size = 0
-        self.pieces: list[bytes] = []
+        self.fragments: list[bytes] = []
         self.texts: list[str] = []
         self.decoder = _decoder() if opcode == TEXT and not compressed else None
 
     def add(self, payload: bytes, last: bool) -> None:
         self.size += len(payload)
         if self.decoder is None:
-            self.pieces.append(payload)
+            self.fragments.append(payload)
             return
         try:
             self.texts.append(self.decoder.decode(payload, last))
@@ -66,20 +70,20 @@ class _FragmentedMessage:
 
 
 class FrameParser:
-    """What one client says. While nothing is half said, it keeps nothing of it."""
+    """Parses the frames of one client. Between two messages it keeps nothing."""
 
     __slots__ = ("_inflates", "_limit", "_message", "_rest", "_wanted")
 
     def __init__(self, limit: int, inflates: bool) -> None:
-        """`limit`: bytes of a message, also inflated, also of all its pieces."""
+        """`limit`: bytes of a message with all its fragments, inflated or not. `inflates`: RFC 7692 was agreed."""
         self._limit = limit
         self._inflates = inflates
-        self._rest: bytearray | None = None  # the begin of a frame that is not whole yet
-        self._wanted = 0  # bytes of it until it is; 0 while it does not say
+        self._rest: bytearray | None = None  # the beginning of a frame that is not whole yet
+        self._wanted = 0  # bytes that make it whole; 0 while its length is not here
         self._message: _FragmentedMessage | None = None
 
     def feed(self, data: bytes) -> Iterator[Message]:
-        """What is said with these bytes. Raises Violation; it is not to be fed after that."""
+        """Yields the messages that these bytes complete. Raises ProtocolError, after which it must not be fed."""
         if self._rest is not None:
             self._rest += data  # in place: joined anew for each packet, a frame in tiny ones would cost their square
             if len(self._rest) < self._wanted:
@@ -103,7 +107,7 @@ class FrameParser:
             self._rest = bytearray(data[at:])
 
     def _check(self, first: int, second: int) -> None:
-        """What is wrong with a frame shows in its first two bytes."""
+        """Raises ProtocolError for what the first two bytes of a frame show to be wrong."""
         opcode = first & 15
         if not second & MASKED:
             raise ProtocolError(PROTOCOL_ERROR, "A client's frames are masked.")
@@ -117,13 +121,13 @@ class FrameParser:
             if second & 127 > 125:
                 raise ProtocolError(PROTOCOL_ERROR, "A control frame has 125 bytes at most.")
         elif (opcode == CONTINUATION) == (self._message is None):
-            raise ProtocolError(PROTOCOL_ERROR, "A message begins once and goes on in pieces.")
+            raise ProtocolError(PROTOCOL_ERROR, "A message begins once and goes on in fragments.")
 
     def _may_be_compressed(self, first: int, opcode: int) -> bool:
         return self._inflates and first & RESERVED == COMPRESSED and opcode in (TEXT, BINARY)
 
     def _measure(self, first: int, length: int) -> None:
-        """Before it has come: a frame that is too large is not waited for."""
+        """Raises ProtocolError for a frame that is too large, before it has come."""
         if first & 15 < CLOSE and length + (self._message.size if self._message else 0) > self._limit:
             raise ProtocolError(CloseCode.TOO_LARGE, CloseCode.TOO_LARGE.sentence)
 
@@ -133,9 +137,9 @@ class FrameParser:
             return Message(opcode, payload)
         if first & FINAL and opcode != CONTINUATION:
             return self._whole(opcode, payload, bool(first & COMPRESSED))
-        return self._piece(first, opcode, payload)
+        return self._fragment(first, opcode, payload)
 
-    def _piece(self, first: int, opcode: int, payload: bytes) -> Message:
+    def _fragment(self, first: int, opcode: int, payload: bytes) -> Message:
         message = self._message
         if message is None:
             message = self._message = _FragmentedMessage(opcode, bool(first & COMPRESSED))
@@ -146,7 +150,7 @@ class FrameParser:
         self._message = None
         if message.decoder is not None:
             return Message(TEXT, b"", "".join(message.texts), counts)
-        return self._whole(message.opcode, b"".join(message.pieces), message.compressed)._replace(counts=counts)
+        return self._whole(message.opcode, b"".join(message.fragments), message.compressed)._replace(counts=counts)
 
     def _whole(self, opcode: int, payload: bytes, compressed: bool) -> Message:
         if compressed:
@@ -159,13 +163,13 @@ class FrameParser:
             raise ProtocolError(INVALID_PAYLOAD, "This text is not UTF-8.") from error
 
     def _inflated(self, payload: bytes) -> bytes:
-        """No more than the limit is ever made of it, whatever it would become."""
+        """Returns the inflated payload, of which never more than the limit is made. Raises ProtocolError."""
         inflate = zlib.decompressobj(-zlib.MAX_WBITS)
         try:
-            inflated = inflate.decompress(payload + TAIL, self._limit + 1)
+            inflated = inflate.decompress(payload + DEFLATE_TAIL, self._limit + 1)
         except zlib.error as error:
             raise ProtocolError(INVALID_PAYLOAD, "This cannot be inflated.") from error
-        if inflate.unused_data not in ALLOWED_TRAILERS:
+        if inflate.unused_data not in ENDS_OF_DEFLATE:
             raise ProtocolError(INVALID_PAYLOAD, "There is more behind the last block.")
         if len(inflated) > self._limit:
             raise ProtocolError(CloseCode.TOO_LARGE, CloseCode.TOO_LARGE.sentence)
@@ -173,7 +177,7 @@ class FrameParser:
 
 
 def _length(data: bytes, at: int, short: int) -> tuple[int | None, int]:
-    """How long the payload is, and where it begins; None where that has not come yet."""
+    """Returns the length of the payload, or None while that is not here, and where the payload begins."""
     if short < 126:
         return short, at + 6
     size, least = (2, 126) if short == 126 else (8, 1 << 16)
@@ -187,7 +191,7 @@ def _length(data: bytes, at: int, short: int) -> tuple[int | None, int]:
 
 
 def unmasked(mask: bytes, payload: bytes) -> bytes:
-    """Returns the payload without its mask (RFC 6455, 5.3). An empty payload may come before its mask has."""
+    """Returns the payload without its mask, which may be missing where the payload is empty."""
     size = len(payload)
     if not size or mask == b"\0\0\0\0":
         return payload
@@ -196,7 +200,7 @@ def unmasked(mask: bytes, payload: bytes) -> bytes:
 
 
 def check_close(payload: bytes) -> None:
-    """Raises Violation where a close frame says what none may say."""
+    """Raises ProtocolError where a close frame has a code or a reason that none may have."""
     if not payload:
         return
     code = int.from_bytes(payload[:2], "big")

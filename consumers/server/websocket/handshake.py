@@ -196,7 +196,7 @@ def refused(status: int, sentence: str = "", *headers: tuple[str, str]) -> bytes
 
 @lru_cache(maxsize=64)  # browsers and libraries have one each
 def compression(offers: bytes) -> bytes:
-    """What of the offers is accepted: permessage-deflate (RFC 7692) without a context; nothing if none will do.
+    """Returns what of the offers is accepted: permessage-deflate (RFC 7692) without a context, or nothing.
 
     Each message is compressed by itself, in both directions, whether the client asked for that or not. A server
     may demand it (7.1.1), and so an event is compressed once for all.
@@ -209,7 +209,7 @@ def compression(offers: bytes) -> bytes:
 
 
 def _answer(parameters: list[str]) -> str | None:
-    """None where a parameter is not one of the RFC's, comes twice, or leaves us too small a window."""
+    """Returns the answer to an offer; None where a parameter is unknown, comes twice, or leaves too small a window."""
     window = None
     seen = set()
     for parameter in parameters:
