@@ -1,7 +1,7 @@
-"""Every way in which somebody's access can change, connected in one place.
+"""Every way in which an account's access can change, connected in one place.
 
-Handlers only leave marks; what they mean together is told in blog.live.access. Not seen, because
-Django tells nobody: rows of automatic through tables that are written as such, and a permission that
+Receivers only note what changes; what it means is told by blog.live.access. Django sends no signal, so
+nothing is noted, for rows of automatic through tables that are written as such, and for a permission that
 is renamed.
 """
 
@@ -26,29 +26,31 @@ from realtime.revocations import KIND
 
 # what of an account decides on its access; a password because a new one ends the account's other sign-ins
 FIELDS = ("is_active", "is_staff", "is_superuser", "password")
-ACCOUNT, RIGHTS = "account", "rights"  # parts of a mark; so is the digest of a sign-in that ended
+ACCOUNT, RIGHTS = "account", "rights"  # parts of a pending change; so is the digest of a sign-in that ended
 
 
 def account_changes(instance: User, using: str, update_fields: Any = None, **kwargs: Any) -> None:
-    """pre_save: what the account was until now. Signing in saves only its date."""
+    """Notes, at pre_save, what the account was until now. Signing in saves only its date."""
     if instance.pk is not None and (update_fields is None or not set(update_fields).isdisjoint(FIELDS)):
         accounts_change([instance.pk], using)
 
 
 def accounts_change(pks: Iterable[Any], using: str, moment: str = "before", **kwargs: Any) -> None:
+    """Notes, before update() changes accounts, what they were until now."""
     rows = User._base_manager.using(using).filter(pk__in=pks) if moment == "before" else User._base_manager.none()
     for pk, *was in rows.values_list("pk", *FIELDS):
         publish(KIND, f"user.{pk}", {ACCOUNT: tuple(was)}, using=using)
 
 
 def account_goes(instance: User, using: str, **kwargs: Any) -> None:
+    """Notes, at pre_delete, that the account goes."""
     publish(KIND, f"user.{instance.pk}", using=using)
 
 
 def holds_change(
     relation: str, instance: Model, action: str, reverse: bool, pk_set: set[Any] | None, using: str, **kwargs: Any
 ) -> None:
-    """m2m_changed of an account's own groups or permissions, from either side."""
+    """Notes, at m2m_changed, that an account's own groups or permissions change, from either side."""
     if not _tells(action, pk_set):
         return
     if not reverse:
@@ -60,7 +62,7 @@ def holds_change(
 def group_changes(
     instance: Model, action: str, reverse: bool, pk_set: set[Any] | None, using: str, **kwargs: Any
 ) -> None:
-    """m2m_changed of a group's permissions, from either side."""
+    """Notes, at m2m_changed, that a group's permissions change, from either side."""
     if not _tells(action, pk_set):
         return
     if not reverse:
@@ -72,28 +74,36 @@ def group_changes(
 
 
 def group_goes(instance: Group, using: str, **kwargs: Any) -> None:
+    """Notes, at pre_delete, that the accounts of a group lose what it gave."""
     _rights_change(Q(groups=instance.pk), using)
 
 
 def permission_goes(instance: Permission, using: str, **kwargs: Any) -> None:
+    """Notes, at pre_delete, that accounts lose a permission."""
     _rights_change(Q(user_permissions=instance.pk) | Q(groups__permissions=instance.pk), using)
 
 
 def session_goes(instance: Session, using: str, **kwargs: Any) -> None:
-    """A sign-in ends with its session: by signing out, by a new password, by an operator."""
+    """Notes, at pre_delete, that a sign-in ends with its session: by signing out, a new password, an operator."""
     if instance.expire_date > timezone.now() and (user := instance.get_decoded().get("_auth_user_id")):
         _sign_in_ends(user, instance.session_key, using)
 
 
 def signs_out(request: HttpRequest, user: User | None, **kwargs: Any) -> None:
-    """The same where sessions are kept elsewhere. Where nothing is atomic, it is told before the session goes."""
+    """Notes, at user_logged_out, that a sign-in ends, for sessions that are kept elsewhere.
+
+    Where the request is not atomic, that is announced before the session goes.
+    """
     if user is not None:
         with transaction.atomic(savepoint=False):
             _sign_in_ends(user.pk, request.session.session_key, "default")
 
 
 def _tells(action: str, pk_set: set[Any] | None) -> bool:
-    """Which m2m_changed to hear. What was there already is not added; who is cleared has to be asked before."""
+    """Returns whether an action of m2m_changed is the one to note.
+
+    What was there already is not added; the accounts that lose all are known only before they do.
+    """
     return action == "pre_clear" or (action in ("post_add", "post_remove") and bool(pk_set))
 
 
@@ -107,7 +117,7 @@ def _rights_change(whose: Q, using: str) -> None:
 
 
 def connect() -> None:
-    """Connects all of them. Called once, from AppConfig.ready()."""
+    """Connects all receivers. Called once, by the declaration of accounts."""
     _on(pre_save, User, account_changes)
     _on(bulk_changed, User, accounts_change)
     _on(pre_delete, User, account_goes)

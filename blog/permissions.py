@@ -1,7 +1,7 @@
-"""Rights: this module alone knows which permission gives which right.
+"""Rights: which permission gives which, and what each allows.
 
-Rights are words that pages and tickets use: "write" (own posts), "edit" (everybody's),
-"desk" (see what is not public yet: whoever has one of the two).
+Rights are words that pages and tickets use: "write" (own posts), "edit" (all posts), "desk" (see what is
+not public yet, which both of the others include).
 """
 
 from collections.abc import Callable, Iterable
@@ -28,12 +28,12 @@ GIVES = {
 
 
 def rights(user: Account) -> frozenset[str]:
-    """The rights of a user: two queries the first time, none for somebody who is not signed in."""
+    """Returns the rights of a user: two queries the first time, none for a visitor who has not signed in."""
     return frozenset[str]().union(*(given for permission, given in GIVES.items() if user.has_perm(permission)))
 
 
 def holders(right: str, ids: Iterable[int]) -> set[int]:
-    """Which of these accounts have the right: a query for each permission that gives it, however many they are."""
+    """Returns which of these accounts have the right: a query for each permission that gives it."""
     among = list(ids)
     return {
         pk
@@ -44,12 +44,15 @@ def holders(right: str, ids: Iterable[int]) -> set[int]:
 
 
 def may_publish(user: Account) -> bool:
-    """May make public what they may edit; others submit it."""
+    """Returns whether the user may make public what they may edit; others submit it."""
     return user.has_perm("blog.publish_post") or user.has_perm("blog.edit_any_post")
 
 
 def may_edit(user: Account, post: Post) -> bool:
-    """Editors everything, writers their own; what is public only with the right to publish."""
+    """Returns whether the user may edit the post.
+
+    Editors edit all posts, writers their own; what is public only with the right to publish.
+    """
     held = rights(user)
     if EDIT in held:
         return True
@@ -57,17 +60,20 @@ def may_edit(user: Account, post: Post) -> bool:
 
 
 def may_read(user: Account, post: Post) -> bool:
-    """What is not public is for its author and for editors."""
+    """Returns whether the user may read the post: what is not public is for its author and for editors."""
     return post.is_public or (user.is_authenticated and post.author_id == user.pk) or EDIT in rights(user)
 
 
 def may_read_book(user: Account, book: Book) -> bool:
-    """What is not public is for the desk: a book has no single author."""
+    """Returns whether the user may read the book: what is not public is for the desk."""
     return book.state == Book.State.PUBLISHED or DESK in rights(user)
 
 
 def needs(*wanted: str) -> Callable[[View], View]:
-    """For those with one of the rights: 403 for others, the sign-in for who has not signed in."""
+    """Returns a decorator that lets users with one of the rights pass.
+
+    Others get 403, and a visitor who has not signed in is sent to do so.
+    """
 
     def guard(view: View) -> View:
         @wraps(view)
@@ -84,14 +90,14 @@ def needs(*wanted: str) -> Callable[[View], View]:
 
 
 def account(request: HttpRequest) -> User:
-    """Returns the account that sent the request; raises PermissionDenied where it is not signed in."""
+    """Returns the account that sent the request. Raises PermissionDenied where it has not signed in."""
     if not isinstance(request.user, User):
         raise PermissionDenied
     return request.user
 
 
 def sign_in_first(request: HttpRequest, then: str = "") -> HttpResponse:
-    """To the sign-in, and from there to `then`, or back to this page."""
+    """Redirects to the sign-in, and from there to `then`, or back to this page."""
     return redirect_to_login(then or request.get_full_path(), reverse("sign_in"))
 
 

@@ -1,8 +1,8 @@
-"""What states are made of: rows as PostgreSQL gives them, without a model's instance for each.
+"""The rows that states are made of, as PostgreSQL gives them, without a model's instance for each.
 
-A row is of its object alone and names others by id; how those are shown is asked by their ids. So when a
-change is announced, the row can be read as soon as its object is locked, and what it shows once that is
-locked too. And there are no joins, which cost PostgreSQL more to plan than all of it to read.
+A row is of its object alone and names others by id; how they are shown is read by their ids. So when a change
+is announced, the row can be read as soon as its object is locked, and what it shows once that is locked, too.
+And there are no joins, which cost PostgreSQL more to plan than all of it to read.
 
 A page reads the rows of its own querysets. Announcing reads the same rows by their ids, with every save, so
 there the same querysets are compiled once (realtime.compiled).
@@ -21,7 +21,7 @@ from realtime.compiled import Compiled
 
 
 class PostRow(NamedTuple):
-    """`tags`: their slugs."""
+    """A post, with the slugs of its `tags` and the number of its `likes`."""
 
     id: int
     title: str
@@ -44,7 +44,7 @@ class PostRow(NamedTuple):
 
 
 class DeskRow(NamedTuple):
-    """As much of a post as the desk sees."""
+    """The columns of a post that the desk sees."""
 
     id: int
     title: str
@@ -55,6 +55,8 @@ class DeskRow(NamedTuple):
 
 
 class BookRow(NamedTuple):
+    """A book alone."""
+
     id: int
     slug: str
     title: str
@@ -65,6 +67,8 @@ class BookRow(NamedTuple):
 
 
 class AuthorshipRow(NamedTuple):
+    """That an author wrote a book."""
+
     book: int
     author: int
     contribution: str
@@ -73,6 +77,8 @@ class AuthorshipRow(NamedTuple):
 
 
 class EditionRow(NamedTuple):
+    """An edition of a book."""
+
     book: int
     number: int
     file: str
@@ -88,7 +94,7 @@ class NameRow(NamedTuple):
 
 
 class Bound(NamedTuple):
-    """A book with what hangs on it: who wrote it, in the order in which they are named, and the newest edition."""
+    """A book with its authorships, in the order in which the authors are named, and its newest edition."""
 
     book: BookRow
     authorships: Sequence[AuthorshipRow]
@@ -96,7 +102,7 @@ class Bound(NamedTuple):
 
 
 def posts(queryset: "QuerySet[Post]", *version: Any) -> "QuerySet[Any, Any]":
-    """Each as a PostRow's values."""
+    """Returns the queryset as the values of a PostRow each."""
     like = Like.objects.filter(post=OuterRef("pk")).order_by().values("post")
     likes = Subquery(like.annotate(count=Count("pk")).values("count"), output_field=IntegerField())
     slugs = Tagging.objects.filter(post=OuterRef("pk")).order_by().values("tag__slug")
@@ -107,23 +113,27 @@ def posts(queryset: "QuerySet[Post]", *version: Any) -> "QuerySet[Any, Any]":
 
 
 def desk(queryset: "QuerySet[Post]", *version: Any) -> "QuerySet[Any, Any]":
+    """Returns the queryset as the values of a DeskRow each."""
     return queryset.values_list("pk", "title", "state", "byline_id", "published_date", *version)
 
 
 def books(queryset: "QuerySet[Book]", *version: Any) -> "QuerySet[Any, Any]":
+    """Returns the queryset as the values of a BookRow each."""
     return queryset.values_list("pk", "slug", "title", "state", "withdrawn", "reason", *version)
 
 
 def names(queryset: "QuerySet[Author]", *version: Any) -> "QuerySet[Any, Any]":
+    """Returns the queryset as the values of a NameRow each."""
     return queryset.values_list("pk", "name", *version)
 
 
 def tags(queryset: "QuerySet[Tag]", *version: Any) -> "QuerySet[Any, Any]":
+    """Returns the queryset as the values of a NameRow each."""
     return queryset.values_list("slug", "name", *version)
 
 
 def bound(found: Sequence[BookRow]) -> list[Bound]:
-    """Two queries."""
+    """Returns books with their authorships and newest editions: two queries."""
     ids = [book.id for book in found]
     authorships: dict[int, list[AuthorshipRow]] = {}
     for authorship in AUTHORSHIPS.rows(ids):

@@ -1,6 +1,6 @@
-"""An object's public state: what events carry *and* what pages render, so that both show the same.
+"""The public state of objects: what events carry *and* what pages render, so that both show the same.
 
-Frozen dataclasses, encoded to JSON as they stand. Read from querysets in a constant number of
+Frozen dataclasses, encoded to JSON as they stand. They are read from querysets in a constant number of
 queries, whatever is on the page.
 """
 
@@ -22,11 +22,13 @@ from realtime import log
 from realtime.live import Withdrawn
 from realtime.publish import load_embedded
 
-Shown = Mapping[str, Any]  # by key: how what an object shows of others is shown
+Shown = Mapping[str, Any]  # by key: how others are shown inside an object
 
 
 @dataclass(frozen=True)
 class AuthorRef:
+    """How an author is shown inside others."""
+
     id: int
     name: str
     url: str
@@ -34,6 +36,8 @@ class AuthorRef:
 
 @dataclass(frozen=True)
 class TagRef:
+    """How a tag is shown inside a post."""
+
     slug: str
     name: str
     url: str
@@ -41,6 +45,8 @@ class TagRef:
 
 @dataclass(frozen=True)
 class BookRef:
+    """How a book is shown inside its chapters."""
+
     id: int
     title: str
     url: str
@@ -48,6 +54,8 @@ class BookRef:
 
 @dataclass(frozen=True)
 class EditionRef:
+    """The edition of a book that is on the shelf."""
+
     number: int
     url: str
     built: datetime
@@ -67,6 +75,8 @@ class BookAuthor:
 
 @dataclass(frozen=True, kw_only=True)
 class PostState:
+    """A public post."""
+
     id: int
     url: str
     title: str
@@ -87,6 +97,8 @@ class PostState:
 
 @dataclass(frozen=True, kw_only=True)
 class BookState:
+    """A public book, with its authors in the order in which they are named."""
+
     id: int
     url: str
     slug: str
@@ -98,6 +110,8 @@ class BookState:
 
 @dataclass(frozen=True)
 class AuthorState:
+    """An author."""
+
     id: int
     name: str
     url: str
@@ -106,6 +120,8 @@ class AuthorState:
 
 @dataclass(frozen=True)
 class TagState:
+    """A tag."""
+
     slug: str
     name: str
     url: str
@@ -114,6 +130,8 @@ class TagState:
 
 @dataclass(frozen=True)
 class PublicationState:
+    """The publication itself."""
+
     title: str
     standfirst: str
     summary: str  # safe HTML
@@ -135,19 +153,22 @@ class DeskPost:
 
 @dataclass(frozen=True)
 class Likes:
+    """How many like a post."""
+
     id: int
     likes: int
     version: int
 
 
 def post_states(posts: "QuerySet[Post]") -> list[PostState]:
-    """The states of posts, in the queryset's order: a query, and one for each family of what they show."""
+    """Returns the states of posts, in the queryset's order: a query, and one for each family that they show."""
     found = [rows.PostRow(*row) for row in rows.posts(posts, log.version_of("post"))]
     shown = load_embedded(key for row in found for key in shown_by_post(row))
     return [post_state(row, row.announced, shown) for row in found]
 
 
 def post_state(post: rows.PostRow, version: int, shown: Shown) -> PostState:
+    """Returns the state of a post that was read."""
     tags = sorted(shown[key] for slug in post.tags if (key := f"tag.{slug}") in shown)
     return PostState(
         id=post.id,
@@ -170,7 +191,7 @@ def post_state(post: rows.PostRow, version: int, shown: Shown) -> PostState:
 
 
 def shown_by_post(post: rows.PostRow) -> Iterator[str]:
-    """The keys of what a post shows of others."""
+    """Yields the keys of the author, the book and the tags that a post shows."""
     if post.byline is not None:
         yield f"author.{post.byline}"
     if post.book is not None:
@@ -179,13 +200,14 @@ def shown_by_post(post: rows.PostRow) -> Iterator[str]:
 
 
 def book_states(books: "QuerySet[Book]") -> list[BookState]:
-    """The states of books, in the queryset's order: four queries."""
+    """Returns the states of books, in the queryset's order: four queries."""
     found = rows.bound([rows.BookRow(*row) for row in rows.books(books, log.version_of("book"))])
     shown = load_embedded(key for each in found for key in shown_by_book(each))
     return [book_state(each, each.book.announced, shown) for each in found]
 
 
 def book_state(bound: rows.Bound, version: int, shown: Shown) -> BookState:
+    """Returns the state of a book that was read."""
     book, authorships, edition = bound
     return BookState(
         id=book.id,
@@ -203,29 +225,34 @@ def book_state(bound: rows.Bound, version: int, shown: Shown) -> BookState:
 
 
 def shown_by_book(bound: rows.Bound) -> Iterator[str]:
+    """Returns the keys of the authors that a book shows."""
     return (f"author.{row.author}" for row in bound.authorships)
 
 
 def author_states(authors: "QuerySet[Author]") -> list[AuthorState]:
+    """Returns the states of authors, in the queryset's order: one query."""
     found = (rows.NameRow(*row) for row in rows.names(authors, log.version_of("author")))
     return [author_state(row, row.announced) for row in found]
 
 
 def author_state(author: rows.NameRow, version: int) -> AuthorState:
+    """Returns the state of an author that was read."""
     return AuthorState(author.id, author.name, _url("author_detail", author.id), version)
 
 
 def tag_states(tags: "QuerySet[Tag]") -> list[TagState]:
+    """Returns the states of tags, in the queryset's order: one query."""
     found = (rows.NameRow(*row) for row in rows.tags(tags, log.version_of("tag", "slug")))
     return [tag_state(row, row.announced) for row in found]
 
 
 def tag_state(tag: rows.NameRow, version: int) -> TagState:
+    """Returns the state of a tag that was read."""
     return TagState(tag.id, tag.name, _url("tag_detail", tag.id), version)
 
 
 def publication_state(version: int | None = None) -> PublicationState:
-    """The publication as it is; its defaults where nobody has named it yet."""
+    """Returns the publication as it is, or with its defaults where it has no row yet."""
     if version is None:
         version = log.versions(["publication.1"]).get("publication.1", 0)
     row = Publication.objects.filter(pk=1).first() or Publication()
@@ -233,35 +260,36 @@ def publication_state(version: int | None = None) -> PublicationState:
 
 
 def desk_posts(posts: "QuerySet[Post]") -> list[DeskPost]:
-    """How far unpublished posts got: two queries."""
+    """Returns how far unpublished posts got, in the queryset's order: two queries."""
     found = [rows.DeskRow(*row) for row in rows.desk(posts, log.version_of("post"))]
     shown = load_embedded(f"author.{row.byline}" for row in found if row.byline is not None)
     return [desk_post(row, row.announced, shown) for row in found]
 
 
 def desk_post(post: rows.DeskRow | rows.PostRow, version: int, shown: Shown) -> DeskPost:
+    """Returns what the desk sees of a post that was read."""
     return DeskPost(post.id, post.title, post.state, shown.get(f"author.{post.byline}"), post.published_date, version)
 
 
 def withdrawn_state(row: Post | Book | rows.PostRow | rows.BookRow, version: int) -> Withdrawn:
-    """What is left to say of something that is not public (any more), but there."""
+    """Returns what is left to say of an object that is there, but not public (any more)."""
     return Withdrawn(row.id, row.withdrawn or timezone.now(), row.reason, False, version)
 
 
 def authors_shown(ids: Iterable[str]) -> dict[str, AuthorRef]:
-    """How authors are shown inside others: one query."""
+    """Returns how authors are shown inside others, by id: one query."""
     found = rows.AUTHORS.rows(map(int, ids))
     return {str(row.id): AuthorRef(row.id, row.name, _url("author_detail", row.id)) for row in found}
 
 
 def tags_shown(slugs: Iterable[str]) -> dict[str, tuple[int, TagRef]]:
-    """How tags are shown inside others, each with its place among them: one query."""
+    """Returns how tags are shown inside others, by slug, each with its place among them: one query."""
     found = enumerate(rows.TAGS.rows(slugs))
     return {row.id: (place, TagRef(row.id, row.name, _url("tag_detail", row.id))) for place, row in found}
 
 
 def books_shown(ids: Iterable[str]) -> dict[str, BookRef]:
-    """How books are shown inside their chapters, where everyone may see that there is one: one query."""
+    """Returns how public books are shown inside their chapters, by id: one query."""
     return {
         str(row.id): BookRef(row.id, row.title, _url("book_detail", row.id))
         for row in rows.BOOKS.rows(map(int, ids))
@@ -270,6 +298,7 @@ def books_shown(ids: Iterable[str]) -> dict[str, BookRef]:
 
 
 def book_author(authorship: Authorship) -> BookAuthor:
+    """Returns how an author is shown inside a book, by a row with its author."""
     author = authorship.author
     return BookAuthor(
         author.pk,
@@ -282,7 +311,7 @@ def book_author(authorship: Authorship) -> BookAuthor:
 
 
 def _url(view: str, id: Any) -> str:
-    """As get_absolute_url of the model says it."""
+    """Returns what get_absolute_url of the model says."""
     return _address(view, id, get_script_prefix(), get_urlconf())
 
 

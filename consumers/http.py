@@ -183,7 +183,9 @@ class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
         """Raises Refusal for a topic that the reader may not follow, or may not follow any more."""
         for name, reason in self.session.refusals(names).items():
             counters.refused[reason] += 1
-            raise Refusal(STATUS_BY_REASON[reason], reason, f"{name[: topics.LONGEST]!a} cannot be followed: {reason}.")
+            raise Refusal(
+                STATUS_BY_REASON[reason], reason, f"{name[: topics.MAX_LENGTH]!a} cannot be followed: {reason}."
+            )
 
     # --- who is present
 

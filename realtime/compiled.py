@@ -1,6 +1,6 @@
-"""Questions that are asked with every save: Django makes their SQL once, and not each time anew.
+"""Querysets that are run with every save: Django makes their SQL once, and not each time anew.
 
-To make it takes Django ten times as long as PostgreSQL takes to answer. The text stays the same: the ids are
+Making it takes Django ten times as long as PostgreSQL takes to answer. The text stays the same: the ids are
 one array in it, however many they are.
 
 A query's compiler is not documented API; tests/realtime/test_compiled.py is the contract.
@@ -18,19 +18,20 @@ Row = TypeVar("Row")
 
 
 class AnyOf(Lookup):
-    """A condition: the expression is one of the ids."""
+    """The condition that an expression is one of the ids."""
 
     prepare_rhs = False
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        """Returns the condition with one placeholder, for the array of ids."""
         lhs, values = self.process_lhs(compiler, connection)
         return f"{lhs} = ANY(%s)", (*values, self.rhs)
 
 
 class Compiled(Generic[Row]):
-    """A queryset of tuples (`values_list`), each of which makes a `row`.
+    """A queryset of tuples (`values_list`), each of which makes a `row`, by ids.
 
-    `make` is given the condition that the field `of` is one of the ids.
+    `make` returns the queryset for the condition that the field `of` is one of the ids.
     """
 
     def __init__(self, row: Callable[..., Row], make: Callable[[AnyOf], "QuerySet[Any, Any]"], of: str = "pk") -> None:
@@ -40,7 +41,7 @@ class Compiled(Generic[Row]):
         self._ids: list[Any] = []  # stands for the ids in what is compiled
 
     def rows(self, ids: Iterable[Any], using: str = "default") -> list[Row]:
-        """The rows for these ids, of what PostgreSQL's driver makes of them: one query."""
+        """Returns the rows for these ids, with the values that PostgreSQL's driver makes: one query."""
         sql, values = self._text
         asked = list(ids)
         with connections[using].cursor() as cursor:
@@ -49,7 +50,7 @@ class Compiled(Generic[Row]):
 
     @cached_property
     def _text(self) -> tuple[str, Sequence[Any]]:
-        """Made when it is first asked: models are not ready before."""
+        """The SQL and its values. Made when it is first asked for: models are not ready before."""
         compiler: Any = self._make(AnyOf(F(self._of), self._ids)).query.get_compiler("default")
         text: tuple[str, Sequence[Any]] = compiler.as_sql()
         for column, _, _ in compiler.select:

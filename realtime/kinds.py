@@ -1,6 +1,6 @@
 """Kinds of events: the shape of their data and the templates that show it.
 
-Filled by the rooms' AppConfig.ready(). A kind names its templates as strings; the edge renders them.
+Filled by the declarations of realtime.live. A kind names its templates as strings; the edge renders them.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -17,10 +17,10 @@ Context = Callable[[Any], Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Kind:
-    """One sort of event.
+    """One sort of event, and how its data is shown.
 
-    `family`: of several events of one key and family, recovery sends the newest only.
-    `fragments`: name -> template; `context` makes the template's variables of the data.
+    `family`: of several events of one key and family, recovery sends the newest only. `fragments`: a template
+    for each name. `context` returns the template's variables for the data.
     """
 
     name: str
@@ -40,7 +40,7 @@ def register(kind: Kind) -> None:
 
 
 def get(name: str) -> Kind:
-    """The kind of that name. Raises NotRegistered."""
+    """Returns the kind of that name. Raises NotRegistered."""
     try:
         return _kinds[name]
     except KeyError:
@@ -48,11 +48,12 @@ def get(name: str) -> Kind:
 
 
 def all_kinds() -> Iterator[Kind]:
+    """Yields every kind that is registered."""
     yield from _kinds.values()
 
 
 def _plain(value: Any) -> str:
-    """Text that is more than str: safe markup, a lazy translation."""
+    """Returns text that is more than str, such as safe markup or a lazy translation, as it is encoded."""
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, Promise):
@@ -64,10 +65,10 @@ _encoder = msgspec.json.Encoder(enc_hook=_plain)
 
 
 def encode(data: Any) -> bytes:
-    """The JSON of an event's data."""
+    """Returns the JSON of an event's data."""
     return _encoder.encode(data)
 
 
 def decode(kind: Kind, data: bytes) -> Any:
-    """The data of an event, as the frozen dataclass its kind names. Unknown members are dropped."""
+    """Returns the data of an event as the frozen dataclass that its kind names. Unknown members are dropped."""
     return msgspec.json.decode(data, type=kind.data)

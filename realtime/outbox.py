@@ -1,6 +1,6 @@
-"""The SQL of announcing: locks on keys, and what is inserted just before COMMIT. For realtime.publish alone.
+"""The SQL of announcing: locks on keys, and outbox rows inserted just before COMMIT. For realtime.publish alone.
 
-One round trip each, however many keys and events there are.
+Each function is one round trip, however many keys and events there are.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,13 +11,11 @@ from typing import Any, Literal
 from realtime import kinds
 from realtime.polling_lease import SECONDS_LEFT_SQL, PollingLease
 
-MAX_STATEMENT_BYTES = (
-    16 * 2**20
-)  # bytes of events in one statement: 10,000 posts of a screen each. More would only take memory
+# of events in one statement: 10,000 posts of a screen each. More would only take memory
+MAX_STATEMENT_BYTES = 16 * 2**20
 
-MAX_ROWS_IN_VALUES = (
-    20  # events and keys; up to so many PostgreSQL plans and reads VALUES in half the time that JSON takes it
-)
+# events and keys; PostgreSQL plans and reads so few VALUES in half the time that JSON takes it
+MAX_ROWS_IN_VALUES = 20
 
 # A JSON text is read faster than ten thousand VALUES. The order of either is the order of the ids.
 _INSERT = """
@@ -37,7 +35,7 @@ UPDATE realtime_key k SET version = n.version, topics = n.topics, kind = n.kind
 
 @dataclass(frozen=True)
 class Row:
-    """An event, as _INSERT takes it."""
+    """An event as it stands in the outbox."""
 
     kind: str
     key: str
@@ -49,7 +47,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Known:
-    """What was last announced of a key."""
+    """What was last announced of a key: its version, the topics its object lives on, the kind of its last event."""
 
     key: str
     version: int = 0
@@ -58,9 +56,9 @@ class Known:
 
 
 def lock(cursor: Any, keys: Sequence[str], strength: Literal["SHARE", "UPDATE"]) -> dict[str, Known]:
-    """Takes the locks one after another, and tells what is known of each key. From then on all have a row.
+    """Locks keys one after another and returns what is known of each. A key without a row gets one.
 
-    `keys` are sorted, by code points; so are the rows, by whatever PostgreSQL's collation would sort them.
+    `keys` are sorted by code points, and so are the rows, whatever the database's collation is.
     """
     cursor.execute(
         f"""INSERT INTO realtime_key (key) SELECT unnest(%(keys)s) ON CONFLICT DO NOTHING;
@@ -72,7 +70,10 @@ def lock(cursor: Any, keys: Sequence[str], strength: Literal["SHARE", "UPDATE"])
 
 
 def insert(cursor: Any, told: Sequence[tuple[Sequence[Row], Known]], lease: PollingLease) -> None:
-    """Inserts the events of each key, and notes what is known of it from now on. Asks for the promise if need be."""
+    """Inserts the events of each key, and stores what is known of it from now on.
+
+    The same statement asks how long the hubs' polling lease lasts, where that is in question.
+    """
     if 0 < sum(len(events) for events, _ in told) <= MAX_ROWS_IN_VALUES and len(told) <= MAX_ROWS_IN_VALUES:
         _insert_few(cursor, told, lease)
         return

@@ -1,13 +1,13 @@
 """publish(): the one door through which events are written.
 
-A call only leaves a mark in `on_commit`, where Django already forgets what a savepoint rolls back.
-Just before COMMIT the database wrapper hands all marks to `write()`, in the same transaction:
+A call only leaves a pending change in `on_commit`, where Django already forgets what a savepoint rolls back.
+Just before COMMIT the database wrapper hands all of them to `write()`, in the same transaction, which
 
-    lock the marked keys; read what they are; lock what they show of others; read that; insert pending rows
+    locks the changed keys; reads their objects; locks what these show of others; reads that; inserts outbox rows
 
 in one global order, so that announcing never deadlocks, and in statements of their own, so that what is
-read is what there is under the lock. The same mark, called after COMMIT, rings the bell, unless the
-hubs have promised to look.
+read is what there is under the lock. A pending change, called after COMMIT, rings the bell, unless the
+hubs poll anyway (realtime.polling_lease).
 """
 
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
@@ -22,17 +22,18 @@ from realtime.errors import NotInTransaction, NotRegistered
 from realtime.outbox import Known, Row, insert, lock
 from realtime.polling_lease import PollingLease
 
-LOADED = "loaded"  # the kind of a mark that announces nothing: see loaded()
+LOADED = "loaded"  # the kind of a pending change that announces nothing: see loaded()
 
 Before = Mapping[Hashable, Any]
 
 
 @dataclass(frozen=True)
 class PendingChange:
-    """Something was changed. `keys`: of which objects, with what was there by part until then (None: nothing).
+    """A change that is announced if and when its transaction commits.
 
-    `cleared`: the objects whose relation was cleared as a whole. One that is in no `keys` is not changed by
-    that alone, so it is neither locked nor read.
+    `keys`: the objects, each with what was there of the parts of a relation until then (None: nothing).
+    `cleared`: the objects whose relation was cleared as a whole; one that is in no `keys` is not changed by
+    that alone, so it is neither locked nor read. `lease`: until when the bell need not ring.
     """
 
     kind: str
@@ -47,12 +48,12 @@ class PendingChange:
 
 @dataclass
 class Change:
-    """All marks of one key in one transaction, and what is true now.
+    """All pending changes of one key in one transaction, and what is true now.
 
-    `kinds`: the marked kinds, in order. `before`: by kind and part what was there before the
-    transaction; the first surviving mark of a part tells. `cleared`: the kinds of the relations that
-    were cleared as a whole. `state`: what its source read, None where
-    there is nothing. `embedded`: by key, how others are shown inside it.
+    `kinds`: their kinds, in order. `before`: by kind and part what was there before the transaction, as the
+    first pending change that survived says. `cleared`: the kinds of relations that were cleared as a whole.
+    `known`: what was last announced of the key. `state`: what its source read, None where there is no
+    object. `embedded`: by key, how others are shown inside it.
     """
 
     key: str
@@ -67,9 +68,11 @@ class Change:
 
     @property
     def version(self) -> int:
+        """The version that the events of this change carry."""
         return self.known.version + 1
 
     def add(self, kind: str, before: Before) -> None:
+        """Adds what another pending change says of the key."""
         self.loaded |= kind == LOADED
         if kind not in self.kinds:
             self.kinds.append(kind)
@@ -80,11 +83,11 @@ class Change:
 
 @dataclass(frozen=True)
 class NewEvent:
-    """An event to be written. `topics`: where its object lives from now on.
+    """An event to be written.
 
-    Those it lived on before are added and named as left; `lives=False` is an event on the side,
-    which says nothing of where the object lives and names itself what it `left`.
-    `scrub` takes the text from the key's earlier rows.
+    `topics`: where its object lives from now on; those it lived on before are added, and named as left.
+    `lives=False`: an event that says nothing of where the object lives, and names by itself what it `left`.
+    `scrub`: takes the text from the key's earlier events.
     """
 
     kind: str
@@ -96,27 +99,32 @@ class NewEvent:
 
 
 class Source(Protocol):
-    """How the objects behind one family of keys are read and told. The domain registers one per family."""
+    """Reads the objects behind one family of keys, and builds their events. One is registered for each family.
 
-    rank: int  # place in the global lock order: what a source's objects show has a higher rank than itself
+    `rank`: its place in the order of locks, which is the same in all processes; what its objects show of
+    others has a higher one.
+    """
+
+    rank: int
 
     def read(self, changes: Sequence[Change]) -> Mapping[str, Any]:
-        """By id, what each changed object has of its own, if it is there. Asked when the changes are locked.
+        """Returns what each changed object has of its own, by id; nothing for one that is not there.
 
-        Until the COMMIT nobody else can change that. In as many queries for ten thousand as for one.
+        Called when their keys are locked, so no other transaction that announces can change it until COMMIT.
+        Asks as many queries for ten thousand objects as for one.
         """
         ...
 
     def embedded_keys(self, state: Any) -> Iterable[str]:
-        """The keys of others that an object shows inside. Locked next; may be read then."""
+        """Returns the keys of others that an object shows inside, which are locked next."""
         ...
 
     def load_embedded(self, ids: Sequence[str]) -> Mapping[str, Any]:
-        """By id, how these are shown inside others. Asked when they are locked, at most once a transaction."""
+        """Returns how objects are shown inside others, by id. Called when they are locked, once a transaction."""
         ...
 
     def build_events(self, change: Change) -> Iterable[NewEvent]:
-        """The events that a change makes; none where it has no net effect. Asks the database nothing."""
+        """Returns the events of a change; none where it has no net effect. Asks the database nothing."""
         ...
 
 
@@ -132,7 +140,7 @@ def register(family: str, source: Source) -> None:
 def publish(kind: str, key: str, before: Before | None = None, using: str = "default") -> None:
     """Announces that the object behind `key` changed, if and when the transaction commits.
 
-    `before` tells of a relation's parts what was there until now. Raises NotInTransaction.
+    `before` says what was there until now of each part of a relation that changes. Raises NotInTransaction.
     """
     publish_all(kind, {key: before or {}}, using)
 
@@ -146,19 +154,19 @@ def publish_all(kind: str, keys: Mapping[str, Before], using: str = "default", c
         for family in {_family(key) for key in keys}:
             if family not in _sources:
                 raise NotRegistered(f"No source of {family}.<id> is registered.")
-        _leave(PendingChange(kind, keys, cleared=cleared), using)
+        _note(PendingChange(kind, keys, cleared=cleared), using)
 
 
 def loaded(key: str, using: str = "default") -> None:
     """Notes that the object behind `key` was written past all announcing, by loaddata.
 
-    Nothing is told; the log gets a new epoch, so that every open page starts from a fresh
+    No event is written; the log gets a new epoch, so that every open page starts from a fresh
     snapshot, and what is known of the key is read anew.
     """
-    _leave(PendingChange(LOADED, {key: {}}), using)
+    _note(PendingChange(LOADED, {key: {}}), using)
 
 
-def _leave(pending_change: PendingChange, using: str) -> None:
+def _note(pending_change: PendingChange, using: str) -> None:
     connection = connections[using]
     if not _in_transaction(connection):
         raise NotInTransaction(
@@ -168,7 +176,7 @@ def _leave(pending_change: PendingChange, using: str) -> None:
 
 
 def in_transaction(using: str = "default") -> bool:
-    """Whether a COMMIT will come. The blocks that TestCase opens do not count: theirs never does."""
+    """Returns whether a COMMIT will come. The blocks that TestCase opens do not count: theirs never does."""
     return _in_transaction(connections[using])
 
 
@@ -178,7 +186,19 @@ def _in_transaction(connection: Any) -> bool:
 
 
 def write(connection: Any, pending_changes: Sequence[PendingChange]) -> None:
-    """Writes the pending events of all marks. Called by the database wrapper just before COMMIT."""
+    """Writes the events of all pending changes. Called by the database wrapper just before COMMIT."""
+    changes = _by_key(pending_changes)
+    with connection.cursor() as cursor:
+        shown = _load_embedded(_read(cursor, _by_family(changes)))
+        for change in changes.values():
+            change.embedded = shown
+        built = ((change, list(_sources[_family(key)].build_events(change))) for key, change in changes.items())
+        insert(cursor, [_rows(change, events) for change, events in built if events], connection.polling_lease)
+        if any(change.loaded for change in changes.values()):
+            log.begin(cursor, anew=True)
+
+
+def _by_key(pending_changes: Sequence[PendingChange]) -> dict[str, Change]:
     changes: dict[str, Change] = {}
     for pending_change in pending_changes:
         for key, before in pending_change.keys.items():
@@ -189,14 +209,7 @@ def write(connection: Any, pending_changes: Sequence[PendingChange]) -> None:
         for key in pending_change.cleared:
             if key in changes:
                 changes[key].cleared.add(pending_change.kind)
-    with connection.cursor() as cursor:
-        shown = _load_embedded(_read(cursor, _by_family(changes)))
-        for change in changes.values():
-            change.embedded = shown
-        told = ((change, list(_sources[_family(key)].build_events(change))) for key, change in changes.items())
-        insert(cursor, [_told(change, drafts) for change, drafts in told if drafts], connection.polling_lease)
-        if any(change.loaded for change in changes.values()):
-            log.begin(cursor, anew=True)
+    return changes
 
 
 def _family(key: str) -> str:
@@ -211,11 +224,11 @@ def _by_family(changes: Mapping[str, Change]) -> dict[str, list[Change]]:
 
 
 def _read(cursor: Any, families: Mapping[str, Sequence[Change]]) -> dict[str, set[str]]:
-    """Locks and reads what changed, locks what that shows of others; returns the keys of these, by family.
+    """Locks and reads what changed, and locks what that shows of others; returns the keys of the latter, by family.
 
-    In one order for everybody: by the rank of the family, then by key. What is only shown is locked
-    shared and in one go with others, or for itself where keys of its family changed: two kinds of
-    lock in one family would take a statement for each turn between them.
+    All transactions lock in one order: by the rank of the family, then by key. What is only shown is locked
+    shared, together with that of other families; where keys of its own family changed too, it is locked as
+    they are, because two strengths of lock in one family would take a statement for each turn between them.
     """
     shown: dict[str, set[str]] = {}
     waiting: list[str] = []  # to be locked shared, with or before the next
@@ -263,25 +276,25 @@ def _load_embedded(families: Mapping[str, Iterable[str]]) -> dict[str, Any]:
 def _know(changes: Iterable[Change], known: Mapping[str, Known]) -> None:
     for change in changes:
         now = known[change.key]
-        # what was loaded is told as if for the first time, to nobody: where does it live?
+        # what was loaded is announced as if for the first time, but to no reader: only its topics are noted
         change.known = Known(change.key, now.version) if change.loaded else now
 
 
-def _told(change: Change, drafts: Sequence[NewEvent]) -> tuple[list[Row], Known]:
-    """The events that the drafts become, and what is known of the key from now on."""
+def _rows(change: Change, events: Sequence[NewEvent]) -> tuple[list[Row], Known]:
+    """Returns the outbox rows of new events, and what is known of the key from now on."""
     rows, topics, kind = [], change.known.topics, change.known.kind
-    for draft in drafts:
+    for event in events:
         if not change.loaded:
-            at, left = _topics(draft, change.known)
-            rows.append(Row(draft.kind, change.key, at, left, draft.data, draft.scrub))
-        if draft.lives:
-            topics, kind = draft.topics, draft.kind
+            at, left = _topics(event, change.known)
+            rows.append(Row(event.kind, change.key, at, left, event.data, event.scrub))
+        if event.lives:
+            topics, kind = event.topics, event.kind
     return rows, Known(change.key, change.version, topics, kind)
 
 
-def _topics(draft: NewEvent, known: Known) -> tuple[Sequence[str], Sequence[str]]:
-    """All topics the event goes to, and those among them that its object left."""
-    if not draft.lives:
-        return draft.topics, draft.left
-    left = [topic for topic in known.topics if topic not in draft.topics]
-    return [*draft.topics, *left], left
+def _topics(event: NewEvent, known: Known) -> tuple[Sequence[str], Sequence[str]]:
+    """Returns all topics that the event goes to, and those among them that its object left."""
+    if not event.lives:
+        return event.topics, event.left
+    left = [topic for topic in known.topics if topic not in event.topics]
+    return [*event.topics, *left], left

@@ -1,4 +1,4 @@
-"""Every answer says where in the log it stands, so that following from there leaves no gap."""
+"""The middleware by which every answer says where in the log it stands, so that following from there leaves no gap."""
 
 from collections.abc import Awaitable, Callable
 
@@ -18,7 +18,7 @@ from realtime.position import Position
 def _prepare(request: HttpRequest) -> Position | None:
     """Reads the newest position, and the version of the reader's access; both before anything else is read.
 
-    None while the database is away (the view will say so better).
+    Returns None while the database is away; the view reports that.
     """
     position, version = None, None
     try:

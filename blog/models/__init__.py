@@ -1,4 +1,4 @@
-"""The domain: who writes, what is written, how it belongs together."""
+"""The domain: writing, its authors, and how it belongs together."""
 
 from blog.models.books import Author, Authorship, Book, Edition, Tag
 from blog.models.people import User

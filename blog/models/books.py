@@ -18,7 +18,7 @@ def unicode_slug(text: str) -> str:
 
 
 class Author(Announced):
-    """A name in a byline; it may belong to an account, it need not."""
+    """A name in a byline. It may belong to an account."""
 
     name = models.CharField(_("name"), max_length=100)
     user = models.OneToOneField(
@@ -112,7 +112,7 @@ class Book(Announced):
 
 
 def last_place() -> int:
-    """Where an author stands whose place nobody set: after all who have one."""
+    """Returns the place of an author for whom none is set: after all that have one."""
     return 1000
 
 

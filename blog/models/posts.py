@@ -12,19 +12,23 @@ from realtime.live.announced import Announced, AnnouncedQuerySet
 
 
 class PostQuerySet(AnnouncedQuerySet):
+    """Posts, by how far they got."""
+
     def public(self) -> "PostQuerySet":
-        """What everyone may read. A date alone publishes nothing: state does."""
+        """Returns the posts that everyone may read. A date alone publishes nothing: the state does."""
         return self.filter(state=Post.State.PUBLISHED)
 
     def newest_first(self) -> "PostQuerySet":
+        """Returns the posts as lists show them."""
         return self.order_by("-published_date", "-pk")
 
     def due(self) -> "PostQuerySet":
+        """Returns scheduled posts whose time has come."""
         return self.filter(state=Post.State.SCHEDULED, published_date__lte=timezone.now())
 
 
 class Post(Announced):
-    """Something written. Public means `state = published`."""
+    """A piece of writing. It is public while its state is `published`."""
 
     class State(models.TextChoices):
         DRAFT = "draft", _("draft")
@@ -88,6 +92,7 @@ class Post(Announced):
 
     @property
     def is_public(self) -> bool:
+        """Whether everyone may read it."""
         return self.state == self.State.PUBLISHED
 
     def save(self, *args, **kwargs) -> None:
@@ -101,7 +106,7 @@ class Post(Announced):
         self._date()
 
     def _date(self) -> None:
-        """Lists and their pages go by the date of what is public; a tombstone tells when."""
+        """Sets the dates that go with the state: lists go by the one, a tombstone tells the other."""
         if self.is_public and self.published_date is None:
             self.published_date = timezone.now()
         if self.state != self.State.WITHDRAWN:
@@ -110,22 +115,22 @@ class Post(Announced):
             self.withdrawn = timezone.now()
 
     def publish(self) -> None:
-        """Makes it public, dated now unless it has a date in the past. Also restores what was withdrawn."""
+        """Makes the post public, dated now unless it has a date in the past. Restores one that was withdrawn."""
         if self.published_date is not None and self.published_date > timezone.now():
             self.published_date = None
         self.state, self.reason = self.State.PUBLISHED, ""
         self.save()
 
     def withdraw(self, reason: str = "") -> None:
-        """Takes it from every page. The text stays with its author, for a restore."""
+        """Takes the post from every page. Its text stays with its author, who may restore it."""
         self.state, self.reason = self.State.WITHDRAWN, reason
         self.save()
 
 
 class Tagging(Announced):
-    """That a post has a tag.
+    """A tag of a post.
 
-    Ours, and not the table Django would make by itself, because the rows of that one come and go
+    A model, and not the table that Django would make by itself, because the rows of that one come and go
     without a signal when they are written directly or with their tag.
     """
 
@@ -142,7 +147,7 @@ class Tagging(Announced):
 
 
 class Like(Announced):
-    """That somebody likes a post. Ours for the same reason."""
+    """A like of a post by an account. A model for the same reason as Tagging."""
 
     post = models.ForeignKey(Post, models.CASCADE, verbose_name=_("post"))
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, verbose_name=_("user"))
@@ -157,7 +162,7 @@ class Like(Announced):
 
 
 class Revision(models.Model):
-    """A published version of a post: what it said, who changed it, when."""
+    """A published version of a post: its text, the account that changed it, and when."""
 
     post = models.ForeignKey(Post, models.CASCADE, related_name="revisions", verbose_name=_("post"))
     title = models.CharField(_("title"), max_length=200)

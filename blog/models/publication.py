@@ -1,3 +1,5 @@
+"""The publication itself."""
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 

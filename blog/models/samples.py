@@ -1,3 +1,5 @@
+"""Models that suggest tags."""
+
 import os
 
 from django.contrib.postgres.fields import ArrayField

@@ -45,7 +45,7 @@ class PresenceTracker:
     def here(self, occupant: Occupant, reader: Reader, topic: str, state: Activity | Literal["gone"]) -> None:
         """Takes, renews or ends a lease. Raises BadTopic where the reader may not be present on the topic."""
         if topics.check(reader, topic) is not None:
-            raise BadTopic(f"{topic[: topics.LONGEST]!a} is not a topic that this reader may follow.")
+            raise BadTopic(f"{topic[: topics.MAX_LENGTH]!a} is not a topic that this reader may follow.")
         topic = topics.normal(topic)
         self.set_reader(occupant, reader)
         if state == "gone":

@@ -64,26 +64,31 @@ class TaskLive(Live):
     def may_read(self, reader: Reader, topic: str) -> bool:
         """Returns whether the reader may follow every job.
 
-        Who started one may follow that: the family is personal, and the log knows.
+        The account that started a job may follow that one: the family is personal, and the log knows.
         """
         return bool(reader.rights & {"desk", "staff"})
 
     def kinds(self) -> Iterator[kinds.Kind]:
+        """Yields a kind for each state of a job."""
         for name in KINDS.values():
             yield kinds.Kind(name, TaskState, "task", self.fragments, self.context)
 
     def register_topics(self) -> None:
+        """Makes the topics known: each is also for the account that started the job."""
         register_topic("task", self.may_read, personal=True)
 
     def connect(self) -> None:
+        """Listens to nothing."""
         pass
 
     def read(self, changes: Sequence[Change]) -> Mapping[str, _Seen]:
+        """Returns each job, and whose it is."""
         versions = {change.id: change.version for change in changes}
         rows = Task.objects.filter(pk__in=versions)
         return {str(row.pk): _Seen(task_state(row, versions[str(row.pk)]), row.by) for row in rows}
 
     def build_events(self, change: Change) -> Iterator[NewEvent]:
+        """Yields an event for each state that the transaction moved the job to."""
         if change.state is None:  # the row is gone: the trim took it, long after its end
             return
         topics = [change.key, *([f"user.{change.state.by}"] if change.state.by else []), "desk"]
@@ -92,6 +97,7 @@ class TaskLive(Live):
 
 
 def task_state(task: Task, version: int) -> TaskState:
+    """Returns a job as people see it."""
     return TaskState(
         id=str(task.pk),
         name=task.name,
@@ -106,10 +112,10 @@ def task_state(task: Task, version: int) -> TaskState:
 
 
 def task_states(tasks: "QuerySet[Task]") -> list[TaskState]:
-    """The states of jobs, in the queryset's order: one query."""
+    """Returns the states of jobs, in the queryset's order: one query."""
     return [task_state(row, row.announced) for row in tasks.annotate(announced=log.version_of("task"))]
 
 
 def newest(limit: int, about: str = "") -> list[TaskState]:
-    """The newest jobs, of one object or of all."""
+    """Returns the states of the newest jobs, about one object or about all."""
     return task_states((Task.objects.filter(about=about) if about else Task.objects.all()).order_by("-queued")[:limit])

@@ -39,6 +39,7 @@ class AnnouncedQuerySet(models.QuerySet):  # type: ignore[type-arg]
     """Announces what its bulk operations touch."""
 
     def update(self, **values: Any) -> int:
+        """Updates rows, and sends bulk_changed before and after."""
         with transaction.atomic(using=self.db, savepoint=False):
             pks = list(self.order_by("pk").values_list("pk", flat=True))
             self._tell("before", pks)
@@ -58,6 +59,7 @@ class AnnouncedQuerySet(models.QuerySet):  # type: ignore[type-arg]
         *args: Any,
         **kwargs: Any,
     ) -> list[Any]:
+        """Creates rows, and sends bulk_made. Raises NotSupportedError where conflicts are to be ignored or updated."""
         if ignore_conflicts or update_conflicts:
             raise NotSupportedError(
                 "PostgreSQL does not say which rows were there already, nor what they were, so this could not be"
@@ -73,6 +75,7 @@ class AnnouncedQuerySet(models.QuerySet):  # type: ignore[type-arg]
     bulk_create.alters_data = True  # type: ignore[attr-defined]
 
     def bulk_update(self, objs: Iterable[Any], fields: Iterable[str], batch_size: int | None = None) -> int:
+        """Updates rows, and sends bulk_changed before and after each batch."""
         # Django's own goes through update(), batch by batch, so each batch tells for itself
         with transaction.atomic(using=self.db, savepoint=False):
             return super().bulk_update(objs, fields, batch_size)
@@ -80,6 +83,7 @@ class AnnouncedQuerySet(models.QuerySet):  # type: ignore[type-arg]
     bulk_update.alters_data = True  # type: ignore[attr-defined]
 
     def delete(self) -> tuple[int, dict[str, int]]:
+        """Deletes rows, each with its signals."""
         doomed(self).clear()
         return super().delete()
 
@@ -100,11 +104,13 @@ class Announced(models.Model):
         abstract = True
 
     def save_base(self, *args: Any, using: str | None = None, **kwargs: Any) -> None:
+        """Saves the row in a transaction; below save(), so that no override of that is outside."""
         using = using or router.db_for_write(type(self), instance=self)
         with transaction.atomic(using=using, savepoint=False):
             super().save_base(*args, using=using, **kwargs)  # type: ignore[misc]
 
     def delete(self, using: str | None = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
+        """Deletes the row in a transaction."""
         using = using or router.db_for_write(type(self), instance=self)
         doomed(self).clear()
         with transaction.atomic(using=using, savepoint=False):

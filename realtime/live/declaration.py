@@ -22,19 +22,16 @@ by which it is announced. What a domain needs beyond that overrides one method.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
-from django.db.models import CASCADE, ForeignKey, Model, QuerySet, prefetch_related_objects
-from django.db.models.signals import post_save, pre_delete
+from django.db.models import Model, QuerySet, prefetch_related_objects
 from django.utils import timezone
 
 from realtime import log
 from realtime.kinds import Kind
-from realtime.live.announced import bulk_changed, bulk_made, newly_doomed
-from realtime.live.receivers import on
+from realtime.live.receivers import ModelReceivers
 from realtime.live.relation import Relation
-from realtime.publish import Change, NewEvent, load_embedded, loaded, publish, publish_all
+from realtime.publish import Change, NewEvent, load_embedded
 from realtime.tickets import Reader
 from realtime.topics import register as register_topic
 
@@ -66,6 +63,7 @@ class Live:
     an object lives, with fields of the state in braces. `fragments` and `tombstone`: templates by the
     fragment's name, of what is there and of what was withdrawn. `parts`: other models whose rows the state
     shows, each with the attribute that has the object's id. `id_field`: what the key is made of.
+    `announces_deletion`: whether its deletion is an event of its own.
     """
 
     model: ClassVar[type[Model]]
@@ -78,6 +76,7 @@ class Live:
     tombstone: ClassVar[Mapping[str, str]] = {}
     parts: ClassVar[Mapping[type[Model], str]] = {}
     id_field: ClassVar[str] = "pk"
+    announces_deletion: ClassVar[bool] = True
 
     rank = 0  # place in the order of locks, by realtime.live.registry
 
@@ -125,62 +124,9 @@ class Live:
 
     def connect(self) -> None:
         """Listens to every way in which the rows of the model, of its parts and of its relations change."""
-        self.listen(self.model, self.id_field)
-        for model, attribute in self.parts.items():
-            self.listen(model, attribute)
+        ModelReceivers(self).connect()
         for relation in self.own_relations:
             relation.connect()
-        for name, live in self.embedded.items():
-            field = self.model._meta.get_field(self.sources.get(name, name))
-            if isinstance(field, ForeignKey) and field.remote_field.on_delete is not CASCADE:
-                on(pre_delete, live.model, f"{self.family}.{name} goes", partial(self.shown_goes, field.name))
-
-    def listen(self, sender: type[Model], attribute: str) -> None:
-        """Listens to the rows of a model, each of which names an object by an attribute."""
-        own = sender is self.model
-        for signal, what, receiver in (
-            (post_save, "saved", self.row_saved),
-            (bulk_changed, "changed", self.rows_changed),
-            (bulk_made, "made", self.rows_made),
-            (pre_delete, "goes", self.goes if own else self.part_goes),
-        ):
-            on(signal, sender, f"{self.family}: {what}", partial(receiver, attribute))
-
-    # how a change is noted
-
-    def row_saved(self, attribute: str, instance: Model, using: str, raw: bool = False, **kwargs: Any) -> None:
-        """post_save. What loaddata saves (raw) is announced to nobody."""
-        key = self.key(getattr(instance, attribute))
-        if raw:
-            loaded(key, using=using)
-        else:
-            publish(self.kind("updated"), key, using=using)
-
-    def rows_changed(self, attribute: str, sender: type[Model], pks: Iterable[Any], using: str, **kwargs: Any) -> None:
-        """bulk_changed: what update() and bulk_update() touch."""
-        rows = sender._base_manager.using(using).filter(pk__in=pks)
-        self.note(pks if attribute == "pk" else rows.values_list(attribute, flat=True), using)
-
-    def rows_made(self, attribute: str, rows: Iterable[Model], using: str, **kwargs: Any) -> None:
-        """bulk_made: what bulk_create() made."""
-        self.note((getattr(row, attribute) for row in rows), using)
-
-    def part_goes(self, attribute: str, instance: Model, using: str, **kwargs: Any) -> None:
-        """pre_delete of a row that the object shows."""
-        self.note([getattr(instance, attribute)], using)
-
-    def goes(self, attribute: str, instance: Model, using: str, origin: Any, **kwargs: Any) -> None:
-        """pre_delete of the object itself."""
-        self.note([getattr(instance, attribute)], using)
-
-    def shown_goes(self, field: str, instance: Model, using: str, origin: Any, **kwargs: Any) -> None:
-        """pre_delete of what objects show by a foreign key: they stay, without it."""
-        rows = self.model._base_manager.using(using).filter(**{f"{field}__in": newly_doomed(instance, origin)})
-        self.note(rows.order_by().values_list(self.id_field, flat=True), using)
-
-    def note(self, ids: Iterable[Any], using: str) -> None:
-        """Notes that the objects of these ids changed: one pending change, however many they are."""
-        publish_all(self.kind("updated"), {self.key(id): {} for id in ids}, using)
 
     def key(self, id: Any) -> str:
         """Returns the key of the object with this id."""

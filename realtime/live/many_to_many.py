@@ -83,27 +83,31 @@ def _acting(manager: Any, clears: bool = False, told: Collection[Any] | None = N
 
 
 class NotingManager:
-    """What is put before the class of a relation's managers: its methods say that they are under way."""
+    """The base that is put before the class of a relation's managers: notes which of its methods is under way."""
 
     def add(self, *objs: Any, through_defaults: Any = None) -> None:
+        """Adds objects to the relation."""
         with _acting(self):
             super().add(*objs, through_defaults=through_defaults)  # type: ignore[misc]
 
     add.alters_data = True  # type: ignore[attr-defined]
 
     def remove(self, *objs: Any) -> None:
+        """Removes objects from the relation."""
         with _acting(self):
             super().remove(*objs)  # type: ignore[misc]
 
     remove.alters_data = True  # type: ignore[attr-defined]
 
     def clear(self) -> None:
+        """Removes all objects from the relation."""
         with _acting(self, clears=True):
             super().clear()  # type: ignore[misc]
 
     clear.alters_data = True  # type: ignore[attr-defined]
 
     def set(self, objs: Any, *, clear: bool = False, through_defaults: Any = None) -> None:
+        """Makes the relation consist of these objects."""
         # it tells of no row itself: it calls the three above
         with _acting(self, clears=clear, told=frozenset()):
             super().set(objs, clear=clear, through_defaults=through_defaults)  # type: ignore[misc]

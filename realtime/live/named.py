@@ -4,8 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from django.db.models import Model
-
 from realtime.kinds import Kind
 from realtime.live.declaration import Live
 from realtime.publish import Change, NewEvent
@@ -37,17 +35,18 @@ class NamedLive(Live):
     State: ClassVar[type[Any]] = NameState
     Ref: ClassVar[type[Any] | None] = NameRef
     fragments: ClassVar[Mapping[str, str]] = {"name": "live/name.html"}
+    announces_deletion: ClassVar[bool] = False
 
     def kinds(self) -> Iterator[Kind]:
+        """Yields the one kind, by which a name changes."""
         yield Kind(self.kind("updated"), self.State, fragments=self.fragments, context=self.context)
 
     def context(self, data: Any) -> Mapping[str, Any]:
+        """Returns what the template of any name reads, beside what one of its own does."""
         return {self.family: data, "family": self.family, "named": data}
 
-    def goes(self, attribute: str, instance: Model, using: str, origin: Any, **kwargs: Any) -> None:
-        pass
-
     def build_events(self, change: Change) -> Iterator[NewEvent]:
+        """Yields the event of a change, unless the object is gone."""
         if change.state is not None:
             state = self.state_of(change.state, change.version, {})
             yield NewEvent(self.kind("updated"), self.topics_of(state), state)

@@ -14,6 +14,7 @@ from dataclasses import make_dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Protocol, get_type_hints
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db.models import ManyToManyField, Model, QuerySet, prefetch_related_objects
 from django.db.models.signals import m2m_changed, post_save, pre_delete, pre_save
 
@@ -33,7 +34,9 @@ class Owner(Protocol):
     fragments: ClassVar[Mapping[str, str]]
 
     @property
-    def family(self) -> str: ...
+    def family(self) -> str:
+        """The name before the dot of each key."""
+        ...
 
 
 class Part(Protocol):
@@ -53,8 +56,7 @@ class Part(Protocol):
 class Relation:
     """A many-to-many field of a declaration's model, by its name.
 
-    `owner` and `target` are the names of the through model's two foreign keys. `word` is what the kind
-    calls the relation: `guest.places.changed`.
+    `word` is what the kind calls the relation, as `places` in `guest.places.changed`; the field's name by default.
     """
 
     def __init__(self, name: str, word: str = "") -> None:
@@ -68,26 +70,31 @@ class Relation:
 
     @cached_property
     def field(self) -> "ManyToManyField[Any, Any]":
+        """The model's field of that name."""
         field = self.live.model._meta.get_field(self.name)
         assert isinstance(field, ManyToManyField)
         return field
 
     @cached_property
     def through(self) -> type[Model]:
+        """The model of its rows."""
         through = self.field.remote_field.through
         assert through is not None
         return through
 
     @cached_property
     def owner(self) -> str:
+        """The foreign key of a row to the object whose relation it is."""
         return self.field.m2m_field_name()
 
     @cached_property
     def target(self) -> str:
+        """The foreign key of a row to the part."""
         return self.field.m2m_reverse_field_name()
 
     @cached_property
     def kind(self) -> str:
+        """The kind of event that tells of its changes."""
         return f"{self.live.family}.{self.word}.changed"
 
     @property
@@ -120,15 +127,19 @@ class Relation:
     @cached_property
     def data_type(self) -> type[Any]:
         """What one transaction did to the relation in all, and the object as it is now."""
-        shown = get_type_hints(self.live.State)[self.name]  # tuple[PlaceRef, ...]: as the lists of changes are
+        shown = get_type_hints(self.live.State).get(self.name)  # tuple[NameRef, ...]: as the lists of changes are
+        if shown is None:
+            raise ImproperlyConfigured(f"{type(self.live).__name__}.State has no field {self.name} for its relation.")
         lists = [(name, shown) for name in ("added", "removed", "changed")]
         members = [("relation", str), *lists, ("cleared", bool), ("more", int), (self.live.family, self.live.State)]
         return make_dataclass(f"{self.word.title()}Changed", members, frozen=True, namespace={"__module__": __name__})
 
     def kinds(self) -> Iterable[Kind]:
+        """Yields the kinds that tell of its changes."""
         yield Kind(self.kind, self.data_type, fragments=self.live.fragments, context=self.context)
 
     def context(self, data: Any) -> Mapping[str, Any]:
+        """Returns what the object's own templates read."""
         return {self.live.family: getattr(data, self.live.family)}
 
     def members(self, owners: Sequence[Any]) -> dict[Any, list[str]]:
@@ -144,6 +155,7 @@ class Relation:
     # how it is noted
 
     def connect(self) -> None:
+        """Listens to every way in which the rows change. Doing so again is harmless."""
         note_actions(self.field)
         for signal, what, receiver in (
             (m2m_changed, "are changed", self.are_changed),

@@ -53,9 +53,9 @@ def early_event() -> None:
 
 
 def _replace_publish(function: Callable[..., None]) -> None:
-    from realtime.live import declaration, relation
+    from realtime.live import receivers, relation
 
-    declaration.publish = relation.publish = function
+    receivers.publish = relation.publish = function
 
 
 def skipped_position() -> None:

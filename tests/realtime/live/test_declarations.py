@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from blog.models import Author, Book, Post, Tag
 from realtime.errors import NotRegistered
 from realtime.live import Live, NamedLive, NameRef, checks, declare, declared, live_of, receivers, registry
+from realtime.live.named import NameState
 from tests.guestbook.models import Guest, Place, Visit
 
 
@@ -120,6 +121,17 @@ def test_what_shows_itself_inside_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     good.embedded, place.embedded = {"places": place}, {"guests": good}
     with pytest.raises(ImproperlyConfigured, match="guest > place > guest"):
         registry._height(good)
+
+
+def test_a_relation_that_the_state_does_not_show_is_refused() -> None:
+    class Bad(Good):
+        relations = ("places",)
+        State = NameState
+
+    live = Bad()
+    live.bind({})
+    with pytest.raises(ImproperlyConfigured, match=r"Bad.State has no field places"):
+        list(live.kinds())
 
 
 def test_a_model_is_declared_once() -> None:
