@@ -1,3 +1,5 @@
+"""The app `realtime`: what is registered and connected when Django has loaded it."""
+
 from celery.signals import worker_process_init
 from django.apps import AppConfig
 from django.core import checks
@@ -10,7 +12,7 @@ from realtime.embedded.child import follow_parent
 
 
 def begin_log(using: str, **kwargs: object) -> None:
-    """Makes the log's one row after migrate, and again after a flush, which is a new epoch."""
+    """Inserts the log's one row after migrate, and after a flush, with a new epoch."""
     with connections[using].cursor() as cursor:
         cursor.execute("SELECT to_regclass('realtime_log') IS NOT NULL")
         if cursor.fetchone()[0]:
@@ -18,17 +20,20 @@ def begin_log(using: str, **kwargs: object) -> None:
 
 
 class RealtimeConfig(AppConfig):
+    """The app of the log, of jobs, and of the project's wiring."""
+
     name = "realtime"
     verbose_name = _("Live log and jobs")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        """Fills the registries and connects the receivers, once all models are loaded."""
         from realtime import revocations
         from realtime.checks import check_channel_layer, check_engine
         from realtime.jobs import events, signals
 
         post_migrate.connect(begin_log, sender=self, dispatch_uid="realtime.begin_log")
-        # a killed worker takes its pool along: nobody would hear how their jobs end
+        # a killed worker takes its pool along: no process would store how their jobs end
         worker_process_init.connect(follow_parent, dispatch_uid="realtime.follow_parent")
         checks.register(check_channel_layer)
         checks.register(check_engine)

@@ -8,7 +8,17 @@ import msgspec
 
 from consumers.wire.batch import FrameBatch
 from consumers.wire.server_frames import Frame
-from realtime.presence import GRACE, LEASE, Activity, Count, Person, PresenceTotal, Present, ProcessShare, add
+from realtime.presence import (
+    GRACE_SECONDS,
+    LEASE_SECONDS,
+    Activity,
+    Count,
+    Person,
+    PresenceTotal,
+    Present,
+    ProcessShare,
+    add,
+)
 from realtime.tickets import ANONYMOUS, Reader
 
 NAMING_RIGHT = "desk"  # the right without which nobody is named, and nobody is told names
@@ -72,7 +82,7 @@ class TopicPresence:
 
     def is_over(self, now: float) -> bool:
         """Whether it can be forgotten: others have had the time to hear the last goodbye."""
-        return not self.leases and not self._away and self._ended < now - GRACE
+        return not self.leases and not self._away and self._ended < now - GRACE_SECONDS
 
     # --- coming and going
 
@@ -83,7 +93,7 @@ class TopicPresence:
             lease = Lease(activity, now)
             self.behind = self._changed = True
         self._changed |= lease.activity != activity
-        lease.activity, lease.until = activity, now + LEASE
+        lease.activity, lease.until = activity, now + LEASE_SECONDS
         self.leases[occupant] = lease
 
     def leave(self, occupant: Occupant, now: float) -> None:
@@ -105,7 +115,7 @@ class TopicPresence:
         if lease is None:
             return
         if occupant.reader.id is not None:
-            self._away[occupant.reader.id] = _person(occupant, lease), min(lease.until, now + GRACE)
+            self._away[occupant.reader.id] = _person(occupant, lease), min(lease.until, now + GRACE_SECONDS)
         self._changed, self._ended = True, now
 
     def touch(self) -> None:

@@ -1,7 +1,6 @@
-"""What pages and events show of a job, and how its events are told.
+"""The public state of a job, the kinds `task.*` that carry it, and the source that reads it.
 
-A job's truth is its row (realtime.models.Task), moved by realtime.jobs.state_machine. Here is its public state,
-the kinds `task.*` that carry it, and the source that reads it when a move is announced.
+The state of record is the job's row (realtime.models.Task), which realtime.jobs.state_machine moves and announces.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,7 +28,7 @@ FRAGMENTS = {"job": "blog/task/job.html"}
 
 @dataclass(frozen=True, kw_only=True)
 class TaskState:
-    """A job as people see it. `error` is a sentence for a person, or null."""
+    """A job as pages show it and events carry it. `error` is a sentence for a person, or null."""
 
     id: str
     name: str
@@ -44,24 +43,26 @@ class TaskState:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What is read for an event: the state, and whose job it is, which no event says."""
+    """The state of a row, and the user who asked for the job: a topic is named after them, no event shows them."""
 
     state: TaskState
     by: int | None
 
 
 class TaskSource(StandaloneSource):
-    """The family of keys `task.<id>`: nothing is shown inside a job, so it stands last in the order of locks."""
+    """Source of the keys `task.<id>`. A job shows no other object, so it comes last in the order of locks."""
 
     rank = 90
 
     def read(self, changes: Sequence[Change]) -> Mapping[str, _Seen]:
+        """Returns the rows of the changed jobs, by id: one query."""
         versions = {change.id: change.version for change in changes}
         rows = Task.objects.filter(pk__in=versions)
         return {str(row.pk): _Seen(task_state(row, versions[str(row.pk)]), row.by) for row in rows}
 
     def build_events(self, change: Change) -> Iterable[NewEvent]:
-        if change.state is None:  # the row is gone: the trim took it, long after its end
+        """Yields an event for each kind that was published, on the job's topic, its user's and the desk's."""
+        if change.state is None:  # the row was trimmed, long after the job ended
             return
         topics = [change.key, *([f"user.{change.state.by}"] if change.state.by else []), "desk"]
         for kind in change.kinds:
@@ -69,6 +70,7 @@ class TaskSource(StandaloneSource):
 
 
 def task_state(task: Task, version: int) -> TaskState:
+    """Returns the public state of a row."""
     return TaskState(
         id=str(task.pk),
         name=task.name,
@@ -83,21 +85,22 @@ def task_state(task: Task, version: int) -> TaskState:
 
 
 def task_states(tasks: "QuerySet[Task]") -> list[TaskState]:
-    """The states of jobs, in the queryset's order: one query."""
+    """Returns the states of jobs, in the queryset's order. One query."""
     return [task_state(row, row.announced) for row in tasks.annotate(announced=log.version_of("task"))]
 
 
 def newest(limit: int, about: str = "") -> list[TaskState]:
-    """The newest jobs, of one object or of all."""
+    """Returns the states of the newest jobs, of all or about one object."""
     return task_states((Task.objects.filter(about=about) if about else Task.objects.all()).order_by("-queued")[:limit])
 
 
 def shows_task(task: TaskState) -> Mapping[str, Any]:
+    """Returns the variables of a job's template."""
     return {"task": task}
 
 
 def register_all() -> None:
-    """Makes the kinds and the source known. Called from AppConfig.ready()."""
+    """Registers the kinds and the source. Called from AppConfig.ready()."""
     for name in KINDS.values():
         kinds.register(kinds.Kind(name, TaskState, "task", FRAGMENTS, shows_task))
     register("task", TaskSource())

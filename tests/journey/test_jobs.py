@@ -15,7 +15,7 @@ from realtime.kinds import all_kinds
 from realtime.models import Task
 from tests import cast
 from tests.journey.law import converges
-from tests.realtime.jobs.workers import Crew
+from tests.realtime.jobs.workers import WorkerGroup
 from tests.tail import captured_events
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -43,10 +43,10 @@ def book(ada: User) -> Book:
 
 
 @pytest.fixture(scope="module")
-def crew(database: None, child_environment, tmp_path_factory) -> Iterator[Crew]:
-    crew = Crew(child_environment, tmp_path_factory.mktemp("workers"))
-    yield crew
-    crew.dismiss()
+def worker_group(database: None, child_environment, tmp_path_factory) -> Iterator[WorkerGroup]:
+    worker_group = WorkerGroup(child_environment, tmp_path_factory.mktemp("workers"))
+    yield worker_group
+    worker_group.stop_all()
 
 
 def queue(book: Book, ada: User) -> Task:
@@ -78,8 +78,8 @@ def test_no_kind_is_forgotten():
     assert {kind.name for kind in all_kinds() if kind.name.startswith("task.")} == named
 
 
-def test_a_book_is_bound_from_the_button_to_the_link_on_every_page(open_page, book, ada, crew):
-    crew.hire("binder")
+def test_a_book_is_bound_from_the_button_to_the_link_on_every_page(open_page, book, ada, worker_group):
+    worker_group.start("binder")
     cleos = open_page(f"/book/{book.pk}/")
     adas = open_page(f"/book/{book.pk}/", ada)
     adas.locator(f"form[action='/book/{book.pk}/build/'] button").click()
