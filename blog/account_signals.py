@@ -1,6 +1,6 @@
 """Every way in which somebody's access can change, connected in one place.
 
-Handlers only leave marks; what they mean together is told in blog.events.access. Not seen, because
+Handlers only leave marks; what they mean together is told in blog.live.access. Not seen, because
 Django tells nobody: rows of automatic through tables that are written as such, and a permission that
 is renamed.
 """
@@ -18,9 +18,9 @@ from django.db.models.signals import m2m_changed, pre_delete, pre_save
 from django.http import HttpRequest
 from django.utils import timezone
 
-from blog.announced import bulk_changed
 from blog.models import User
 from realtime import tickets
+from realtime.live.announced import bulk_changed
 from realtime.publish import publish
 from realtime.revocations import KIND
 

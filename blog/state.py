@@ -4,7 +4,7 @@ Frozen dataclasses, encoded to JSON as they stand. Read from querysets in a cons
 queries, whatever is on the page.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -19,6 +19,8 @@ from blog import rows
 from blog.models import Author, Authorship, Book, Post, Publication, Tag
 from blog.text.markdown import render
 from realtime import log
+from realtime.live import Withdrawn
+from realtime.publish import load_embedded
 
 Shown = Mapping[str, Any]  # by key: how what an object shows of others is shown
 
@@ -132,53 +134,16 @@ class DeskPost:
 
 
 @dataclass(frozen=True)
-class Withdrawn:
-    """What is left to say of something withdrawn: nothing of its text."""
-
-    id: int
-    withdrawn: datetime
-    reason: str
-    deleted: bool
-    version: int
-
-
-@dataclass(frozen=True)
 class Likes:
     id: int
     likes: int
     version: int
 
 
-@dataclass(frozen=True)
-class TagsChanged:
-    """The net effect of one transaction on a post's tags, and the post as it is now."""
-
-    relation: str
-    added: tuple[TagRef, ...]
-    removed: tuple[TagRef, ...]
-    changed: tuple[TagRef, ...]
-    cleared: bool
-    more: int
-    post: PostState
-
-
-@dataclass(frozen=True)
-class AuthorsChanged:
-    """The net effect of one transaction on a book's authors, and the book as it is now."""
-
-    relation: str
-    added: tuple[BookAuthor, ...]
-    removed: tuple[BookAuthor, ...]
-    changed: tuple[BookAuthor, ...]
-    cleared: bool
-    more: int
-    book: BookState
-
-
 def post_states(posts: "QuerySet[Post]") -> list[PostState]:
     """The states of posts, in the queryset's order: a query, and one for each family of what they show."""
     found = [rows.PostRow(*row) for row in rows.posts(posts, log.version_of("post"))]
-    shown = _shown(key for row in found for key in shown_by_post(row))
+    shown = load_embedded(key for row in found for key in shown_by_post(row))
     return [post_state(row, row.announced, shown) for row in found]
 
 
@@ -216,7 +181,7 @@ def shown_by_post(post: rows.PostRow) -> Iterator[str]:
 def book_states(books: "QuerySet[Book]") -> list[BookState]:
     """The states of books, in the queryset's order: four queries."""
     found = rows.bound([rows.BookRow(*row) for row in rows.books(books, log.version_of("book"))])
-    shown = _shown(key for each in found for key in shown_by_book(each))
+    shown = load_embedded(key for each in found for key in shown_by_book(each))
     return [book_state(each, each.book.announced, shown) for each in found]
 
 
@@ -270,7 +235,7 @@ def publication_state(version: int | None = None) -> PublicationState:
 def desk_posts(posts: "QuerySet[Post]") -> list[DeskPost]:
     """How far unpublished posts got: two queries."""
     found = [rows.DeskRow(*row) for row in rows.desk(posts, log.version_of("post"))]
-    shown = _shown(f"author.{row.byline}" for row in found if row.byline is not None)
+    shown = load_embedded(f"author.{row.byline}" for row in found if row.byline is not None)
     return [desk_post(row, row.announced, shown) for row in found]
 
 
@@ -302,26 +267,6 @@ def books_shown(ids: Iterable[str]) -> dict[str, BookRef]:
         for row in rows.BOOKS.rows(map(int, ids))
         if row.state == Book.State.PUBLISHED
     }
-
-
-SHOWN: Mapping[str, Callable[[Iterable[str]], Mapping[str, Any]]] = {
-    "author": authors_shown,
-    "tag": tags_shown,
-    "book": books_shown,
-}
-
-
-def _shown(keys: Iterable[str]) -> Shown:
-    """How the objects behind the keys are shown inside others: one query for each family."""
-    families: dict[str, set[str]] = {}
-    for key in keys:
-        family, _, id = key.partition(".")
-        families.setdefault(family, set()).add(id)
-    return {f"{family}.{id}": how for family, ids in families.items() for id, how in SHOWN[family](ids).items()}
-
-
-def tag_ref(tag: Tag) -> TagRef:
-    return TagRef(tag.slug, tag.name, tag.get_absolute_url())
 
 
 def book_author(authorship: Authorship) -> BookAuthor:

@@ -1,4 +1,4 @@
-"""Where sockets and the requests of the live log arrive."""
+"""Routing: the paths of sockets, of the live log, and of the metrics."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -16,7 +16,7 @@ async def nowhere(
     receive: Callable[[], Awaitable[dict[str, Any]]],
     send: Callable[[dict[str, Any]], Awaitable[None]],
 ) -> None:
-    """Refuses the handshake (403); without it, an unknown path is an exception in the log."""
+    """Refuses the handshake with 403. Without this, an unknown path would be an exception in the server's log."""
     await send({"type": "websocket.close"})
 
 

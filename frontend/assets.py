@@ -1,7 +1,7 @@
-"""Assets: what a browser is sent, bundled, minified, hashed and compressed.
+"""The build of scripts and styles: bundled, minified, hashed and compressed.
 
-django-pipeline says what belongs together (PIPELINE in settings), esbuild joins and minifies the
-modules, lightningcss the styles, Django hashes the names, servestatic compresses and serves.
+PIPELINE in settings names the files of each bundle; esbuild joins and minifies modules, lightningcss
+styles, Django hashes the names, servestatic compresses and serves them.
 """
 
 from pathlib import Path
@@ -16,16 +16,16 @@ from frontend.node import FRONTEND, node
 
 ESBUILD = FRONTEND / "node_modules" / "esbuild" / "bin" / "esbuild"
 ENTRY = ".entry.js"
-# What a browser must know: import.meta, private fields, top-level await (all since 2021)
+# what a browser has to support: import.meta, private fields, top-level await (all since 2021)
 TARGET = "es2022"
 
 
 class AssetStorage(PipelineMixin, CompressedManifestStaticFilesStorage):
-    """Packs the bundles first, then hashes and compresses everything."""
+    """Makes the bundles, then hashes and compresses all files."""
 
 
 class EsbuildCompiler(SubProcessCompiler):
-    """Makes `reader.js` of `reader.entry.js` and all that it imports."""
+    """Makes `reader.js` of `reader.entry.js` and the modules that it imports."""
 
     output_extension = "js"
 
@@ -36,9 +36,9 @@ class EsbuildCompiler(SubProcessCompiler):
         return f"{path.removesuffix(ENTRY)}.{extension}"
 
     def compile_file(self, infile: str, outfile: str, outdated: bool = False, force: bool = False) -> None:
-        """Always compiles: `outdated` knows the entry's age, not that of what it imports."""
-        # pipeline keeps what a compiler prints in a file in `cwd`: one left among the sources by a kill would change
-        # their fingerprint for ever, so it lies with what is made
+        """Compiles always: `outdated` goes by the entry's age, not by that of the modules it imports."""
+        # pipeline keeps a compiler's output in a file in `cwd`. One that a kill left among the sources would change
+        # their fingerprint for ever, so it lies beside the bundle
         beside = Path(outfile).parent
         beside.mkdir(parents=True, exist_ok=True)
         flags = ["--bundle", "--format=esm", "--minify", f"--target={TARGET}", "--legal-comments=none"]
@@ -49,7 +49,7 @@ class EsbuildCompiler(SubProcessCompiler):
 
 
 class LightningCompressor(CompressorBase):
-    """Minifies CSS. A mistake in it is an error here, rather than a rule that a browser drops."""
+    """Minifies CSS. A mistake in it is an error here, in place of a rule that a browser drops."""
 
     def compress_css(self, css: str) -> str:
         return lightningcss.process_stylesheet(css, filename="bundle.css", minify=True)

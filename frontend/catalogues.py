@@ -1,4 +1,4 @@
-"""Catalogues: the .po files that people edit, made into the .mo files that gettext reads."""
+"""Message catalogues: makes the .mo files that gettext reads of the .po files that people edit."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,15 +10,17 @@ from frontend.node import FRONTEND
 
 
 def sources() -> Iterator[Path]:
+    """Yields the .po files of all languages."""
     yield from sorted((FRONTEND / "locale").glob("*/LC_MESSAGES/*.po"))
 
 
-def compiled() -> bool:
-    """Whether each catalogue has its .mo, no older than itself."""
-    return all(_fresh(po, po.with_suffix(".mo")) for po in sources())
+def are_compiled() -> bool:
+    """Returns whether each .po file has its .mo, no older than itself."""
+    return all(_is_fresh(po, po.with_suffix(".mo")) for po in sources())
 
 
 def compile_all() -> None:
+    """Compiles every .po file; replaces each .mo in one step."""
     for po in sources():
         with po.open("rb") as text:
             catalogue = read_po(text, locale=po.parent.parent.name)
@@ -28,5 +30,5 @@ def compile_all() -> None:
         aside.replace(po.with_suffix(".mo"))
 
 
-def _fresh(po: Path, mo: Path) -> bool:
+def _is_fresh(po: Path, mo: Path) -> bool:
     return mo.exists() and mo.stat().st_mtime >= po.stat().st_mtime

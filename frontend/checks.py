@@ -1,4 +1,4 @@
-"""System checks for what django-pipeline drops in silence: a mistyped source, an unknown package."""
+"""System checks for mistakes that django-pipeline drops in silence: a mistyped source, an unknown package."""
 
 import re
 from collections.abc import Iterator
@@ -12,20 +12,20 @@ from django.core.checks import Error, Tags, register
 from frontend.node import FRONTEND
 
 TEMPLATES = FRONTEND / "templates"
-KINDS = {"stylesheet": "STYLESHEETS", "javascript": "JAVASCRIPT"}
+PIPELINE_KEYS = {"stylesheet": "STYLESHEETS", "javascript": "JAVASCRIPT"}
 TAG = re.compile(r"""{%\s*(stylesheet|javascript)\s+["']([^"']+)["']\s*%}""")
 
 
 @register(Tags.staticfiles)
 def check_sources(**_: Any) -> list[Error]:
-    """Every source file that a package names is there."""
+    """Reports the source files of packages that do not exist."""
     return [
         Error(
             f"PIPELINE['{kind}']['{name}'] names {source!r}, and there is no such static file.",
             hint="django-pipeline would leave it out of the bundle without a word.",
             id="frontend.E001",
         )
-        for kind in KINDS.values()
+        for kind in PIPELINE_KEYS.values()
         for name, package in settings.PIPELINE.get(kind, {}).items()
         for source in package["source_filenames"]
         if not finders.find(source)
@@ -34,15 +34,16 @@ def check_sources(**_: Any) -> list[Error]:
 
 @register(Tags.templates)
 def check_packages(**_: Any) -> list[Error]:
-    """Every package that a template asks for is defined."""
+    """Reports the packages that templates use and PIPELINE does not define."""
     return [
         Error(
-            f"{path.relative_to(TEMPLATES)} uses the {tag} package {name!r}, which PIPELINE['{KINDS[tag]}'] lacks.",
+            f"{path.relative_to(TEMPLATES)} uses the {tag} package {name!r},"
+            f" which PIPELINE['{PIPELINE_KEYS[tag]}'] lacks.",
             hint="django-pipeline would render nothing in its place.",
             id="frontend.E002",
         )
         for path, tag, name in _packages_used(TEMPLATES)
-        if name not in settings.PIPELINE.get(KINDS[tag], {})
+        if name not in settings.PIPELINE.get(PIPELINE_KEYS[tag], {})
     ]
 
 

@@ -1,10 +1,11 @@
-"""The app `realtime`: what is registered and connected when Django has loaded it."""
+"""The app of the log, the bell and the jobs."""
 
 from celery.signals import worker_process_init
 from django.apps import AppConfig
 from django.core import checks
 from django.db import connections
 from django.db.models.signals import post_migrate
+from django.utils.module_loading import autodiscover_modules
 from django.utils.translation import gettext_lazy as _
 
 from realtime import log
@@ -20,7 +21,7 @@ def begin_log(using: str, **kwargs: object) -> None:
 
 
 class RealtimeConfig(AppConfig):
-    """The app of the log, of jobs, and of the project's wiring."""
+    """Registers the checks and events of the log and of jobs, and makes the log after `migrate`."""
 
     name = "realtime"
     verbose_name = _("Live log and jobs")
@@ -28,15 +29,16 @@ class RealtimeConfig(AppConfig):
 
     def ready(self) -> None:
         """Fills the registries and connects the receivers, once all models are loaded."""
-        from realtime import revocations
         from realtime.checks import check_channel_layer, check_engine
-        from realtime.jobs import events, signals
+        from realtime.jobs import events, signals  # noqa: F401  (jobs are live)
+        from realtime.live import registry
+        from realtime.live.checks import check_announced, check_declarations
 
         post_migrate.connect(begin_log, sender=self, dispatch_uid="realtime.begin_log")
-        # a killed worker takes its pool along: no process would store how their jobs end
+        # a killed worker takes its pool along: no process would report how its jobs end
         worker_process_init.connect(follow_parent, dispatch_uid="realtime.follow_parent")
-        checks.register(check_channel_layer)
-        checks.register(check_engine)
-        events.register_all()
+        for check in (check_channel_layer, check_engine, check_announced, check_declarations):
+            checks.register(check)
+        autodiscover_modules("live")
+        registry.connect()
         signals.connect()
-        revocations.register()

@@ -120,16 +120,6 @@ class Source(Protocol):
         ...
 
 
-class StandaloneSource:
-    """A source, to begin with, whose objects show nothing of others, and are shown inside none."""
-
-    def embedded_keys(self, state: Any) -> Iterable[str]:
-        return ()
-
-    def load_embedded(self, ids: Sequence[str]) -> Mapping[str, Any]:
-        return {}
-
-
 _sources: dict[str, Source] = {}
 
 
@@ -254,8 +244,15 @@ def _by_rank() -> list[str]:
     return sorted(_sources, key=lambda name: _sources[name].rank)
 
 
+def load_embedded(keys: Iterable[str]) -> dict[str, Any]:
+    """Returns how the objects behind the keys are shown inside others, by key: one query for each family."""
+    families: dict[str, set[str]] = {}
+    for key in keys:
+        families.setdefault(_family(key), set()).add(key)
+    return _load_embedded(families)
+
+
 def _load_embedded(families: Mapping[str, Iterable[str]]) -> dict[str, Any]:
-    """By key, how the objects behind the keys are shown inside others."""
     shown: dict[str, Any] = {}
     for family, keys in families.items():
         found = _sources[family].load_embedded([key.partition(".")[2] for key in keys])

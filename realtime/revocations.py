@@ -29,6 +29,4 @@ class Access:
     version: int
 
 
-def register() -> None:
-    """Registers the kind. Called from AppConfig.ready()."""
-    kinds.register(kinds.Kind(KIND, Access, "access"))
+ACCESS_KIND = kinds.Kind(KIND, Access, "access")

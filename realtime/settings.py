@@ -116,11 +116,6 @@ LIVE_MAX_RECOVERY_ROWS = env.int("LIVE_MAX_RECOVERY_ROWS", 5000, validate=valida
 LIVE_HANDSHAKE_SECONDS = env.float("LIVE_HANDSHAKE_SECONDS", 30.0, validate=validate.Range(min=0.1, max=300))
 LIVE_STALL_SECONDS = env.float("LIVE_STALL_SECONDS", 30.0, validate=validate.Range(min=0.1, max=300))
 
-# --- how bytes leave (docs/edge.md)
-LIVE_DIRECT = env.bool("LIVE_DIRECT", True)  # straight to the sockets; False: through ASGI's send, as on other servers
-# who speaks WebSocket here: ours (consumers/server/websocket), which needs LIVE_DIRECT, or autobahn, as Daphne has it
-LIVE_PROTOCOL = env.str("LIVE_PROTOCOL", "lean", validate=validate.OneOf(["lean", "autobahn"]))
-
 # --- rooms
 INSTALLED_APPS = [
     "realtime",

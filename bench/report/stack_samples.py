@@ -15,9 +15,7 @@ REST = "the rest"
 MAX_FUNCTIONS = 10  # that a page shows
 # The innermost frame that matches a kind decides; frames of the standard library match none and count for their caller.
 KINDS = {
-    "what the socket says: WebSocket frames, handshake": (
-        r"autobahn/|daphne/ws_protocol|consumers/server/(websocket/|receive_queue|sniffing)"
-    ),
+    "what the socket says: WebSocket frames, handshake": (r"consumers/server/(websocket/|receive_queue|sniffing)"),
     "readers: subscription, position, recovery, limits": (
         r"consumers/(websocket|presence/|access/|throttle|wire/(client_frames|queries|close_codes)"
         r"|delivery/(subscription|recovery)|server/timeouts)"

@@ -55,7 +55,7 @@ async def measure(services: BackingServices, form: str, seconds: float) -> Itera
     lines = [f"| events/s ({form}) | events | p50 ms | p99 ms | most ms |", "|---|---|---|---|---|"]
     loop = asyncio.get_running_loop()
     log.tail.start(loop)
-    listening = loop.create_task(listen(log.tail.heard))
+    listening = loop.create_task(listen(log.tail.wake))
     with ExitStack() as stack:
         publisher = stack.enter_context(row_publisher(services))
         await asyncio.to_thread(publisher.ask, 0, WARM_UP_EVENTS, 0.1)  # connections are opened, modules imported

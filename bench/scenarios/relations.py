@@ -111,10 +111,10 @@ def cost(change: Change) -> Cost:
 
 @contextmanager
 def unannounced() -> Iterator[None]:
-    """Disconnects the signals by which created rows are announced."""
+    """Disconnects what notes the rows that are made."""
     from django.db.models.signals import m2m_changed
 
-    from blog.announced import bulk_made
+    from realtime.live.announced import bulk_made
 
     kept = [(signal, signal.receivers) for signal in (m2m_changed, bulk_made)]
     for signal, _ in kept:

@@ -6,13 +6,12 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import OUTPUT, ROOT, MeasurementError
+from bench import OUTPUT
 from bench.systems import installs, machine
 from bench.systems.backing_services import BackingServices
 from bench.systems.ours import edge, row_publisher, subscription_options
 from bench.systems.processes import CommandProcess, Process
 from frontend.node import node
-from realtime.settings import LIVE_PROTOCOL
 
 
 @dataclass(frozen=True)
@@ -44,18 +43,19 @@ class System:
 CORE_LAYER = "tutorial, core layer"  # what the gates compare this project with
 
 
-def ours(protocol: str) -> Start:
-    @contextmanager
-    def start(services: BackingServices) -> Iterator[Server]:
-        with edge(services, LIVE_PROTOCOL=protocol) as (process, port), row_publisher(services) as publisher:
-            yield Server(port, process.pid, subscription_options("site"), publisher)
-
-    return start
+@contextmanager
+def ours(services: BackingServices) -> Iterator[Server]:
+    with edge(services) as (process, port), row_publisher(services) as publisher:
+        yield Server(port, process.pid, subscription_options("site"), publisher)
 
 
-def other_protocol() -> None:
-    if OTHER_PROTOCOL == "lean" and not (ROOT / "consumers" / "lean.py").exists():
-        raise MeasurementError("there is no such protocol here yet.")
+@contextmanager
+def ours_on_daphne(services: BackingServices) -> Iterator[Server]:
+    """Starts the same application on Daphne as it comes, without an edge."""
+    options = ["--websocket_timeout", "-1", "asgi:application"]
+    daphne = _daphne(sys.executable, options, services.environment)
+    with daphne as (process, port), row_publisher(services) as publisher:
+        yield Server(port, process.pid, subscription_options("site"), publisher)
 
 
 def tutorial(layer: str) -> Start:
@@ -63,7 +63,7 @@ def tutorial(layer: str) -> Start:
     def start(services: BackingServices) -> Iterator[Server]:
         environment = {"LAYER": layer, "REDIS_URL": services.valkey.url, **_settings("tutorial")}
         words = ["layer", layer, services.valkey.url, "chat_room"]
-        daphne = _daphne(sys.executable, "tutorial", environment)
+        daphne = _daphne(sys.executable, ["bench.systems.tutorial.asgi:application"], environment)
         with daphne as (process, port), _message_publisher(*words) as publisher:
             yield Server(port, process.pid, ["--path", "/ws/chat/room/"], publisher)
 
@@ -74,7 +74,8 @@ def tutorial(layer: str) -> Start:
 def eventstream(services: BackingServices) -> Iterator[Server]:
     python, environment = installs.eventstream(), _settings("eventstream")
     options = ["--path", "/events/", "--stream", "--ready", "event: stream-open"]
-    with _daphne(python, "eventstream", environment) as (process, port), _http_publisher(port, "/publish") as publisher:
+    application = "bench.systems.eventstream.asgi:application"
+    with _daphne(python, [application], environment) as (process, port), _http_publisher(port, "/publish") as publisher:
         yield Server(port, process.pid, options, publisher)
 
 
@@ -111,10 +112,9 @@ def floor(services: BackingServices) -> Iterator[Server]:
 SOCKET_IO_PATH = ["--path", "/socket.io/?EIO=4&transport=websocket"]
 SOCKET_IO = [*SOCKET_IO_PATH, "--say", "40", "--ready", "40", "--ask", "2", "--reply", "3"]
 
-OTHER_PROTOCOL = "autobahn" if LIVE_PROTOCOL == "lean" else "lean"
 SYSTEMS = [
-    System("ours", ours(LIVE_PROTOCOL), resumes=True),
-    System(f"ours, {OTHER_PROTOCOL}", ours(OTHER_PROTOCOL), other_protocol, resumes=True, brief=True),
+    System("ours", ours, resumes=True),
+    System("ours, on plain Daphne", ours_on_daphne, slow=True, max_connecting=50, resumes=True, brief=True),
     System(CORE_LAYER, tutorial("core"), slow=True, max_connecting=50),
     System("tutorial, pub/sub layer", tutorial("pubsub"), slow=True, max_connecting=50),
     System("django-eventstream", eventstream, installs.eventstream, slow=True, max_connecting=50),
@@ -130,11 +130,12 @@ def _settings(package: str) -> dict[str, str]:
 
 
 @contextmanager
-def _daphne(python: str | Path, package: str, environment: Mapping[str, str]) -> Iterator[tuple[Process, int]]:
+def _daphne(
+    python: str | Path, options: Sequence[str], environment: Mapping[str, str]
+) -> Iterator[tuple[Process, int]]:
     port = machine.free_port()
-    application = f"bench.systems.{package}.asgi:application"
-    command = [python, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "-v", "0", application]
-    with _serve(package, command, port, environment) as process:
+    command = [python, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "-v", "0", *options]
+    with _serve("daphne", command, port, environment) as process:
         yield process, port
 
 

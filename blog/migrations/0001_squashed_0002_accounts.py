@@ -9,7 +9,7 @@ import blog.models.books
 
 
 class Migration(migrations.Migration):
-    """What a new database installs. The files that it replaces are for one that was begun with them; they go with the next release."""
+    """Makes a new database. The files that it replaces migrate one that was begun with them, until the next release."""
 
     replaces = [
         ('blog', '0001_initial'),

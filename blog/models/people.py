@@ -2,7 +2,7 @@ from typing import ClassVar
 
 from django.contrib.auth.models import AbstractUser, UserManager
 
-from blog.announced import Announced, AnnouncedQuerySet
+from realtime.live.announced import Announced, AnnouncedQuerySet
 
 
 class Accounts(UserManager.from_queryset(AnnouncedQuerySet)):  # type: ignore[misc]

@@ -6,9 +6,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from blog.announced import Announced, AnnouncedQuerySet
 from blog.models.books import Author, Book, Tag
 from blog.text import markdown
+from realtime.live.announced import Announced, AnnouncedQuerySet
 
 
 class PostQuerySet(AnnouncedQuerySet):

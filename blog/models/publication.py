@@ -1,7 +1,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from blog.announced import Announced
+from realtime.live.announced import Announced
 
 
 class Publication(Announced):

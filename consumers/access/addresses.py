@@ -1,8 +1,9 @@
-"""Where a request comes from, as far as anybody can be believed.
+"""Addresses: where a request comes from, as far as its headers can be believed.
 
 A connection's own address cannot be forged; what a header says can, unless the proxies that wrote it are
 ours. So X-Forwarded-For counts only on connections from TRUSTED_PROXIES, and is read from the right: each
-proxy appends whom it heard from, and the first that is not ours is the client, whatever stands left of it.
+proxy appends the address that it heard from, and the first that is not ours is the client's, whatever stands
+left of it.
 """
 
 from collections.abc import Iterable
@@ -12,18 +13,18 @@ from typing import Any
 from django.conf import settings
 
 Address = IPv4Address | IPv6Address
-LOCAL = "unix"  # what a connection over a unix socket is called in TRUSTED_PROXIES: it has no address
-SUBNET = 64  # bits that a network gets at least in IPv6: who has one address has all of them
+UNIX_SOCKET = "unix"  # stands in TRUSTED_PROXIES for a connection over a unix socket, which has no address
+SUBNET_BITS = 64  # of the smallest IPv6 network that a customer gets, with all of its addresses
 
 
 def client(scope: dict[str, Any]) -> Address | None:
-    """The client's address; None where it came over a unix socket and nobody says more."""
+    """Returns the client's address; None where it came over a unix socket and no header says more."""
     peer = _parse(scope["client"][0]) if scope.get("client") else None
     if not _is_ours(peer):
         return peer
     for hop in reversed(_forwarded(scope["headers"])):
         address = _parse(hop)
-        if address is None:  # written by somebody who is not a proxy of ours: not to be believed any further
+        if address is None:  # not written by a proxy of ours: not to be believed any further
             return peer
         peer = address
         if not _is_ours(peer):
@@ -32,17 +33,17 @@ def client(scope: dict[str, Any]) -> Address | None:
 
 
 def subject(address: Address | None) -> str:
-    """What is counted as one client: an address, in IPv6 the network that a customer gets."""
+    """Returns the name under which a client is counted: its address, in IPv6 the network that a customer gets."""
     if isinstance(address, IPv6Address):
-        return str(IPv6Network((address, SUBNET), strict=False))
-    return str(address or LOCAL)
+        return str(IPv6Network((address, SUBNET_BITS), strict=False))
+    return str(address or UNIX_SOCKET)
 
 
 def among(address: Address | None, networks: Iterable[str]) -> bool:
-    """Whether the address is in one of the networks."""
+    """Returns whether the address is in one of the networks."""
     if address is None:
-        return LOCAL in networks
-    return any(address in ip_network(network) for network in networks if network != LOCAL)
+        return UNIX_SOCKET in networks
+    return any(address in ip_network(network) for network in networks if network != UNIX_SOCKET)
 
 
 def _is_ours(address: Address | None) -> bool:
@@ -55,7 +56,7 @@ def _forwarded(headers: Iterable[tuple[bytes, bytes]]) -> list[str]:
 
 
 def _parse(text: str) -> Address | None:
-    """`192.0.2.1`, `192.0.2.1:567`, `2001:db8::1`, `[2001:db8::1]:567`; None for anything else."""
+    """Parses `192.0.2.1`, `192.0.2.1:567`, `2001:db8::1` and `[2001:db8::1]:567`; returns None for anything else."""
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]
@@ -65,4 +66,6 @@ def _parse(text: str) -> Address | None:
         address = ip_address(text)
     except ValueError:
         return None
-    return getattr(address, "ipv4_mapped", None) or address
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address

@@ -1,4 +1,4 @@
-"""Who sent a request: by the ticket in its header, else by the session of its cookie."""
+"""Authentication: who sent a request, by the ticket in its header, else by the session of its cookie."""
 
 from typing import Any
 
@@ -14,13 +14,13 @@ from realtime.tickets import ANONYMOUS, Reader
 
 
 def by_ticket(headers: dict[bytes, bytes]) -> Reader | None:
-    """Who the ticket of `Authorization: Bearer` names; None without one. Raises BadTicket."""
+    """Returns the reader of the ticket in `Authorization: Bearer`; None without one. Raises BadTicket."""
     scheme, _, ticket = headers.get(b"authorization", b"").decode("latin-1").strip().partition(" ")
     return tickets.read(ticket.strip()) if scheme.lower() == "bearer" else None
 
 
 async def by_session(headers: dict[bytes, bytes]) -> Reader:
-    """Who is signed in, by the session cookie: queries, on a thread, where there is such a cookie."""
+    """Returns the reader whose session the cookie names. Where there is such a cookie it queries, on a thread."""
     cookies: dict[str, Any] = parse_cookie(headers.get(b"cookie", b"").decode("latin-1"))
     key = cookies.get(settings.SESSION_COOKIE_NAME)
     if not key:

@@ -1,9 +1,8 @@
-"""How much one client may ask for, and who counts it.
+"""Connection quota: how many connections one address and one user may hold, across processes.
 
-Frames are counted where they arrive (`TokenBucket`), before they could pile up; so are requests (`AddressBuckets`).
-Connections are counted across processes (`ConnectionQuota`): each process keeps its own counts in one hash in Redis,
-which nobody has to clean up, because it is gone 20 seconds after its process. Where Redis is away, each
-process counts for itself.
+Each process keeps its own counts in one hash in Redis, which expires 20 seconds after its process, so that
+nothing has to be cleaned up. While Redis is away, each process counts for itself. How fast a client may ask
+is counted in rate_limits.py.
 """
 
 import asyncio
@@ -31,8 +30,8 @@ MAX_ASKS_PER_ROUND_TRIP = 200  # connections that ask in one round trip: a storm
 EDGES_KEY = "stop-press:edges"
 
 
-# One round trip for many: each counts itself in if all processes together hold less than the limit.
-# A process whose hash is gone was killed, or is alone with a Redis that forgot; the latter writes it anew.
+# One round trip for many connections: each is counted if all processes together hold less than the limit.
+# A process whose hash is gone was killed, or its Redis lost the data; a living process writes it anew.
 _ASK = """
 local edges, granted = redis.call('SMEMBERS', KEYS[1]), {}
 redis.call('SADD', KEYS[1], ARGV[1])
@@ -63,23 +62,23 @@ class _Ask(NamedTuple):
 
 
 class ConnectionQuota:
-    """The connections of this process by subject (an address, a user), and what the others hold."""
+    """Counts this process's connections by subject (an address, a user), and asks Redis what the others hold."""
 
     def __init__(self) -> None:
         self.held: Counter[str] = Counter()
-        self.alone = False  # Redis did not answer: only what this process holds counts
+        self.is_alone = False  # Redis did not answer: only what this process holds counts
         self._name = f"{EDGES_KEY}:{secrets.token_hex(8)}"
         self._redis: Any = None
         self._asks: list[_Ask] = []
-        self._released: set[str] = set()
+        self._released: set[str] = set()  # subjects whose lower count Redis has not been told yet
         self._wake: asyncio.Event | None = None
         self._task: asyncio.Task[None] | None = None
-        self._written = False  # what Redis holds of this process is what this process holds
-        self._stopping = False
-        self._retry = 0.0
+        self._is_written = False  # Redis holds the same counts as this process
+        self._is_stopping = False
+        self._retry_at = 0.0  # monotonic
 
     async def take(self, subject: str, limit: int) -> bool:
-        """Counts one more connection of the subject, unless that would be too many. 0 is no limit."""
+        """Counts one more connection of the subject; returns False where the limit is reached. 0 is no limit."""
         if limit == 0:
             return True
         if self.held[subject] >= limit:
@@ -95,7 +94,7 @@ class ConnectionQuota:
             raise
 
     def release(self, subject: str) -> None:
-        """One connection fewer."""
+        """Counts one connection of the subject less."""
         self.held[subject] -= 1
         if self.held[subject] <= 0:
             del self.held[subject]
@@ -103,9 +102,9 @@ class ConnectionQuota:
         self._run()
 
     async def stop(self) -> None:
-        """Takes this process out of the count at once."""
+        """Takes this process out of the count at once, if Redis answers."""
         if self._task is not None and self._wake is not None:
-            self._stopping = True
+            self._is_stopping = True
             self._wake.set()
             await asyncio.wait([self._task], timeout=3 * REDIS_TIMEOUT)
 
@@ -123,9 +122,9 @@ class ConnectionQuota:
         self._wake.set()
 
     async def _serve(self) -> None:
-        """Answers everybody who asks, many in one round trip, and renews what is held."""
+        """Answers all who ask, many in one round trip, and renews what is held."""
         assert self._wake is not None
-        while not self._stopping:
+        while not self._is_stopping:
             asks, self._asks = self._asks[:MAX_ASKS_PER_ROUND_TRIP], self._asks[MAX_ASKS_PER_ROUND_TRIP:]
             self._settle(asks, await self._ask(asks))
             if not self._asks:
@@ -133,37 +132,38 @@ class ConnectionQuota:
                     async with asyncio.timeout(RENEW_INTERVAL):
                         await self._wake.wait()
                 self._wake.clear()
-        with contextlib.suppress(RedisError, OSError):  # it is forgotten in 20 seconds
+        with contextlib.suppress(RedisError, OSError):  # then the hash expires by itself
             await self._redis.delete(self._name)
         await self._redis.aclose()
 
     async def _ask(self, asks: Sequence[_Ask]) -> Sequence[int] | None:
-        """What Redis says to each; None where it does not answer, which is not asked again for a while."""
-        if monotonic() < self._retry:
+        """Returns Redis's answer to each; None where it does not answer, and is not asked again for a while."""
+        if monotonic() < self._retry_at:
             return None
         released, self._released = self._released, set()
-        words = [word for ask in asks for word in (ask.subject, ask.limit)]
+        arguments = [argument for ask in asks for argument in (ask.subject, ask.limit)]
         try:
             async with self._redis.pipeline(transaction=True) as pipe:
-                if not self._written or not await self._redis.exists(self._name):
+                if not self._is_written or not await self._redis.exists(self._name):
                     pipe.delete(self._name)
                     if self.held:
                         pipe.hset(self._name, mapping=dict(self.held))
                 else:
                     for subject in released:
                         self._write(pipe, subject)
-                pipe.eval(_ASK, 1, EDGES_KEY, self._name, LEASE_SECONDS, *words)
+                pipe.eval(_ASK, 1, EDGES_KEY, self._name, LEASE_SECONDS, *arguments)
                 granted: Sequence[int] = (await pipe.execute())[-1]
         except (RedisError, OSError) as error:
-            if not self.alone:
+            if not self.is_alone:
                 logger.warning("Connections are counted in this process only (%s).", error)
-            self.alone, self._written, self._retry = True, False, monotonic() + RETRY_AFTER_SECONDS
+            self.is_alone, self._is_written = True, False
+            self._retry_at = monotonic() + RETRY_AFTER_SECONDS
             return None
-        self.alone, self._written = False, True
+        self.is_alone, self._is_written = False, True
         return granted
 
     def _write(self, pipe: Any, subject: str) -> None:
-        """The number as it is now: what is asked for in the same round trip comes on top."""
+        """Writes the number as it is now: what is asked for in the same round trip comes on top."""
         if self.held[subject]:
             pipe.hset(self._name, subject, self.held[subject])
         else:
@@ -172,8 +172,8 @@ class ConnectionQuota:
     def _settle(self, asks: Sequence[_Ask], granted: Sequence[int] | None) -> None:
         for number, ask in enumerate(asks):
             may = self.held[ask.subject] < ask.limit if granted is None else bool(granted[number])
-            if ask.granted.done():  # it did not wait for the answer
-                self._written = self._written and not may
+            if ask.granted.done():  # cancelled: it did not wait for the answer
+                self._is_written = self._is_written and not may
             elif may:
                 self.held[ask.subject] += 1
                 ask.granted.set_result(True)
@@ -185,25 +185,29 @@ quota = ConnectionQuota()
 
 
 class ConnectionSlot:
-    """What one connection is counted under: an address, and a user once it has said who it is."""
+    """One connection's count under one subject: its address, or its user."""
+
+    __slots__ = ("_subject",)
 
     def __init__(self) -> None:
-        self._subjects: dict[str, str] = {}
+        self._subject: str | None = None
 
-    async def take(self, kind: str, who: object, limit: int) -> bool:
-        """Is counted under this one of the kind from now on, and no other; False where there is no room."""
-        subject = f"{kind}:{who}"
-        if self._subjects.get(kind) == subject:
+    async def take(self, subject: str, limit: int) -> bool:
+        """Counts the connection under this subject and no other; returns False where all slots are taken.
+
+        Then it stays counted as it was. Without a limit (0) it is not counted at all.
+        """
+        if subject == self._subject:
             return True
         if not await quota.take(subject, limit):
             return False
-        self.release(kind)
+        self.release()
         if limit:
-            self._subjects[kind] = subject
+            self._subject = subject
         return True
 
-    def release(self, *kinds: str) -> None:
-        """Of these kinds; without any, of all."""
-        for kind in kinds or list(self._subjects):
-            if subject := self._subjects.pop(kind, None):
-                quota.release(subject)
+    def release(self) -> None:
+        """Gives the slot back. Harmless where none is held."""
+        if self._subject is not None:
+            quota.release(self._subject)
+            self._subject = None

@@ -1,4 +1,4 @@
-"""Which pages may open a socket: those of the site itself and those that the operator listed."""
+"""Origins: the pages that may open a socket are the site's own and those that the operator listed."""
 
 from functools import lru_cache
 from typing import Any
@@ -10,29 +10,29 @@ Origin = tuple[str, str, int]  # scheme, host, port: all three have to agree
 _PORTS = {"http": 80, "https": 443}
 
 
-def allowed(scope: dict[str, Any]) -> bool:
-    """Whether the request may open a socket. Without an Origin header it does not come from a page."""
+def is_allowed(scope: dict[str, Any]) -> bool:
+    """Returns whether the request may open a socket. Without an Origin header it does not come from a page."""
     headers = dict(scope["headers"])
     if b"origin" not in headers:
         return True
-    origin = parse(headers[b"origin"].decode("latin-1"))
-    own = parse(settings.PUBLIC_URL) if settings.PUBLIC_URL else _asked(scope, headers.get(b"host", b""))
-    return origin is not None and (origin == own or origin in map(parse, settings.ORIGINS))
+    origin = parse_origin(headers[b"origin"].decode("latin-1"))
+    own = parse_origin(settings.PUBLIC_URL) if settings.PUBLIC_URL else _requested(scope, headers.get(b"host", b""))
+    return origin is not None and (origin == own or origin in map(parse_origin, settings.ORIGINS))
 
 
-def listed(origin: str) -> bool:
-    """Whether the operator listed it: pages of other origins may read what is here only then."""
-    return parse(origin) in {found for found in map(parse, settings.ORIGINS) if found}
+def is_listed(origin: str) -> bool:
+    """Returns whether the operator listed the origin: only then its pages may read answers of this site."""
+    return parse_origin(origin) in {found for found in map(parse_origin, settings.ORIGINS) if found}
 
 
-def _asked(scope: dict[str, Any], host: bytes) -> Origin | None:
+def _requested(scope: dict[str, Any], host: bytes) -> Origin | None:
     secure = scope.get("scheme") in ("wss", "https")
-    return parse(f"{'https' if secure else 'http'}://{host.decode('latin-1')}")
+    return parse_origin(f"{'https' if secure else 'http'}://{host.decode('latin-1')}")
 
 
-@lru_cache(maxsize=256)  # nearly all who come, come from the same
-def parse(text: str) -> Origin | None:
-    """The origin that the text names; None for `null` and whatever is none."""
+@lru_cache(maxsize=256)  # nearly all requests come from the same few
+def parse_origin(text: str) -> Origin | None:
+    """Returns the origin that the text names; None for `null` and all that is no origin."""
     try:
         url = urlsplit(text.strip())
         port = url.port or _PORTS.get(url.scheme)

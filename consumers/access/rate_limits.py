@@ -1,14 +1,14 @@
-"""How fast one client may ask: frames of a connection, requests of an address. Counted in this process only."""
+"""Rate limits: frames of a connection, requests of an address. Counted in this process only."""
 
 from collections import OrderedDict
 from time import monotonic
 
-BURST_SECONDS = 5  # seconds' worth of requests from one address: a newsroom behind it comes back in the same moment
-MAX_ADDRESSES = 20_000  # whose pace is remembered; beyond that the one that asked longest ago is a new one
+BURST_SECONDS = 5  # of requests at once from one address: a newsroom behind it comes back in the same moment
+MAX_ADDRESSES = 20_000  # that are remembered; beyond that, the one that asked longest ago is forgotten
 
 
 class TokenBucket:
-    """A bucket that holds `burst` and fills at `rate` a second. A rate of 0 is no limit."""
+    """A bucket that holds `burst` tokens and fills at `rate` a second. A rate of 0 is no limit."""
 
     __slots__ = ("_left", "_rate", "_since", "burst")
 
@@ -19,30 +19,30 @@ class TokenBucket:
         self._since = monotonic()
 
     def holds(self, waiting: int) -> bool:
-        """Whether so many frames may wait for an application that is busy with an earlier one."""
+        """Returns whether another frame may wait for an application that is busy, behind `waiting` others."""
         return not self._rate or waiting < self.burst
 
-    def allows(self, frames: int = 1) -> bool:
-        """Takes so many; False where there are not."""
+    def allows(self, tokens: int = 1) -> bool:
+        """Takes the tokens; returns False, and takes none, where there are fewer."""
         if not self._rate:
             return True
         now = monotonic()
         self._left = min(self.burst, self._left + (now - self._since) * self._rate)
         self._since = now
-        if self._left < frames:
+        if self._left < tokens:
             return False
-        self._left -= frames
+        self._left -= tokens
         return True
 
 
 class AddressBuckets:
-    """How fast each address asks, in this process."""
+    """A bucket for each address that asks this process."""
 
     def __init__(self) -> None:
-        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()  # who asked longest ago, first
+        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()  # the one that asked longest ago, first
 
     def allows(self, subject: str, rate: int) -> bool:
-        """Whether the address may ask now. 0 is no limit."""
+        """Returns whether the address may ask now, at `rate` requests a second. 0 is no limit."""
         if not rate:
             return True
         bucket = self._buckets.pop(subject, None) or TokenBucket(rate, rate * BURST_SECONDS)

@@ -1,4 +1,4 @@
-"""The newest events of the log in memory, so that a reader who was gone for a moment costs no query."""
+"""The backlog: the newest events of the log in memory, so that a reader who was gone for a moment costs no query."""
 
 from collections import deque
 from itertools import takewhile
@@ -6,17 +6,17 @@ from itertools import takewhile
 from consumers.wire.server_frames import Entry
 
 MAX_EVENTS = 10_000
-MAX_BYTES = 32 * 1024 * 1024  # one process; about 10,000 posts with their fragments
+MAX_BYTES = 32 * 1024 * 1024  # of one process; about 10,000 posts with their fragments
 
 
 class Backlog:
-    """Holds every event after `floor`, oldest first, bounded in rows and bytes. Used on the loop only."""
+    """Holds every event after `floor`, oldest first, bounded in number and bytes. Used on the loop only."""
 
-    def __init__(self, floor: int, rows: int = MAX_EVENTS, size: int = MAX_BYTES) -> None:
+    def __init__(self, floor: int, max_events: int = MAX_EVENTS, max_bytes: int = MAX_BYTES) -> None:
         self.floor = floor
         self.bytes = 0
-        self._rows = rows
-        self._size = size
+        self._max_events = max_events
+        self._max_bytes = max_bytes
         self._entries: deque[Entry] = deque()
 
     def __len__(self) -> int:
@@ -31,12 +31,12 @@ class Backlog:
         self._trim()
 
     def after(self, offset: int) -> list[Entry]:
-        """The events after the offset that the ring holds, oldest first."""
+        """Returns the events after the offset that are held, oldest first."""
         newest_first = takewhile(lambda entry: entry.offset > offset, reversed(self._entries))
         return list(newest_first)[::-1]
 
     def recount(self, entries: list[Entry]) -> None:
-        """Puts frames that were made later on the account."""
+        """Counts the bytes of frames that were made of these events since they were appended."""
         for entry in entries:
             if entry.offset > self.floor and entry.counted:
                 self._account(entry)
@@ -54,7 +54,7 @@ class Backlog:
         entry.counted = size
 
     def _trim(self) -> None:
-        while len(self._entries) > self._rows or (self.bytes > self._size and self._entries):
+        while len(self._entries) > self._max_events or (self.bytes > self._max_bytes and self._entries):
             gone = self._entries.popleft()
             self.bytes -= gone.counted
             gone.counted = 0

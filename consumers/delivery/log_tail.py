@@ -1,9 +1,8 @@
 """The tail: the one thread of this process that reads the log.
 
-It looks when the bell rings, or after a second, or as it has promised to where much is committed, and
-hands what it found to the event loop, in order.
-Between two looks it does one thing that must not happen on the loop: an older read of the log, or
-rendering.
+It reads when the bell rings, or after a second, or by the clock where much is committed (adaptive_polling.py),
+and hands what it found to the event loop, in order. Between two reads it does one job that must not happen on
+the loop: an older read of the log, or rendering.
 """
 
 import asyncio
@@ -14,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from time import monotonic
 from typing import Any, NamedTuple, TypeVar
 
-from consumers.access.revocations import REVOCATION_SECONDS
+from consumers.access import revocations
 from consumers.delivery.adaptive_polling import POLL_INTERVAL, AdaptivePolling
 from consumers.metrics import counters
 from consumers.wire.server_frames import JSON, Entry, Variant
@@ -22,34 +21,32 @@ from realtime import log
 from realtime.bell import bell
 from realtime.errors import LogAway
 from realtime.position import MAX_OFFSET
-from realtime.revocations import KIND
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
-IDLE_INTERVAL = 1.0  # seconds between looks when the bell is silent and trusted
-DOUBT_INTERVAL = 0.1  # seconds while the bell may not be heard
-RETRY_SECONDS = (0.1, 1.0)  # seconds to the next try while the database is away: first, longest
-MAX_ROWS_PER_READ = 1000  # rows of one look
+IDLE_INTERVAL = 1.0  # seconds between reads when the bell is silent and trusted
+DOUBT_INTERVAL = 0.1  # seconds between reads while the bell may not be heard
+RETRY_SECONDS = (0.1, 1.0)  # seconds to the next try while the database is away: the first time, and at most
+STOP_TIMEOUT = 0.5  # seconds for the read that is under way when the process ends
+MAX_ROWS_PER_READ = 1000
 MAX_EVENTS_PER_PORTION = 50  # events whose frames are made before they are handed over: about 50 ms of rendering
-MAX_PORTION_BYTES = (
-    64 * 1024
-)  # bytes of data handed over at once: a reader gets it in one write, which may be kept for it
-TIDY_AFTER_EVENTS = (
-    5000  # events that a watch finds until it tidies up: 250 pages of 20 rows, a tenth of a millisecond to read
-)
-PREFILL_ROWS = 1000  # rows that a new process reads back, for those who lost the old one
+# bytes of data handed over at once: a reader gets it in one write, which may have to be buffered for it
+MAX_PORTION_BYTES = 64 * 1024
+# events that adaptive polling finds until it tidies up: 250 pages of 20 rows, a tenth of a millisecond to read
+TIDY_AFTER_EVENTS = 5000
+PREFILL_ROWS = 1000  # rows that a new process reads back, for the readers of a process that is lost
 
 
 class LogBatch(NamedTuple):
-    """What the tail hands over: the next events, without a gap, and how much of the log is trimmed."""
+    """The next events of the log, without a gap, and how much of the log is trimmed."""
 
     entries: list[Entry]
     trimmed: int
 
 
 class LogReset(NamedTuple):
-    """The log is another one, or skipped what this process had not read: start again from here."""
+    """The log is another one, or skipped what this process had not read: it starts again from here."""
 
     epoch: str
     offset: int
@@ -65,10 +62,15 @@ class _Job(NamedTuple):
 
 
 class LogTail:
-    """Reads the log for one hub. `tell` is called on the loop, in order."""
+    """Reads the log for one hub. `deliver` is called on the loop, in order; `variants` on the tail's thread."""
 
-    def __init__(self, tell: Callable[[LogBatch | LogReset], None], variants: Callable[[], Iterable[Variant]]) -> None:
-        self._tell = tell
+    _loop: asyncio.AbstractEventLoop  # from `start` on
+    _thread: threading.Thread
+
+    def __init__(
+        self, deliver: Callable[[LogBatch | LogReset], None], variants: Callable[[], Iterable[Variant]]
+    ) -> None:
+        self._deliver = deliver
         self._variants = variants
         self.connection = log.LogConnection()
         self._wake = threading.Event()
@@ -77,40 +79,43 @@ class LogTail:
         self._jobs: deque[_Job] = deque()
         self._waiting: list[_Job] = []  # jobs that met a database that was away
         self._epoch = ""
-        self._seen = -1  # the offset up to which everything was handed over; -1 before the first look
-        self._unannounced = False
+        self._seen = -1  # the offset up to which everything was handed over; -1 before the first read
+        self._unannounced = False  # the last read found events without a ring: rings may be lost
         self._polling = AdaptivePolling()
         self._moved_rows = 0
-        self._away = 0.0  # seconds of the present backoff; 0 while the database answers
+        self._backoff = 0.0  # seconds; 0 while the database answers
         self._due = 0.0
 
+    # --- on the loop
+
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Starts the thread, which hands over to this loop."""
         self._loop = loop
         self._thread = threading.Thread(target=self._run, name="tail", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends the thread after the look it is in; one that hangs in the database is a daemon and left alone."""
+        """Ends the thread after the read that is under way; one that hangs in the database is left alone."""
         self._stopping = True
         self._wake.set()
-        self._thread.join(timeout=0.5)
+        self._thread.join(timeout=STOP_TIMEOUT)
 
-    def heard(self) -> None:
-        """The bell rang. From any thread."""
+    def wake(self) -> None:
+        """Has the log read now: the bell rang. From any thread."""
         self._rung = True
         self._wake.set()
 
     def call(self, work: Callable[[], T]) -> asyncio.Future[T]:
-        """Does the work on this thread, between two looks. A job that meets LogAway waits for the database."""
+        """Does the work on the tail's thread, between two reads. A job that meets LogAway waits for the database."""
         job = _Job(work, self._loop.create_future())
         self._jobs.append(job)
         self._wake.set()
         return job.done
 
-    # On the loop above, on the thread below.
+    # --- on the thread
 
     def poll(self) -> int:
-        """Reads what is new and hands it over; how much of the log is trimmed. Raises LogAway."""
+        """Sequences and reads what is new and hands it over; returns how much of the log is trimmed. Raises LogAway."""
         rung, self._rung = self._rung, False
         counters.looks += 1
         if self._seen < 0:
@@ -120,28 +125,28 @@ class LogTail:
         if self._polling.note(found, began, offered):
             bell.ring()
         if self._is_another(found):
-            self._anew(found, found.head, "epoch")
-        elif found.trimmed > self._seen or self._lacks(found):
-            self._anew(found, found.head, "trimmed")
+            self._reset(found, found.head, "epoch")
+        elif found.trimmed > self._seen or self._has_holes(found):
+            self._reset(found, found.head, "trimmed")
         else:
             self._hand_over(found)
-            if not self._polling.is_on:  # else nobody has to ring
+            if not self._polling.is_on:  # else no writer has to ring
                 self._unannounced = not rung and (self._unannounced or bool(found.events))
             self._tidy(len(found.events))
-        self._due = began + self._bucket()
+        self._due = began + self._interval()
         if len(found.events) == MAX_ROWS_PER_READ:
-            self.heard()  # there is more
+            self.wake()  # there is more
             self._due = 0.0
         return found.trimmed
 
-    def _tidy(self, came: int) -> None:
-        self._moved_rows += came
+    def _tidy(self, moved: int) -> None:
+        self._moved_rows += moved
         if self._polling.is_on and self._moved_rows >= TIDY_AFTER_EVENTS:
             self._moved_rows = 0
             self.connection.tidy()
 
-    def _bucket(self) -> float:
-        """Seconds from the beginning of one look to that of the next, where nobody rings."""
+    def _interval(self) -> float:
+        """Seconds from the beginning of one read to that of the next, while the bell is silent."""
         if self._polling.is_on:
             return POLL_INTERVAL
         return DOUBT_INTERVAL if bell.doubt or self._unannounced else IDLE_INTERVAL
@@ -152,7 +157,7 @@ class LogTail:
                 self._wake.wait(max(0.0, self._due - monotonic()))
             self._wake.clear()
             try:
-                if monotonic() >= self._due or (self._rung and not self._away and not self._polling.is_on):
+                if monotonic() >= self._due or (self._rung and not self._backoff and not self._polling.is_on):
                     self.poll()
                     self._came_back()
                 if self._jobs:
@@ -178,44 +183,44 @@ class LogTail:
             self._on_loop(_settle, job.done, result, None)
 
     def _begin(self, found: log.LogRead) -> None:
-        """The first look: starts a little before the head, where the readers of a lost process stand."""
-        self._anew(found, max(found.trimmed, found.head - PREFILL_ROWS), "start")
+        """Begins a little before the head, where the readers of a lost process stand."""
+        self._reset(found, max(found.trimmed, found.head - PREFILL_ROWS), "start")
 
     def _is_another(self, found: log.LogRead) -> bool:
         return found.epoch != self._epoch or found.head < self._seen
 
-    def _lacks(self, found: log.LogRead) -> bool:
-        """Whether rows are gone that nobody trimmed: offsets have no holes, so this was a hand in the table."""
+    def _has_holes(self, found: log.LogRead) -> bool:
+        """Whether rows are gone without having been trimmed: offsets have no holes, so this was a hand in the table."""
         return bool(found.events) and found.events[-1].offset - self._seen != len(found.events)
 
-    def _anew(self, found: log.LogRead, offset: int, reason: str) -> None:
-        access = self.connection.recent(KIND, REVOCATION_SECONDS)  # before anything is moved: it may find the log away
+    def _reset(self, found: log.LogRead, offset: int, reason: str) -> None:
+        access = revocations.read_recent(self.connection)  # before anything is moved: it may find the log away
         self._epoch, self._seen = found.epoch, offset
-        self._on_loop(self._tell, LogReset(found.epoch, offset, found.head, found.trimmed, reason, access))
+        self._on_loop(self._deliver, LogReset(found.epoch, offset, found.head, found.trimmed, reason, access))
 
     def _hand_over(self, found: log.LogRead) -> None:
-        """In portions, so that the first of many is not kept back by the rendering of the last."""
+        """Delivers in portions, so that the first of many is not kept back by the rendering of the last."""
         variants = tuple(self._variants())
-        most = MAX_ROWS_PER_READ if all(variant == JSON for variant in variants) else MAX_EVENTS_PER_PORTION
-        for portion in portions(found.events, most):
+        limit = MAX_ROWS_PER_READ if all(variant == JSON for variant in variants) else MAX_EVENTS_PER_PORTION
+        for portion in portions(found.events, limit):
             entries = [Entry(event, found.epoch) for event in portion]
             for variant in variants:
                 prepare(entries, variant)
-            self._on_loop(self._tell, LogBatch(entries, found.trimmed))
+            self._on_loop(self._deliver, LogBatch(entries, found.trimmed))
             if entries:
                 self._seen = entries[-1].offset
 
     def _went_away(self, error: LogAway) -> None:
-        if not self._away:
+        if not self._backoff:
             logger.warning("The log cannot be read (%s); looking until it can.", error)
         first, longest = RETRY_SECONDS
-        self._away = min(longest, self._away * 2 or first)
-        self._due = monotonic() + self._away
+        self._backoff = min(longest, self._backoff * 2 or first)
+        self._due = monotonic() + self._backoff
 
     def _came_back(self) -> None:
-        if self._away:
+        if self._backoff:
             logger.warning("The log can be read again.")
-            self._away = 0.0
+            self._backoff = 0.0
         self._jobs.extend(self._waiting)
         self._waiting.clear()
 
@@ -224,16 +229,16 @@ class LogTail:
             self._loop.call_soon_threadsafe(function, *values)
 
 
-def portions(events: Iterable[log.Event], most: int) -> Iterator[list[log.Event]]:
-    """The events in order, at most so many at a time, and no more than MAX_PORTION_BYTES but for one that is larger.
+def portions(events: Iterable[log.Event], limit: int) -> Iterator[list[log.Event]]:
+    """Yields the events in order, at most `limit` at a time and MAX_PORTION_BYTES of data, or one that is larger.
 
-    There is a portion even of no events.
+    No events are one empty portion.
     """
     portion: list[log.Event] = []
     size = 0
     for event in events:
         size += len(event.data)
-        if portion and (len(portion) == most or size > MAX_PORTION_BYTES):
+        if portion and (len(portion) == limit or size > MAX_PORTION_BYTES):
             yield portion
             portion, size = [], len(event.data)
         portion.append(event)

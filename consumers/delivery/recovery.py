@@ -1,17 +1,17 @@
-"""What a reader missed: all of it, in order, the newest only of each object, or not recoverable at all."""
+"""Recovery: what a reader missed. All of it, in order, of each object the newest only; or none of it."""
 
 from collections.abc import Iterable, Set
 from typing import NamedTuple
 
 from django.conf import settings
 
-from consumers.delivery.hub import Hub
+from consumers.delivery.history import History
 from consumers.wire.server_frames import Entry
 from realtime.position import Position
 
 
 class Unrecoverable(Exception):
-    """Not everything that was missed can be had. `missed` is a lower bound, None where unknown."""
+    """Not everything that was missed can be had. `missed` is a lower bound of it, None where unknown."""
 
     def __init__(self, reason: str, missed: int | None = None) -> None:
         super().__init__(reason)
@@ -20,29 +20,29 @@ class Unrecoverable(Exception):
 
 
 class Missed(NamedTuple):
-    """An event to catch up with; `left` are topics its object left in events that it stands for."""
+    """An event to catch up with; `left` are topics that its object left in events that it stands for."""
 
     entry: Entry
     left: tuple[str, ...] = ()
 
 
 async def missed(
-    hub: Hub, since: Position, new: Set[str], old: Set[str] = frozenset(), compacted: bool = True
+    history: History, since: Position, new: Set[str], old: Set[str] = frozenset(), compacted: bool = True
 ) -> list[Missed]:
-    """The events after `since` up to where the hub stands now, on the new topics and on no old one.
+    """Returns the events after `since` up to where the history stands now, on the new topics and on no old one.
 
-    Compacted, unless every event is wanted. Raises Unrecoverable. The ring is read before anything is
-    awaited: what arrives while the log is read comes after this.
+    They are compacted, unless every event is wanted. Raises Unrecoverable. The backlog is read before
+    anything is awaited: what arrives while the log is read comes after this.
     """
     limit = settings.LIVE_MAX_RECOVERY_ROWS  # beyond it a fresh page is cheaper for both sides
-    floor = hub.backlog.floor
-    _check(hub, since)
-    recent = [entry for entry in hub.backlog.after(since.offset) if not new.isdisjoint(entry.event.topics)]
+    floor = history.backlog.floor
+    _check(history, since)
+    recent = [entry for entry in history.backlog.after(since.offset) if not new.isdisjoint(entry.event.topics)]
     older: list[Entry] = []
-    # Who comes from before the log asks from where it begins: all of them the same, and so it is one read.
-    begin, trimmed = max(since.offset, hub.trimmed), hub.trimmed
+    # Readers from before the log ask from where it begins: all of them the same, and so it is one read.
+    begin, trimmed = max(since.offset, history.trimmed), history.trimmed
     if begin < floor:
-        older, trimmed = await hub.read(begin, frozenset(new), floor)
+        older, trimmed = await history.read(begin, frozenset(new), floor)
     entries = [entry for entry in older + recent if old.isdisjoint(entry.event.topics)]
     if since.offset < trimmed:
         raise Unrecoverable("trimmed", min(len(entries), limit))  # what is left of it
@@ -51,15 +51,15 @@ async def missed(
     return compact(entries) if compacted else list(map(Missed, entries))
 
 
-def _check(hub: Hub, since: Position) -> None:
-    if since.epoch != hub.epoch:
+def _check(history: History, since: Position) -> None:
+    if since.epoch != history.epoch:
         raise Unrecoverable("epoch")
-    if since.offset > hub.offset:
+    if since.offset > history.offset:
         raise Unrecoverable("ahead")
 
 
 def compact(entries: Iterable[Entry]) -> list[Missed]:
-    """The newest of each key and family, oldest first.
+    """Returns the newest event of each key and family, oldest first.
 
     A skipped event may have said that its object left a topic; the one that stands for it says so
     too, unless the object has come back.

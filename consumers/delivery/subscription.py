@@ -1,7 +1,7 @@
 """A subscription: the topics of one reader, and where in the log that reader stands.
 
 Catching up is hold, load, release. From the moment a topic is new its live events are held; the past
-up to that moment is loaded, from the ring or the log; it is sent, then what was held, then live
+up to that moment is loaded, from the backlog or the log; it is sent, then what was held, then live
 again. The past ends where the held begins, so nothing is missing, twice or out of order.
 """
 
@@ -19,65 +19,73 @@ from consumers.wire.batch import FrameBatch
 from consumers.wire.server_frames import JSON, Entry, Frame, Refused, Reset, Subscribed, Unsubscribed, Variant
 from realtime.position import Position
 
-MAX_EVENTS_PER_WRITE = 20  # events written before the reader has to have taken most of them
+MAX_EVENTS_PER_WRITE = 20  # events of the past written before the reader has to have taken most of them
 
 
 class Subscription:
     """The topics of one reader. Its methods are called one after the other, never at once."""
 
-    __slots__ = ("_broken", "_closed", "_held", "_hub", "_topics", "variant", "writer")
+    __slots__ = ("_held", "_hub", "_is_closed", "_reset_reason", "_topics", "variant", "writer")
 
     def __init__(self, hub: Hub, writer: Writer) -> None:
         self.writer = writer
         self.variant: Variant = JSON
         self._hub = hub
-        self._topics: dict[str, None] = {}  # in the order they were asked for
+        self._topics: dict[str, None] = {}  # in the order in which they were asked for
         self._held: list[Entry] | None = None  # None: live
-        self._broken: str | None = None  # why what is being loaded is worth nothing any more
-        self._closed = False
+        self._reset_reason: str | None = None  # why what is being loaded is worth nothing any more
+        self._is_closed = False
 
     @property
     def topics(self) -> list[str]:
+        """The topics that are followed, in the order in which they were asked for."""
         return list(self._topics)
 
     @property
-    def held(self) -> bool:
+    def is_held(self) -> bool:
+        """Whether the reader is catching up, and live events are held."""
         return self._held is not None
 
     @property
     def position(self) -> Position:
         """Where the reader stands: everything up to here on its topics was sent."""
-        self._hub.flush(self)
+        self._hub.registry.flush(self)
         return self._hub.position
 
     def open(self) -> None:
-        self._hub.join(self)
+        """Has the hub tell this reader, first of all by heartbeats."""
+        self._hub.registry.join(self)
 
     def close(self) -> None:
-        """Nothing is written from now on, nor followed by what is still being loaded."""
-        self._closed = True
-        self._hub.leave(self)
+        """Writes nothing from now on, not even what is still being loaded. Harmless when it was never open."""
+        self._is_closed = True
+        self._hub.registry.leave(self)
 
     def send(self, frame: Frame) -> None:
+        """Writes a frame, unless the subscription is closed."""
         self._write(FrameBatch([frame.encoded()]))
 
-    def send_ephemeral(self, frame_batch: FrameBatch) -> bool:
-        """Writes what is not of the log. False where the reader is catching up and hears nothing else, or is closed.
+    def send_ephemeral(self, frames: FrameBatch) -> bool:
+        """Writes frames that are not of the log; returns False where the reader is catching up, or closed.
 
-        It is no sign of life: it has no position, and a reader who hears only this needs a heartbeat.
+        They are no sign of life: they have no position, and a reader who hears only these needs a heartbeat.
         """
-        if self._closed or self._held is not None:
+        if self._is_closed or self._held is not None:
             return False
-        self.writer.write(frame_batch)
+        self.writer.write(frames)
         return True
 
     async def set_variant(self, variant: Variant) -> None:
-        """From now on events come in this form."""
-        if variant != self.variant:
-            await self._hub.retain(variant)
-            self._hub.release(self.variant)
-            self.variant = variant
-            self._hub.reindex(self)
+        """Sends events in this variant from now on."""
+        if variant == self.variant:
+            return
+        await self._hub.retain(variant)
+        if self._is_closed:  # meanwhile; its former variant was released then
+            self._hub.registry.release(variant)
+            return
+        self._hub.registry.release(self.variant)
+        self.variant = variant
+        self._hub.registry.reindex(self)
 
     async def follow(
         self, new: Sequence[str], refused: list[Refused], since: Position | None, compacted: bool = True
@@ -91,15 +99,16 @@ class Subscription:
             await self._catch_up(new, refused, since, compacted)
 
     def unfollow(self, topics: Sequence[str], code: str) -> None:
-        """Follows these no longer, and says so."""
+        """Follows these topics no longer, and says so. `code` is `asked` or `forbidden`."""
         for topic in topics:
             self._topics.pop(topic, None)
-        self._hub.reindex(self)
+        self._hub.registry.reindex(self)
         self.send(Unsubscribed(list(topics), "asked" if code == "asked" else "forbidden"))
 
     # --- what the hub calls
 
     def hold(self, entries: Sequence[Entry]) -> None:
+        """Keeps live events while the past is loaded; aborts a reader for whom they become too many."""
         if self._held is not None:
             self._held.extend(entries)
             if len(self._held) > settings.LIVE_MAX_RECOVERY_ROWS:  # it takes what it missed slower than more arrives
@@ -107,20 +116,22 @@ class Subscription:
                 self.writer.abort()
 
     def reset(self, reason: str) -> None:
+        """Tells the reader to begin anew: at once, or at the end of what is being loaded."""
         if self._held is not None:
             self._held.clear()
-            self._broken = reason
+            self._reset_reason = reason
         elif self._topics:
-            self._reset(self.topics, self._hub.position, reason)
+            self._send_reset(self.topics, self._hub.position, reason)
 
     # --- hold, load, release
 
     async def _catch_up(self, new: Sequence[str], refused: list[Refused], since: Position, compacted: bool) -> None:
-        if since.epoch != self._hub.epoch or since.offset > self._hub.offset:
-            await self._hub.poll()  # a page may be newer than what this process has read so far
+        history = self._hub.history
+        if since.epoch != history.epoch or since.offset > history.offset:
+            await history.poll()  # a page may be newer than what this process has read so far
         start = self.position
         old = set(self._topics)
-        self._held, self._broken = [], None
+        self._held, self._reset_reason = [], None
         self._enter(new)
         try:
             past = await self._load(since, set(new), old, compacted)
@@ -130,26 +141,26 @@ class Subscription:
             await self._release(past, refused, since)
         finally:
             self._held = None
-            self._hub.reindex(self)
+            self._hub.registry.reindex(self)
 
     async def _load(self, since: Position, new: set[str], old: set[str], compacted: bool) -> list[Missed]:
-        past = await recovery.missed(self._hub, since, new, old, compacted)
-        await self._hub.render([each.entry for each in past], self.variant)
-        if self._broken:
-            raise Unrecoverable(self._broken)
+        past = await recovery.missed(self._hub.history, since, new, old, compacted)
+        await self._hub.history.render([each.entry for each in past], self.variant)
+        if self._reset_reason:
+            raise Unrecoverable(self._reset_reason)
         return past
 
     async def _release(self, past: list[Missed], refused: list[Refused], since: Position) -> None:
         counters.recovered += 1
         self.send(self._subscribed(refused, since, len(past)))
         await self._write_past(past)
-        if self._broken:
-            self._reset(self.topics, self._hub.position, self._broken)
+        if self._reset_reason:
+            self._send_reset(self.topics, self._hub.position, self._reset_reason)
         else:
             self._write_held()
 
     async def _write_past(self, past: list[Missed]) -> None:
-        """At the pace of the reader, who asked for this and is not slow because it is much."""
+        """Writes at the pace of the reader, who asked for this and is not slow because it is much."""
         for portion in _portions(past):
             self._write(FrameBatch([each.entry.frame(self.variant, each.left) for each in portion]))
             if self.writer.is_lagging and not await self._is_taken():
@@ -164,37 +175,37 @@ class Subscription:
 
     def _write_held(self) -> None:
         held, self._held = self._held, None
-        self._hub.reindex(self)
+        self._hub.registry.reindex(self)
         if held:
             self._write(FrameBatch([entry.frame(self.variant) for entry in held]))
 
     def _begin_anew(self, topics: list[str], refused: list[Refused], start: Position, lost: Unrecoverable) -> None:
-        if self._broken:  # the log itself is another: of no use is what the other topics stand on either
-            topics, start, lost = self.topics, self._hub.position, Unrecoverable(self._broken)
+        if self._reset_reason:  # the log itself is another: the other topics stand on nothing, either
+            topics, start, lost = self.topics, self._hub.position, Unrecoverable(self._reset_reason)
         self.send(self._subscribed(refused, start, recovered=False))
-        self._reset(topics, start, lost.reason, lost.missed)
+        self._send_reset(topics, start, lost.reason, lost.missed)
         self._write_held()
 
     # --- parts
 
     def _enter(self, topics: Iterable[str]) -> None:
-        if self._closed:
+        if self._is_closed:
             return
         self._topics.update(dict.fromkeys(topics))
-        self._hub.reindex(self)
+        self._hub.registry.reindex(self)
 
     def _subscribed(
         self, refused: list[Refused], position: Position, missed: int = 0, recovered: bool = True
     ) -> Subscribed:
         return Subscribed(self.topics, refused, str(position), recovered, missed)
 
-    def _reset(self, topics: list[str], position: Position, reason: str, missed: int | None = None) -> None:
+    def _send_reset(self, topics: list[str], position: Position, reason: str, missed: int | None = None) -> None:
         counters.resets += 1
         self.send(Reset(topics, str(position), missed, reason))
 
-    def _write(self, frame_batch: FrameBatch) -> None:
-        if not self._closed:
-            self.writer.write(frame_batch)
+    def _write(self, frames: FrameBatch) -> None:
+        if not self._is_closed:
+            self.writer.write(frames)
 
 
 def _portions(past: list[Missed]) -> Iterator[list[Missed]]:

@@ -1,4 +1,4 @@
-"""Outlets: how bytes leave for one reader, in order, without anybody waiting for that reader."""
+"""Writers: how bytes leave for one reader, in order, and without anything waiting for that reader."""
 
 import asyncio
 from collections import deque
@@ -13,12 +13,16 @@ from consumers.wire.batch import Encoding, FrameBatch
 from consumers.wire.close_codes import CloseCode
 from consumers.wire.event_stream import block
 
-AHEAD = 128 * 1024  # bytes of these that a server keeps before its `send` waits
-WRITE_TIMEOUT = 30.0  # seconds for a reader to take a piece of what it missed
+WRITE_TIMEOUT = 30.0  # seconds for a reader to take a portion of what it missed
+
+
+# What servers raise from ASGI's `send` where the connection is over: uvicorn an OSError, and once it is being closed
+# a RuntimeError; so does Daphne, for autobahn's Disconnected is one.
+CONNECTION_LOST = (OSError, RuntimeError)
 
 
 class SendPathChanges:
-    """How often any reader's way straight to the connection opened or closed: who knows the ways asks by that."""
+    """How often the send path of any writer has opened or closed: `Recipients` notes them as long as none does."""
 
     count = 0
 
@@ -27,61 +31,64 @@ send_path_changes = SendPathChanges()
 
 
 class Writer(Protocol):
-    """What a subscription writes to. None of it raises when the reader is gone."""
+    """The way out for the frames of one reader. None of its methods raises when the reader is gone."""
 
     encoding: Encoding | None
-    """Where there is a way straight to the connection: how it carries frames. Else only `write` is used."""
+    """How the connection carries frames, where there is a path straight to it. Else only `write` is used."""
 
     send: Callable[[bytes], int] | None
-    """That way, while nothing is held back for this reader and everything is open: `socket.send`.
-    Whatever changes it counts that in `changes`."""
+    """That path, `socket.send`, while the connection is open and nothing is buffered for this reader.
+    Each change of it is counted in `send_path_changes`."""
 
     def buffer(self, data: bytes) -> None:
-        """Takes bytes that could not be sent that way, or not all; cuts a reader who takes nothing."""
+        """Takes bytes that `send` did not, and aborts a reader for whom too many are buffered."""
 
-    def write(self, frame_batch: FrameBatch) -> None:
-        """Sends the burst, or keeps it until the reader takes it; cuts a reader who takes nothing."""
+    def write(self, frames: FrameBatch) -> None:
+        """Sends frames, or buffers them until the reader takes them; aborts a reader for whom too many are buffered."""
 
     @property
     def is_lagging(self) -> bool:
-        """Whether more than a little of what was written is still here."""
+        """Whether more than a little of what was written is still buffered."""
 
     async def drain(self) -> None:
-        """Waits until little of what was written is still here. For the one who asked for much."""
+        """Waits until little of what was written is still buffered. For those who write much at once."""
 
     def abort(self) -> None:
-        """Lets a slow reader go."""
+        """Ends the connection of a slow reader."""
 
     def close(self) -> None:
-        """Lets a reader go because this process ends: the reader comes back to another, or later."""
+        """Ends the connection because the process ends: the reader comes back to another, or later."""
 
 
 class StreamWriter(Writer, Protocol):
-    """An outlet for an answer that goes on and on, until it says that this is over."""
+    """A writer of an answer that goes on until `release`."""
 
     @property
-    def was_aborted(self) -> bool: ...
+    def was_aborted(self) -> bool:
+        """Whether the reader was too slow."""
 
     def release(self) -> None:
-        """The answer ends here; the server says so to the reader."""
+        """Gives the connection back to the server, which ends the answer."""
 
 
 class IndirectWriter:
-    """An outlet without a way straight to the connection."""
+    """A writer without a path straight to the connection."""
 
     encoding: Encoding | None = None
     send: Callable[[bytes], int] | None = None
 
     @property
     def is_lagging(self) -> bool:
+        """Nothing is buffered here."""
         return False
 
     def buffer(self, data: bytes) -> None:
-        raise TypeError("Without a wire there are no bytes, only bursts.")
+        """Raises TypeError: without an encoding there are no bytes."""
+        raise TypeError("Without an encoding there are no bytes, only frames.")
 
 
 class SendWriter(IndirectWriter):
-    """An outlet over ASGI's `send`, for servers that give no direct way to the socket."""
+    """A writer over ASGI's `send`, for servers that give no path to the socket."""
 
     def __init__(self, send: Callable[[Any], Awaitable[None]]) -> None:
         self._send = send
@@ -90,25 +97,29 @@ class SendWriter(IndirectWriter):
         self._task: asyncio.Task[None] | None = None
         self._closed: CloseCode | None = None
 
-    def write(self, frame_batch: FrameBatch) -> None:
+    def write(self, frames: FrameBatch) -> None:
+        """Sends frames on a task of its own, and aborts a reader for whom too many wait."""
         if self._closed:
             return
         if self._unsent > settings.LIVE_MAX_UNSENT_BYTES:
             self.abort()
             return
-        self._texts.extend(frame_batch.texts)
-        self._unsent += sum(map(len, frame_batch.texts))
+        self._texts.extend(frames.texts)
+        self._unsent += sum(map(len, frames.texts))
         self._run()
 
     @property
     def is_lagging(self) -> bool:
+        """Whether a frame waits for the server to take it."""
         return self._task is not None and not self._task.done()
 
     async def drain(self) -> None:
+        """Waits until the server has taken all frames."""
         while self._task is not None and not self._task.done():
             await asyncio.wait([self._task])
 
     def abort(self) -> None:
+        """Drops what waits, and closes with 4008."""
         counters.cut += 1
         self._closed = CloseCode.SLOW
         self._texts.clear()
@@ -117,6 +128,7 @@ class SendWriter(IndirectWriter):
         self._task = asyncio.ensure_future(self._empty())
 
     def close(self) -> None:
+        """Closes with 4012 behind what waits."""
         self._closed = CloseCode.RESTARTING
         self._run()
 
@@ -125,23 +137,23 @@ class SendWriter(IndirectWriter):
             self._task = asyncio.ensure_future(self._empty())
 
     async def _empty(self) -> None:
-        with suppress(OSError):  # by which a server may say that the reader is gone; `receive` says so, too
+        with suppress(*CONNECTION_LOST):  # `receive` says so, too
             while self._texts:
                 text = self._texts.popleft()
                 await self._send(self._message(text))
                 self._unsent -= len(text)
             if self._closed:
-                await self._farewell()
+                await self._send_close(self._closed)
 
     def _message(self, text: bytes) -> dict[str, Any]:
         return {"type": "websocket.send", "text": text.decode()}
 
-    async def _farewell(self) -> None:
-        await self._send({"type": "websocket.close", "code": int(self._closed or CloseCode.SLOW)})
+    async def _send_close(self, code: CloseCode) -> None:
+        await self._send({"type": "websocket.close", "code": int(code)})
 
 
 class StreamSendWriter(SendWriter):
-    """The same for a stream of Server-Sent Events, which ends when its application does: see `over`."""
+    """A writer of Server-Sent Events over ASGI's `send`. `over` is called when the answer has to end."""
 
     def __init__(self, send: Callable[[Any], Awaitable[None]], over: Callable[[], None]) -> None:
         super().__init__(send)
@@ -149,20 +161,23 @@ class StreamSendWriter(SendWriter):
 
     @property
     def was_aborted(self) -> bool:
+        """Whether the reader was too slow."""
         return self._closed is CloseCode.SLOW
 
     def abort(self) -> None:
+        """Drops what waits, and ends the answer."""
         super().abort()
         self._over()
 
     def close(self) -> None:
+        """Ends the answer."""
         self._over()
 
     def _message(self, text: bytes) -> dict[str, Any]:
         return {"type": "http.response.body", "body": block(text), "more_body": True}
 
-    async def _farewell(self) -> None:
-        """None: a stream that was let go just ends."""
+    async def _send_close(self, code: CloseCode) -> None:
+        """Sends nothing: a stream just ends."""
 
     def release(self) -> None:
-        pass
+        """Does nothing: the server never gave the connection away."""

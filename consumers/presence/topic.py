@@ -1,4 +1,4 @@
-"""A crowd: the sockets of this process that are on one topic, and what each was told of it."""
+"""Presence on one topic: its occupants in this process, and the frame that each was sent of it."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -21,67 +21,69 @@ from realtime.presence import (
 )
 from realtime.tickets import ANONYMOUS, Reader
 
-NAMING_RIGHT = "desk"  # the right without which nobody is named, and nobody is told names
+NAMING_RIGHT = "desk"  # the right to be named to others, and to be told the names of others
 
 
 class Presence(Frame, tag="presence", frozen=True):
+    """Tells how many read a topic; with names of those who write, to those who may know them."""
+
     topic: str
     readers: int
     people: tuple[Person, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class PresenceListener(Protocol):
-    """What presence is told to: a subscription."""
+    """A connection that is sent the counts: a subscription, or a poll that waits."""
 
-    def send_ephemeral(self, frame_batch: FrameBatch) -> bool:
-        """Writes what is not of the log. False where it has to be said again later."""
+    def send_ephemeral(self, frames: FrameBatch) -> bool:
+        """Writes frames that are not of the log; returns False where they have to be sent again later."""
 
 
 class Occupant:
-    """One socket or request: who reads there, and the crowds that it is in."""
+    """One socket or request: who reads there, and the topics that it is present on."""
 
-    def __init__(self, told: PresenceListener) -> None:
-        self.told = told
+    def __init__(self, listener: PresenceListener) -> None:
+        self.listener = listener
         self.reader: Reader = ANONYMOUS
         self.presences: dict[str, TopicPresence] = {}
 
     @property
     def sees_names(self) -> bool:
-        """Asked when names go out: the timer that ends a ticket does not run while a machine sleeps."""
+        """Whether names may be sent to it now: the timer that ends a ticket does not run while a machine sleeps."""
         expires = self.reader.expires
         return NAMING_RIGHT in self.reader.rights and (expires is None or expires > datetime.now(UTC))
 
 
 class Lease:
-    """One socket in one crowd."""
+    """One occupant's presence on one topic, and the last frame that it was sent about it."""
 
-    __slots__ = ("activity", "told", "told_at", "until")
+    __slots__ = ("activity", "sent", "sent_at", "until")
 
     def __init__(self, activity: Activity, until: float) -> None:
         self.activity = activity
         self.until = until
-        self.told = b""  # the last frame about this topic
-        self.told_at = 0.0
+        self.sent = b""
+        self.sent_at = 0.0
 
 
 class TopicPresence:
-    """Times are the loop's, in seconds."""
+    """The occupants of one topic in this process. Times are the loop's, in seconds."""
 
     def __init__(self, topic: str) -> None:
         self.topic = topic
         self.leases: dict[Occupant, Lease] = {}  # the one that ends first, first
         self.share = ProcessShare()
-        self.plain = self.full = b""  # the frame as it is now, without names and with them
-        self.behind = False  # somebody has not been told yet what it is now
-        self._away: dict[int, tuple[Person | None, float]] = {}
+        self.plain_frame = self.named_frame = b""  # as they are now, without names and with them
+        self.has_unsent = False  # an occupant has not been sent the frame of now
+        self._away: dict[int, tuple[Person | None, float]] = {}  # users whose connection broke, until when kept
         self._goodbyes = 0
         self._changed = False
         self._ended = 0.0  # when the last lease or absence ended
-        self._tally = PresenceTotal()
+        self._total = PresenceTotal()
         self._count: Count | None = None
 
     def is_over(self, now: float) -> bool:
-        """Whether it can be forgotten: others have had the time to hear the last goodbye."""
+        """Returns whether it can be forgotten: other processes have had the time to hear the last goodbye."""
         return not self.leases and not self._away and self._ended < now - GRACE_SECONDS
 
     # --- coming and going
@@ -91,26 +93,26 @@ class TopicPresence:
         lease = self.leases.pop(occupant, None)
         if lease is None:
             lease = Lease(activity, now)
-            self.behind = self._changed = True
+            self.has_unsent = self._changed = True
         self._changed |= lease.activity != activity
         lease.activity, lease.until = activity, now + LEASE_SECONDS
         self.leases[occupant] = lease
 
     def leave(self, occupant: Occupant, now: float) -> None:
-        """On purpose, or because the lease ended: gone at once."""
+        """Ends the lease of an occupant who goes on purpose, or whose lease has run out: gone at once."""
         if self.leases.pop(occupant, None) is not None:
-            self.part_from(occupant, now)
+            self.forget_reader(occupant, now)
 
-    def part_from(self, occupant: Occupant, now: float) -> None:
-        """Forgets who the visitor was, who is about to be somebody else, or nobody."""
+    def forget_reader(self, occupant: Occupant, now: float) -> None:
+        """Says goodbye to the occupant's reader, who goes or is about to be replaced by another."""
         if occupant.reader.id is None:
             self._goodbyes += 1
         else:
             self._away.pop(occupant.reader.id, None)
         self._changed, self._ended = True, now
 
-    def lose(self, occupant: Occupant, now: float) -> None:
-        """The connection broke: perhaps they are back in a moment, perhaps on another process."""
+    def disconnect(self, occupant: Occupant, now: float) -> None:
+        """Ends the lease of a broken connection, and keeps its user for GRACE_SECONDS: they may be back, here or elsewhere."""
         lease = self.leases.pop(occupant, None)
         if lease is None:
             return
@@ -118,12 +120,12 @@ class TopicPresence:
             self._away[occupant.reader.id] = _person(occupant, lease), min(lease.until, now + GRACE_SECONDS)
         self._changed, self._ended = True, now
 
-    def touch(self) -> None:
-        """Somebody in it is somebody else now."""
-        self.behind = self._changed = True
+    def mark_changed(self) -> None:
+        """Has everything made anew: the reader of an occupant has changed."""
+        self.has_unsent = self._changed = True
 
     def prolong(self, seconds: float) -> None:
-        """Every lease, by the time in which nobody could renew one."""
+        """Prolongs every lease by the time in which none could be renewed."""
         for lease in self.leases.values():
             lease.until += seconds
 
@@ -139,10 +141,10 @@ class TopicPresence:
             del self._away[user]
             self._changed, self._ended = True, now
 
-    # --- what is said of it
+    # --- what is sent of it
 
     def renew_share(self) -> None:
-        """What this process tells the others."""
+        """Makes what this process tells the others, where it has changed."""
         if not self._changed:
             return
         self._changed = False
@@ -157,17 +159,17 @@ class TopicPresence:
         self.share = ProcessShare(anonymous, self._goodbyes, here, away)
 
     def add_up(self, shares: Mapping[str, ProcessShare], now: float) -> None:
-        """Makes the frames of what all shares add up to, where that is new."""
-        count = self._tally.add_up(shares, now)
+        """Adds up the shares of all processes, and makes the frames of the total where it is new."""
+        count = self._total.add_up(shares, now)
         if count != self._count:
             self._count = count
-            self.plain = Presence(self.topic, count.readers).encoded()
-            self.full = Presence(self.topic, count.readers, count.people).encoded()
-            self.behind = True
+            self.plain_frame = Presence(self.topic, count.readers).encoded()
+            self.named_frame = Presence(self.topic, count.readers, count.people).encoded()
+            self.has_unsent = True
 
 
 def _person(occupant: Occupant, lease: Lease) -> Person | None:
-    """The reader as others may see them. Who only reads is counted, never named."""
+    """Returns the reader as others may see them. A reader without the right is counted, never named."""
     reader = occupant.reader
     if reader.name is None or not occupant.sees_names:
         return None

@@ -1,7 +1,7 @@
-"""Presence at the edge: who of this process's sockets is `here`, and the counts that they are told.
+"""The presence tracker: which of this process's connections are `here`, and the counts that they are sent.
 
-One task for all of them, however many. A turn of it tells Redis what has changed, reads what the
-other processes say of the topics that somebody here is on, and pushes the counts that are new.
+One task serves all of them. At each turn it tells Redis what has changed, reads what the other processes say of
+the topics that are occupied here, and sends the counts that are new.
 """
 
 import asyncio
@@ -21,32 +21,33 @@ from realtime.tickets import Reader
 
 EXCHANGE_INTERVAL = 0.5  # seconds; from one process to another takes a turn of each: a second together
 MIN_FRAME_INTERVAL = 0.95  # seconds between two frames about one topic to one socket: two turns, one of which was late
-SUSPENDED_SECONDS = 2.0  # seconds; a turn later than this means that the process was suspended, not its readers
-MAX_WRITES_PER_TURN = 500  # sockets that are told something in one turn of the loop
-MAX_TOPICS_PER_TURN = 100  # topics that are added up in one: 1 ms
-FAREWELL_TIMEOUT = 0.5  # seconds for the last word to Redis
+SUSPENDED_SECONDS = 2.0  # a turn later than this means that the process was suspended, not its readers
+MAX_WRITES_PER_TURN = 500  # sockets that are written to in one turn of the loop
+MAX_TOPICS_PER_TURN = 100  # that are added up in one turn of the loop: 1 ms
+FAREWELL_TIMEOUT = 0.5  # seconds to tell Redis that this process ends
 
 logger = logging.getLogger(__name__)
 
 
 class PresenceTracker:
-    """Those present in this process, by topic. Runs while there are any; an idle one asks nothing of Redis."""
+    """Knows the occupants of this process by topic. Runs while there are any; an idle one asks nothing of Redis."""
 
     def __init__(self) -> None:
         self._presences: dict[str, TopicPresence] = {}
         self._others = Others()
         self._register: Register | None = None
         self._task: asyncio.Task[None] | None = None
-        self._away = False
+        self._turned_at = 0.0  # when the last turn began
+        self.is_alone = False  # Redis does not answer: only what is here counts
 
-    # --- what sockets say
+    # --- what connections say
 
     def here(self, occupant: Occupant, reader: Reader, topic: str, state: Activity | Literal["gone"]) -> None:
-        """Takes, renews or ends a lease. Raises BadTopic where this reader may not be on that topic."""
+        """Takes, renews or ends a lease. Raises BadTopic where the reader may not be present on the topic."""
         if topics.check(reader, topic) is not None:
             raise BadTopic(f"{topic[: topics.LONGEST]!a} is not a topic that this reader may follow.")
         topic = topics.normal(topic)
-        self.becomes(occupant, reader)
+        self.set_reader(occupant, reader)
         if state == "gone":
             self.leave(occupant, [topic])
             return
@@ -58,32 +59,32 @@ class PresenceTracker:
             self._task = asyncio.get_running_loop().create_task(self._run())
 
     def leave(self, occupant: Occupant, names: Iterable[str] | None = None) -> None:
-        """On purpose: gone at once, from these topics or from all. Harmless where the visitor is not."""
+        """Ends the occupant's presence at once, on these topics or on all. Harmless where it is not present."""
         for name in list(occupant.presences) if names is None else names:
             if presence := occupant.presences.pop(name, None):
                 presence.leave(occupant, _now())
 
-    def becomes(self, occupant: Occupant, reader: Reader) -> None:
-        """From now on somebody else reads there, or the same with other rights or a newer ticket."""
+    def set_reader(self, occupant: Occupant, reader: Reader) -> None:
+        """Replaces the occupant's reader by another, or by the same with other rights or a newer ticket."""
         was = occupant.reader
         if was == reader:
             return
         if was.id != reader.id:
             for presence in occupant.presences.values():
-                presence.part_from(occupant, _now())
+                presence.forget_reader(occupant, _now())
         occupant.reader = reader
         self.leave(occupant, [topic for topic in occupant.presences if topics.check(reader, topic) is not None])
         for presence in occupant.presences.values():
-            presence.touch()
+            presence.mark_changed()
 
-    def lose(self, occupant: Occupant) -> None:
-        """The socket has ended, whoever ended it."""
+    def disconnect(self, occupant: Occupant) -> None:
+        """Ends the occupant's presence as its connection breaks: the reader may be back in a moment."""
         for presence in occupant.presences.values():
-            presence.lose(occupant, _now())
+            presence.disconnect(occupant, _now())
         occupant.presences.clear()
 
     async def stop(self) -> None:
-        """Tells the others, if Redis answers at once, that nobody is connected here any more."""
+        """Stops, and tells the other processes that this one has no connections any more, if Redis answers at once."""
         register, task = self._register, self._task
         self._register = self._task = None
         if task is not None:
@@ -97,24 +98,19 @@ class PresenceTracker:
 
     @property
     def present(self) -> int:
-        """Sockets and requests that are on a topic, once for each."""
+        """The number of leases: connections that are present, once for each of their topics."""
         return sum(len(presence.leases) for presence in self._presences.values())
 
     @property
-    def presences(self) -> int:
-        """Topics that somebody is on, or was a moment ago."""
+    def topics(self) -> int:
+        """The number of topics that are occupied, or were a moment ago."""
         return len(self._presences)
-
-    @property
-    def alone(self) -> bool:
-        """Redis does not answer: only this process counts."""
-        return self._away
 
     # --- its turns
 
     async def _run(self) -> None:
         self._register = self._register or Register()
-        self._turned = _now()
+        self._turned_at = _now()
         while self._presences:
             try:
                 await self._turn(self._register)
@@ -125,7 +121,7 @@ class PresenceTracker:
 
     async def _turn(self, register: Register) -> None:
         now = _now()
-        late, self._turned = now - self._turned - EXCHANGE_INTERVAL, now
+        late, self._turned_at = now - self._turned_at - EXCHANGE_INTERVAL, now
         for presence in list(self._presences.values()):
             if late > SUSPENDED_SECONDS:
                 presence.prolong(late)
@@ -137,9 +133,9 @@ class PresenceTracker:
         now = _now()
         for number, presence in enumerate(asked, 1):
             if presence.leases:
-                presence.renew_share()  # who came meanwhile counts, or would be told that nobody is here
+                presence.renew_share()  # a reader who came meanwhile counts, and is not sent a 0
                 presence.add_up({**self._others.on(presence.topic, now), register.process: presence.share}, now)
-                await self._tell(presence, now)
+                await self._send(presence, now)
             if number % MAX_TOPICS_PER_TURN == 0:
                 await asyncio.sleep(0)
 
@@ -147,13 +143,13 @@ class PresenceTracker:
         try:
             found = await register.exchange(self._shares(), asked)
         except PresenceAway as error:
-            if not self._away:
+            if not self.is_alone:
                 logger.warning("Presence counts this process only until Redis answers (%s).", error)
-            self._away = True
+            self.is_alone = True
             return
-        if self._away:
+        if self.is_alone:
             logger.warning("Presence counts all processes again.")
-        self._away = False
+        self.is_alone = False
         self._others.hear(found, _now())
 
     def _shares(self) -> dict[str, ProcessShare]:
@@ -161,20 +157,20 @@ class PresenceTracker:
             presence.renew_share()
         return {topic: presence.share for topic, presence in self._presences.items()}
 
-    async def _tell(self, presence: TopicPresence, now: float) -> None:
-        """Pushes the frame to those who have not got it, and may have one again."""
-        if not presence.behind:
+    async def _send(self, presence: TopicPresence, now: float) -> None:
+        """Sends the frame of now to the occupants that have not got it, and may have one again."""
+        if not presence.has_unsent:
             return
-        presence.behind = False
-        plain, full = FrameBatch([presence.plain]), FrameBatch([presence.full])
+        presence.has_unsent = False
+        plain, named = FrameBatch([presence.plain_frame]), FrameBatch([presence.named_frame])
         for number, (occupant, lease) in enumerate(list(presence.leases.items()), 1):
-            frame_batch = full if occupant.sees_names else plain
-            if occupant not in presence.leases or lease.told == frame_batch.texts[0]:
+            frames = named if occupant.sees_names else plain
+            if occupant not in presence.leases or lease.sent == frames.texts[0]:
                 continue
-            if now - lease.told_at >= MIN_FRAME_INTERVAL and occupant.told.send_ephemeral(frame_batch):
-                lease.told, lease.told_at = frame_batch.texts[0], now
+            if now - lease.sent_at >= MIN_FRAME_INTERVAL and occupant.listener.send_ephemeral(frames):
+                lease.sent, lease.sent_at = frames.texts[0], now
             else:
-                presence.behind = True
+                presence.has_unsent = True
             if number % MAX_WRITES_PER_TURN == 0:
                 await asyncio.sleep(0)
 

@@ -1,12 +1,11 @@
-"""Daphne's care for connections, without its walks over all of them, once a second and every two.
+"""Reaping: what Daphne keeps of its requests is forgotten when they end, without walks over all of them.
 
-What is over is forgotten when it ends. Those who vanish are found by the kernel, which asks nobody who is heard
-from anyway; and each socket is asked for a sign of life by itself, now and then, not all in one moment.
+Daphne walks over all connections once a second, and again every two. Here a request is forgotten as it ends, and
+machines that vanished are found by the kernel.
 """
 
 import asyncio
 import logging
-import math
 import socket
 import time
 from functools import partial
@@ -17,77 +16,61 @@ from daphne.server import Server, twisted_loop  # isort: skip
 
 logger = logging.getLogger(__name__)
 
-REAP_INTERVAL = 1.0  # seconds between two looks for applications that do not end
-CHECK_INTERVAL = 2.0  # seconds between two looks at some of the connections
-KEEPALIVE_INTERVAL = (
-    120  # seconds until each had one. A silent socket is pinged then: only that finds who vanished behind a proxy
-)
-TCP_USER_TIMEOUT_SECONDS = 50  # seconds after which nothing is heard from a machine that is gone
-KEEPALIVE_IDLE_SECONDS, KEEPALIVE_PROBE_SECONDS = (
-    20,
-    10,
-)  # seconds of silence until the kernel asks; until it asks again
+REAP_INTERVAL = 1.0  # seconds between two checks for applications that do not end
+TCP_USER_TIMEOUT_SECONDS = 50  # after which nothing is heard from a machine that is gone
+KEEPALIVE_IDLE_SECONDS = 20  # of silence until the kernel probes the other machine
+KEEPALIVE_PROBE_SECONDS = 10  # between two probes
 
 
 class Reaper(Server):  # type: ignore[misc]
-    """What of Daphne's server has to be done again and again."""
+    """Daphne's server with its own bookkeeping of requests and their applications."""
 
-    def __init__(self, *about: Any, **options: Any) -> None:
-        super().__init__(*about, **options)
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
         self.connections: dict[Any, dict[str, Any]] = {}
-        self._gone: dict[Any, None] = {}  # connections that have ended, but not their applications
-        self._round: list[Any] = []  # who has not been looked at yet
-        self._portion = 0
+        self._gone: dict[Any, None] = {}  # requests that have ended, but not their applications
 
-    def watch(self, protocol: Any, application: "asyncio.Future[Any]") -> None:
-        """From when an application runs."""
-        self.connections[protocol]["application_instance"] = application
-        application.add_done_callback(partial(self._has_ended, protocol))
+    def watch(self, request: Any, application: "asyncio.Future[Any]") -> None:
+        """Notes that an application runs for the request, and reaps it when it ends."""
+        self.connections[request]["application_instance"] = application
+        application.add_done_callback(partial(self._reap, request))
 
-    def protocol_disconnected(self, protocol: Any) -> None:
-        """Daphne says so twice of some."""
-        if protocol not in self.connections:
+    def protocol_disconnected(self, request: Any) -> None:
+        """Notes that the request is over. Daphne calls this twice for some."""
+        if request not in self.connections:
             return
-        super().protocol_disconnected(protocol)
-        if "application_instance" in self.connections[protocol]:
-            self._gone[protocol] = None
+        super().protocol_disconnected(request)
+        if "application_instance" in self.connections[request]:
+            self._gone[request] = None
         else:
-            del self.connections[protocol]
+            del self.connections[request]
 
-    def _has_ended(self, protocol: Any, application: "asyncio.Future[Any]") -> None:
-        del self.connections[protocol]["application_instance"]
-        if protocol in self._gone:
-            del self._gone[protocol], self.connections[protocol]
+    def _reap(self, request: Any, application: "asyncio.Future[Any]") -> None:
+        del self.connections[request]["application_instance"]
+        if request in self._gone:
+            del self._gone[request], self.connections[request]
         error = None if application.cancelled() else application.exception()
         if error is not None:
             logger.error("Exception inside application: %s", error, exc_info=error)
-            if protocol in self.connections and not getattr(protocol, "_response_started", False):
-                protocol.handle_exception(error)
+            if request in self.connections and not getattr(request, "_response_started", False):
+                request.handle_exception(error)
 
     def application_checker(self) -> None:
-        """Ends applications that go on although nobody listens."""
+        """Ends applications whose client has been gone for `application_close_timeout`; reschedules itself."""
         latest = time.time() - self.application_close_timeout
-        for protocol in self._gone:
-            details = self.connections[protocol]
+        for request in self._gone:
+            details = self.connections[request]
             if details["disconnected"] < latest:
-                logger.warning("An application went on for %r, who was gone, and was ended.", protocol)
+                logger.warning("An application went on for %r, whose client was gone, and was ended.", request)
                 details["application_instance"].cancel()
         twisted_loop.call_later(REAP_INTERVAL, self.application_checker)
 
     def timeout_checker(self) -> None:
-        """Looks at some, so that each has its turn in a round."""
-        if not self._round:
-            self._round = list(self.connections)
-            self._portion = math.ceil(len(self._round) * CHECK_INTERVAL / KEEPALIVE_INTERVAL)
-        some, self._round = self._round[: self._portion], self._round[self._portion :]
-        for protocol in some:
-            if protocol in self.connections:
-                protocol.check_timeouts()
-        twisted_loop.call_later(CHECK_INTERVAL, self.timeout_checker)
+        """Does nothing: Daphne would ask each request every two seconds for a time-out that none has here."""
 
 
-def outlive_nobody(listening: socket.socket) -> None:
-    """Has the kernel end connections of machines that vanished; what is accepted has it from here."""
+def probe_silent_clients(listening: socket.socket) -> None:
+    """Has the kernel end connections of machines that vanished; accepted sockets inherit it."""
     options = {
         "TCP_KEEPIDLE": KEEPALIVE_IDLE_SECONDS,
         "TCP_KEEPINTVL": KEEPALIVE_PROBE_SECONDS,

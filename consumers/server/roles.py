@@ -21,6 +21,7 @@ class Role(Enum):
     WEB = "pages only"
 
     def has(self, path: str) -> bool:
+        """Returns whether a process of this role answers at the path."""
         match self:
             case Role.LIVE:
                 return path.startswith("/live/") or path in OF_EACH
@@ -29,7 +30,7 @@ class Role(Enum):
         return True
 
 
-def divided(application: Application, role: Role) -> Application:
+def serving(application: Application, role: Role) -> Application:
     """The application without the other half: 404, or a refused handshake, for what belongs there."""
     if role is Role.ALL:
         return application

@@ -1,4 +1,4 @@
-"""A burst: frames that go out together, as the bytes that each sort of connection carries."""
+"""Batches: frames that go out together, as the bytes that each sort of connection carries."""
 
 import struct
 import zlib
@@ -7,15 +7,15 @@ from enum import Enum
 
 from consumers.wire.event_stream import block
 
-WINDOW_BITS = 12  # bits: 4 KiB that a text may refer back to. Some clients ask for no more, and all get the same bytes
-MIN_DEFLATED_BYTES = 256  # bytes: what a shorter frame would save is not worth anybody's inflating
+WINDOW_BITS = 12  # 4 KiB that a text may refer back to. Some clients ask for no more, and all get the same bytes
+MIN_DEFLATED_BYTES = 256  # of a frame: what a shorter one would save is not worth the client's inflating
 DEFLATE_LEVEL = 1  # the fastest: it is made on the loop
 
 
 class Encoding(Enum):
     """How a connection carries frames."""
 
-    __hash__ = object.__hash__  # Enum's hashes the name, in Python, ten times for each who connects
+    __hash__ = object.__hash__  # Enum's hashes the name, in Python, ten times for each connection
 
     FRAMES = "WebSocket frames"
     DEFLATED = "WebSocket frames, the longer ones compressed"
@@ -24,7 +24,7 @@ class Encoding(Enum):
 
 
 def framed(payload: bytes, first: int = 0x81) -> bytes:
-    """The payload as one unmasked WebSocket frame (RFC 6455, 5.2); by default text, and all of it."""
+    """Returns the payload as one unmasked WebSocket frame (RFC 6455, 5.2). `first` is its first byte: text, final."""
     size = len(payload)
     if size < 126:
         return bytes((first, size)) + payload
@@ -34,7 +34,7 @@ def framed(payload: bytes, first: int = 0x81) -> bytes:
 
 
 def deflated(text: bytes) -> bytes:
-    """The same, compressed by itself alone, so that it is the same to everybody (RFC 7692, 7.2.1)."""
+    """Returns the text as a frame compressed by itself alone, and so the same to every reader (RFC 7692, 7.2.1)."""
     if len(text) < MIN_DEFLATED_BYTES:
         return framed(text)
     deflate = zlib.compressobj(DEFLATE_LEVEL, zlib.DEFLATED, -WINDOW_BITS)
@@ -55,7 +55,7 @@ def _blocks(texts: Sequence[bytes]) -> bytes:
 
 
 def _chunk(texts: Sequence[bytes]) -> bytes:
-    """The blocks as one chunk (RFC 9112, 7.1). None of no bytes: it would be the last."""
+    """Returns the blocks as one chunk (RFC 9112, 7.1); no bytes for no blocks, since an empty chunk is the last."""
     blocks = _blocks(texts)
     return b"%x\r\n%b\r\n" % (len(blocks), blocks) if blocks else b""
 
@@ -71,15 +71,17 @@ _ENCODERS: dict[Encoding, Callable[[Sequence[bytes]], bytes]] = {
 class FrameBatch:
     """Frames that go out together; the same object, and so the same bytes, to every reader."""
 
-    __slots__ = ("_made", "texts")
+    __slots__ = ("_encoded", "committed", "texts")
 
-    def __init__(self, texts: Sequence[bytes]) -> None:
+    def __init__(self, texts: Sequence[bytes], committed: float = 0.0) -> None:
+        """`committed`: when the oldest event among them was, in seconds since 1970; 0 where none is an event."""
         self.texts = texts
-        self._made: dict[Encoding, bytes] = {}
+        self.committed = committed
+        self._encoded: dict[Encoding, bytes] = {}
 
     def encoded(self, encoding: Encoding) -> bytes:
-        """The bytes of it, made once."""
-        made = self._made.get(encoding)
+        """Returns the bytes of all frames in this encoding, made once."""
+        made = self._encoded.get(encoding)
         if made is None:
-            made = self._made[encoding] = _ENCODERS[encoding](self.texts)
+            made = self._encoded[encoding] = _ENCODERS[encoding](self.texts)
         return made

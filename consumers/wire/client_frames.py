@@ -1,4 +1,4 @@
-"""What a client may send, as types: whatever does not fit them is one BadMessage with a sentence."""
+"""Client frames: what a client may send, as types. A frame that fits none of them raises BadMessage."""
 
 from typing import Literal
 
@@ -16,25 +16,33 @@ class _Request(msgspec.Struct, tag_field="type", frozen=True):
 
 
 class Hello(_Request, tag="hello", frozen=True):
+    """Says who reads, and in which variant."""
+
     ticket: str | None = None
     format: Format | None = None
     language: str | None = None
 
 
 class Subscribe(_Request, tag="subscribe", frozen=True):
+    """Asks to follow topics, from a position on or from now on."""
+
     topics: list[str]
     since: str | None = None
 
 
 class Unsubscribe(_Request, tag="unsubscribe", frozen=True):
+    """Asks to follow topics no longer."""
+
     topics: list[str]
 
 
 class Ping(_Request, tag="ping", frozen=True):
-    pass
+    """Asks for the position."""
 
 
 class Here(_Request, tag="here", frozen=True):
+    """Says that the reader is present on a topic, and what they do there."""
+
     topic: str
     state: Literal["viewing", "typing", "unsaved", "gone"]
 
@@ -43,8 +51,8 @@ Request = Hello | Subscribe | Unsubscribe | Ping | Here
 _decoder: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
 
 
-def decode(text: str) -> Request:
-    """The request that a text frame holds. Raises BadMessage, nothing else."""
+def decode_request(text: str) -> Request:
+    """Returns the request that a text frame holds. Raises BadMessage, nothing else."""
     try:
         return _decoder.decode(text)
     except msgspec.DecodeError as error:

@@ -1,12 +1,12 @@
-"""Why the server closes a socket: 4000-4499 come back and resume, 4500-4999 stay away."""
+"""Close codes: why the server closes a socket. 4000-4499: come back and resume; 4500-4999: stay away."""
 
 from enum import IntEnum
 
-CLOSE_TIMEOUT = 2  # seconds for the client's half of the closing handshake, and for the last bytes to get there
+CLOSE_TIMEOUT = 2  # seconds for the client's half of the closing handshake, and for the last bytes to arrive
 
 
 class CloseCode(IntEnum):
-    """A close code; `sentence` is what the close frame says, for whoever debugs a client."""
+    """A close code; `sentence` is the reason in the close frame, for people who debug a client."""
 
     sentence: str
 
@@ -26,6 +26,6 @@ class CloseCode(IntEnum):
     BAD_FRAMES = 4522, "Too many frames that could not be understood."
 
 
-def sentence(code: int) -> str:
-    """The sentence of a code of ours; nothing for the codes of RFC 6455."""
+def close_sentence(code: int) -> str:
+    """Returns the sentence of a code of ours; nothing for the codes of RFC 6455."""
     return CloseCode(code).sentence if code in CloseCode._value2member_map_ else ""

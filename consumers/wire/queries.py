@@ -1,4 +1,4 @@
-"""What the query of a stream or of the log asks for, as types: docs/protocol.md names each parameter."""
+"""Queries: the parameters of a stream and of the log, as types. docs/protocol.md says what each asks for."""
 
 from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qsl
@@ -10,17 +10,17 @@ from msgspec import Meta
 
 from consumers.wire.server_frames import JSON, Format, Variant
 
-MAX_LIMIT = 1000  # events of one answer
+MAX_LIMIT = 1000  # events that an answer may be asked for
 MAX_WAIT_SECONDS = 25  # seconds that an answer may be kept back; proxies give up at 30
-MAX_OTHER_PARAMETERS = 100  # parameters of one request besides the topics that it may have
+MAX_OTHER_PARAMETERS = 100  # of one request, besides its topics
 
 
 class BadQuery(ValueError):
-    """A query that does not fit."""
+    """A query whose parameters fit no type, with a sentence that says which."""
 
 
 class StreamQuery(msgspec.Struct, frozen=True):
-    """Parameters that are not named here are ignored; of one that comes twice the last counts."""
+    """The query of a stream. Unknown parameters are ignored; of one that comes twice the last counts."""
 
     topic: Annotated[list[str], Meta(min_length=1)]
     here: list[str] = []
@@ -31,10 +31,13 @@ class StreamQuery(msgspec.Struct, frozen=True):
 
     @property
     def variant(self) -> Variant:
+        """The variant in which events are asked for."""
         return Variant("html", language_of(self.language)) if self.format == "html" else JSON
 
 
 class LogQuery(StreamQuery, frozen=True):
+    """The query of the log: how many events at most, and how long the answer may be kept back, in seconds."""
+
     limit: Annotated[int, Meta(ge=1, le=MAX_LIMIT)] = 200
     wait: Annotated[float, Meta(ge=0, le=MAX_WAIT_SECONDS)] = 0
 
@@ -42,8 +45,8 @@ class LogQuery(StreamQuery, frozen=True):
 Q = TypeVar("Q", bound=StreamQuery)
 
 
-def decode(query: bytes, shape: type[Q]) -> Q:
-    """The query as its type. Raises BadQuery, nothing else."""
+def decode_query(query: bytes, shape: type[Q]) -> Q:
+    """Returns the query as its type. Raises BadQuery, nothing else."""
     try:
         pairs = parse_qsl(
             query.decode("latin-1"),
@@ -53,8 +56,8 @@ def decode(query: bytes, shape: type[Q]) -> Q:
     except ValueError as error:
         raise BadQuery("There are too many parameters.") from error
     asked: dict[str, Any] = dict(pairs)
-    for several in "topic", "here":
-        asked[several] = [value for name, value in pairs if name == several]
+    for repeated in "topic", "here":
+        asked[repeated] = [value for name, value in pairs if name == repeated]
     try:
         return msgspec.convert(asked, shape, strict=False)
     except msgspec.ValidationError as error:
@@ -62,7 +65,7 @@ def decode(query: bytes, shape: type[Q]) -> Q:
 
 
 def language_of(asked: str | None) -> str:
-    """The language of fragments: what was asked for if the site has it, else the site's."""
+    """Returns the language of fragments: the one asked for if the site has it, else the site's."""
     try:
         return str(get_supported_language_variant(asked or settings.LANGUAGE_CODE))
     except LookupError:

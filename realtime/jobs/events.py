@@ -1,17 +1,20 @@
-"""The public state of a job, the kinds `task.*` that carry it, and the source that reads it.
+"""The public state of a job, the kinds `task.*` that carry it, and the declaration that reads it.
 
 The state of record is the job's row (realtime.models.Task), which realtime.jobs.state_machine moves and announces.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
 
 from realtime import kinds, log
+from realtime.live import Live, declare
 from realtime.models import Task
-from realtime.publish import Change, NewEvent, StandaloneSource, register
+from realtime.publish import Change, NewEvent
+from realtime.tickets import Reader
+from realtime.topics import register as register_topic
 
 STATE = Task.State
 KINDS = {
@@ -23,7 +26,6 @@ KINDS = {
     STATE.FAILURE: "task.failed",
     STATE.REVOKED: "task.revoked",
 }
-FRAGMENTS = {"job": "blog/task/job.html"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,10 +51,33 @@ class _Seen:
     by: int | None
 
 
-class TaskSource(StandaloneSource):
-    """Source of the keys `task.<id>`. A job shows no other object, so it comes last in the order of locks."""
+@declare
+class TaskLive(Live):
+    """Declares jobs live. The state machine publishes their events, so no signal of the model is connected."""
 
-    rank = 90
+    model = Task
+    State = TaskState
+    topics = ("task.{id}",)
+    fragments = {"job": "blog/task/job.html"}
+
+    def may_read(self, reader: Reader, topic: str) -> bool:
+        """Returns whether the reader may follow all jobs. The user who started a job may follow that one besides.
+
+        The family is personal: the edge asks the log whether a job's events are addressed to the user.
+        """
+        return bool(reader.rights & {"desk", "staff"})
+
+    def kinds(self) -> Iterator[kinds.Kind]:
+        """Yields the kinds of all steps; they are one family, of which recovery sends the newest."""
+        for name in KINDS.values():
+            yield kinds.Kind(name, TaskState, "task", self.fragments, self.context)
+
+    def register_topics(self) -> None:
+        """Registers `task.<id>` as a personal family."""
+        register_topic("task", self.may_read, personal=True)
+
+    def connect(self) -> None:
+        """Connects nothing: no signal of the model announces a job."""
 
     def read(self, changes: Sequence[Change]) -> Mapping[str, _Seen]:
         """Returns the rows of the changed jobs, by id: one query."""
@@ -60,7 +85,7 @@ class TaskSource(StandaloneSource):
         rows = Task.objects.filter(pk__in=versions)
         return {str(row.pk): _Seen(task_state(row, versions[str(row.pk)]), row.by) for row in rows}
 
-    def build_events(self, change: Change) -> Iterable[NewEvent]:
+    def build_events(self, change: Change) -> Iterator[NewEvent]:
         """Yields an event for each kind that was published, on the job's topic, its user's and the desk's."""
         if change.state is None:  # the row was trimmed, long after the job ended
             return
@@ -92,15 +117,3 @@ def task_states(tasks: "QuerySet[Task]") -> list[TaskState]:
 def newest(limit: int, about: str = "") -> list[TaskState]:
     """Returns the states of the newest jobs, of all or about one object."""
     return task_states((Task.objects.filter(about=about) if about else Task.objects.all()).order_by("-queued")[:limit])
-
-
-def shows_task(task: TaskState) -> Mapping[str, Any]:
-    """Returns the variables of a job's template."""
-    return {"task": task}
-
-
-def register_all() -> None:
-    """Registers the kinds and the source. Called from AppConfig.ready()."""
-    for name in KINDS.values():
-        kinds.register(kinds.Kind(name, TaskState, "task", FRAGMENTS, shows_task))
-    register("task", TaskSource())

@@ -7,8 +7,8 @@ from django.db.migrations.operations.base import Operation
 
 import realtime.models
 
-# Outbox stays tiny only if its dead rows go at once; Event is append-only but for scrubbing and
-# trimming; the Log row is updated with every sequencing, in place if its page has room.
+# Outbox stays small only if its dead rows are removed at once; Event is append-only but for scrubbing
+# and trimming; the row of Log is updated at every sequencing, in place if its page has room.
 STORAGE = {
     "realtime_log": "fillfactor = 10",
     "realtime_pending": "autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000,"
@@ -19,13 +19,13 @@ STORAGE = {
 
 
 def storage(table: str, options: str) -> Operation:
-    """Sets storage options of a table, which Django has no word for."""
+    """Sets storage options of a table, for which Django has no operation."""
     names = ", ".join(option.split("=")[0].strip() for option in options.split(","))
     return migrations.RunSQL(f"ALTER TABLE {table} SET ({options})", f"ALTER TABLE {table} RESET ({names})")
 
 
 class Migration(migrations.Migration):
-    """What a new database installs. The files that it replaces are for one that was begun with them; they go with the next release."""
+    """Makes a new database. The files that it replaces migrate one that was begun with them, until the next release."""
 
     replaces = [
         ('realtime', '0001_initial'),

@@ -1,7 +1,7 @@
 from django.db import migrations
 
-# pending stays tiny only if its dead rows go at once; event is append-only but for scrubbing and
-# trimming; the Log row is updated with every sequencing, in place if its page has room.
+# pending stays small only if its dead rows are removed at once; event is append-only but for scrubbing
+# and trimming; the row of log is updated at every sequencing, in place if its page has room.
 STORAGE = {
     "realtime_log": "fillfactor = 10",
     "realtime_pending": "autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000,"

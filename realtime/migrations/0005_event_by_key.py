@@ -6,7 +6,7 @@ from realtime.models import SingletonArray
 
 
 class Migration(migrations.Migration):
-    """Beside writers who go on, and with one of the two there at any time."""
+    """Makes the new index before it drops the old one, without a lock that writers would wait for."""
 
     atomic = False
     dependencies = [("realtime", "0004_promised")]

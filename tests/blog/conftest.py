@@ -11,31 +11,31 @@ from tests import cast
 
 @pytest.fixture
 def ada(db: None) -> User:
-    """Writes: may publish, and edit what is hers."""
+    """A person who may publish, and edit her own posts."""
     return cast.ada()
 
 
 @pytest.fixture
 def ben(db: None) -> User:
-    """Edits everybody's posts, and is staff."""
+    """A person on the staff, who may edit all posts."""
     return cast.ben()
 
 
 @pytest.fixture
 def cleo(db: None) -> User:
-    """Only reads."""
+    """A person who only reads."""
     return cast.cleo()
 
 
 @pytest.fixture
 def dan(db: None) -> User:
-    """Writes, and leaves publishing to others."""
+    """A person who writes, and may not publish."""
     return cast.dan()
 
 
 @pytest.fixture
 def browser_of() -> Callable[[User], Client]:
-    """A browser in which somebody has signed in."""
+    """A function that returns a browser in which the person is signed in."""
 
     def signed_in(person: User) -> Client:
         client = Client()

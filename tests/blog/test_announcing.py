@@ -15,9 +15,9 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.models.signals import m2m_changed, post_save, pre_delete, pre_save
 
-from blog.announced import bulk_changed, bulk_made
 from blog.models import Author, Authorship, Book, Like, Post, Tag, Tagging, User
 from realtime import log
+from realtime.live.announced import bulk_changed, bulk_made
 from realtime.models import Key
 from realtime.publish import PendingChange
 from tests.tail import captured_events

@@ -1,4 +1,4 @@
-"""The demo newsroom is made by the doors everybody uses, and only where its password harms nobody."""
+"""The demo newsroom is made through the models, and only where its known password does no harm."""
 
 from datetime import timedelta
 from io import StringIO

@@ -1,4 +1,4 @@
-"""Who may do what: ada writes, ben edits, cleo only reads, dan writes but leaves publishing to others."""
+"""The rights of each of the cast: ada writes, ben edits, cleo only reads, dan writes but may not publish."""
 
 import pytest
 from django.test import Client

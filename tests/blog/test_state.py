@@ -34,7 +34,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @contextmanager
 def changed_after_each_query(change: Callable[[], None]) -> Iterator[None]:
-    """Between any two queries of the block somebody else commits `change`."""
+    """Commits `change` on another connection between any two queries of the block."""
 
     def elsewhere() -> None:
         change()

@@ -22,11 +22,12 @@ from tests.waiting import PATIENCE, until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 numbers = count(1)
-OF_A_SOCKET = ("test_websocket", "test_hostile", "test_compression", "test_origins")
 
 
 class Edge:
     """A server process on a free port."""
+
+    inherits = True  # the socket that listens
 
     def __init__(self, environment: dict[str, str], said: Path, *arguments: str) -> None:
         listening = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -34,11 +35,14 @@ class Edge:
         self.origin = f"http://127.0.0.1:{self.port}"
         self.url = f"ws://127.0.0.1:{self.port}/live/socket"
         self.said = said
+        inherited = [listening.fileno()] if self.inherits else []
+        if not inherited:
+            listening.close()
         self.process = subprocess.Popen(
-            [sys.executable, *self.command(listening.fileno()), *arguments],
+            [sys.executable, *self.command(*inherited), *arguments],
             cwd=ROOT,
             env=environment,
-            pass_fds=[listening.fileno()],
+            pass_fds=inherited,
             stderr=said.open("w"),
         )
         listening.close()
@@ -73,10 +77,46 @@ class Edge:
             self.process.kill()
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """What a socket is asked for, whoever speaks WebSocket is (LIVE_PROTOCOL)."""
-    if "edge" in metafunc.fixturenames and metafunc.module.__name__.rpartition(".")[2] in OF_A_SOCKET:
-        metafunc.parametrize("edge", ["package_edge", "autobahn_edge"], ids=["usual", "autobahn"], indirect=True)
+# Runs a module of Python with what comes behind its name. To import anything of consumers/server is an error there.
+ALONE = """
+import runpy, sys
+sys.modules["consumers.server"] = None
+runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
+"""
+
+
+class PlainDaphne(Edge):
+    """The same application on Daphne as it comes."""
+
+    def command(self, fd: int) -> list[str]:
+        return ["-c", ALONE, "daphne", "--fd", str(fd), "-v", "0", "asgi:application"]
+
+
+class Uvicorn(Edge):
+    """The same application on uvicorn."""
+
+    def command(self, fd: int) -> list[str]:
+        return ["-c", ALONE, "uvicorn", "--fd", str(fd), "--log-level", "error", "asgi:application"]
+
+
+class Runserver(Edge):
+    """`manage.py runserver`, which takes no socket. It does not start again by itself here."""
+
+    inherits = False
+
+    def command(self) -> list[str]:
+        return ["-c", ALONE, "manage", "runserver", "--noreload", f"127.0.0.1:{self.port}"]
+
+    def caught_up(self) -> bool:
+        try:
+            return super().caught_up()
+        except ConnectionRefusedError:  # it does not listen yet
+            return False
+
+
+on_every_server = pytest.mark.parametrize(
+    "edge", ["package_edge", "daphne", "uvicorn"], ids=["edge", "daphne", "uvicorn"], indirect=True
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -131,8 +171,13 @@ def package_edge(start_edge: Callable[..., Edge]) -> Edge:
 
 
 @pytest.fixture(scope="package")
-def autobahn_edge(start_edge: Callable[..., Edge]) -> Edge:
-    return start_edge(LIVE_PROTOCOL="autobahn")
+def daphne(start_edge: Callable[..., Edge]) -> Edge:
+    return start_edge(kind=PlainDaphne)
+
+
+@pytest.fixture(scope="package")
+def uvicorn(start_edge: Callable[..., Edge]) -> Edge:
+    return start_edge(kind=Uvicorn)
 
 
 @pytest.fixture(scope="package")
@@ -143,7 +188,7 @@ def ada(database: None) -> User:
 
 @pytest.fixture
 def edge(request: pytest.FixtureRequest) -> Iterator[Edge]:
-    """The edge of most tests. Whatever a client does, no exception may show up in its log."""
+    """The edge of most tests, or another server. Whatever a client does, no exception may show up in its log."""
     edge: Edge = request.getfixturevalue(getattr(request, "param", "package_edge"))
     before = os.path.getsize(edge.said)
     yield edge

@@ -6,7 +6,7 @@ from tests.rfc6455.frames import CLOSE, Heard, parse
 class TransportStub:
     """Twisted's connection."""
 
-    client, protocol = ("192.0.2.1", 1234), None
+    client, protocol, writer, unsent = ("192.0.2.1", 1234), None, None, 0
 
     def __init__(self) -> None:
         self.socket = self

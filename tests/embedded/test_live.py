@@ -154,7 +154,7 @@ def test_a_command_says_so_when_nothing_runs(tmp_path: Path, command: tuple[str,
 
 @pytest.fixture
 def outside() -> Iterator[dict[str, str]]:
-    """Servers that somebody else runs: those of this test run, with a database of their own."""
+    """The variables of servers that `live` did not start: those of this test run, with an empty database."""
     url = urlsplit(os.environ["POSTGRES_URL"])
     connection = psycopg2.connect(os.environ["POSTGRES_URL"])
     connection.autocommit = True
@@ -194,16 +194,22 @@ def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "urls"),
+    ("sentence", "urls"),
     [
-        ("database", {"POSTGRES_URL": "postgresql://ada@127.0.0.1:1/press"}),
-        ("Redis", {"REDIS_URL": "redis://127.0.0.1:1/0", "POSTGRES_URL": os.environ.get("POSTGRES_URL", "")}),
+        (
+            "POSTGRES_URL is set, but no database answers there",
+            {"POSTGRES_URL": "postgresql://ada@127.0.0.1:1/press"},
+        ),
+        (
+            "REDIS_URL (or BROKER_URL) is set, but no Redis answers there",
+            {"REDIS_URL": "redis://127.0.0.1:1/0", "POSTGRES_URL": os.environ.get("POSTGRES_URL", "")},
+        ),
     ],
+    ids=["database", "Redis"],
 )
-def test_an_outside_server_that_is_away_is_one_sentence(place: Path, name: str, urls: dict[str, str]) -> None:
-    code, said = manage("live", DATA_DIR=str(place / f"without-{name}"), **urls)
+def test_an_outside_server_that_is_away_is_one_sentence(place: Path, sentence: str, urls: dict[str, str]) -> None:
+    code, said = manage("live", DATA_DIR=str(place / "without"), **urls)
     assert code == 1
-    sentence = f"{next(iter(urls))} is set, but no {name} answers there"
     assert said.strip().splitlines()[-1].startswith(sentence)
     assert "Traceback" not in said
 

@@ -184,7 +184,9 @@ class Schedule:
             visit.close()
             offsets = visit.offsets()
             assert offsets == sorted(set(offsets)), "an event came twice, or out of order"
-            assert not visit.resets or (visit.resets == ["trimmed"] and visit.position.offset < self.hub.trimmed)
+            assert not visit.resets or (
+                visit.resets == ["trimmed"] and visit.position.offset < self.hub.history.trimmed
+            )
             assert visit.page.shown == now[visit.page.topic]
             self.seen["reset"] += len(visit.resets)
             self.seen["event"] += len(offsets)

@@ -105,10 +105,10 @@ def test_a_mistake_in_a_style_is_an_error():
 
 
 def test_nothing_is_made_twice():
-    said = StringIO()
+    printed = StringIO()
     before = Path(staticfiles_storage.path("staticfiles.json")).stat().st_mtime_ns
-    call_command("assets", stdout=said)
-    assert said.getvalue() == ""
+    call_command("assets", stdout=printed)
+    assert printed.getvalue() == ""
     assert Path(staticfiles_storage.path("staticfiles.json")).stat().st_mtime_ns == before
 
 
@@ -137,9 +137,9 @@ def test_a_translation_that_changed_is_compiled_again(tmp_path, monkeypatch):
     po.parent.mkdir(parents=True)
     po.write_text('msgid ""\nmsgstr "Language: ko\\n"\n\nmsgid "Live"\nmsgstr "실시간"\n')
     monkeypatch.setattr(catalogues, "FRONTEND", tmp_path)
-    assert not catalogues.compiled()
+    assert not catalogues.are_compiled()
     catalogues.compile_all()
-    assert catalogues.compiled()
+    assert catalogues.are_compiled()
     assert "실시간".encode() in po.with_suffix(".mo").read_bytes()
 
 

@@ -30,7 +30,7 @@ def sources() -> Iterator[tuple[Path, str]]:
                 yield path, path.read_text()
 
 
-def said() -> dict[tuple[str | None, str], str]:
+def messages_in_use() -> dict[tuple[str | None, str], str]:
     """Every message in use, and a file that uses it."""
     found = {}
     for path, code in sources():
@@ -45,11 +45,11 @@ def catalogue(language: str):
 
 
 def test_every_message_in_use_is_translated():
-    assert len(said()) > 150
+    assert len(messages_in_use()) > 150
     korean = catalogue("ko")
     missing = {
         f"{message} ({where})"
-        for (context, message), where in said().items()
+        for (context, message), where in messages_in_use().items()
         if (entry := korean.get(message, context)) is None or not entry.string or entry.fuzzy
     }
     assert not missing

@@ -3,7 +3,7 @@
 import base64
 
 from tests.rfc6455.frames import CLOSE, closing
-from tests.rfc6455.wire import KEY, Encoding, head
+from tests.rfc6455.wire import KEY, Connection, head
 
 _RIGHT = head()
 
@@ -180,7 +180,7 @@ EITHER = {
 }
 
 
-def outcome(wire: Encoding) -> str:
+def outcome(wire: Connection) -> str:
     """What became of a handshake: `open`, `origin`, `page`, `refused` or `cut` (without an answer)."""
     try:
         answer = wire.hear_answer()
@@ -190,7 +190,8 @@ def outcome(wire: Encoding) -> str:
         return "cut"
     if answer.status != 101:
         assert answer.status < 500 or answer.status in (501, 505), answer.status
-        if answer.one("connection") != "close" and (answer.one("content-length") or answer.one("transfer-encoding")):
+        ends = "close" in (answer.one("connection") or "").split(", ")
+        if not ends and (answer.one("content-length") or answer.one("transfer-encoding")):
             return "page"
         while wire.more():
             pass

@@ -24,7 +24,10 @@ _MORE = [
     *(b"Host: other", b"Sec-WebSocket-Version: 8", b"Sec-WebSocket-Key: x", b"X Y: z", b": z", b" folded", b"no colon"),
 ]
 _BYTES = b'\x00\t\n\r :,;="/#?%@_-.aAzZ019\x7f\x80\xff'
-_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_NAME = re.compile(_TOKEN)
+_EXTENSION = re.compile(rb"T([ \t]*;[ \t]*T([ \t]*=[ \t]*(T|\"T\"))?)*".replace(b"T", _TOKEN))
+_HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[^\x00-\x20\x7f-\xff,/?#@\[\]:\"<>\\^`{|}]*)(:[0-9]*)?")
 
 
 def handshake(seed: int) -> list[bytes]:
@@ -63,7 +66,9 @@ def _change(chance: random.Random, lines: list[bytes]) -> None:
 
 
 def may_open(sent: bytes) -> bool:
-    """RFC 6455, 4.2.1, as strictly as it can be read."""
+    """Whether this opens a socket: RFC 6455, 4.2.1, as strictly as it can be read."""
+    if not sent.endswith(b"\r\n\r\n"):
+        return False
     target, *lines = sent.removesuffix(b"\r\n\r\n").lstrip(b"\r\n").split(b"\r\n")
     headers: dict[bytes, list[bytes]] = {}
     for line in re.sub(rb"\r\n[ \t]+", b" ", b"\r\n".join(lines)).split(b"\r\n"):
@@ -75,12 +80,16 @@ def may_open(sent: bytes) -> bool:
     def tokens(name: bytes) -> list[bytes]:
         return [token.strip(b" \t") for token in b",".join(headers.get(name, [])).lower().split(b",")]
 
+    offers = [offer.strip(b" \t") for offer in b",".join(headers.get(b"sec-websocket-extensions", [])).split(b",")]
     return (
         re.fullmatch(rb"GET (http://[^/]+)?/live/socket(\?[!-\x22\x24-~]*)? HTTP/1\.1", target) is not None
         and len(headers.get(b"host", [])) == 1
+        and _HOST.fullmatch(headers[b"host"][0]) is not None
+        and headers.get(b"content-length", []) in ([], [b"0"])
+        and all(not offer or _EXTENSION.fullmatch(offer) for offer in offers)
         and b"websocket" in tokens(b"upgrade")
         and b"upgrade" in tokens(b"connection")
         and headers.get(b"sec-websocket-version") == [b"13"]
         and len(headers.get(b"sec-websocket-key", [])) == 1
-        and re.fullmatch(rb"[A-Za-z0-9+/]{22}==", headers[b"sec-websocket-key"][0]) is not None
+        and re.fullmatch(rb"[A-Za-z0-9+/]{21}[AQgw]==", headers[b"sec-websocket-key"][0]) is not None
     )

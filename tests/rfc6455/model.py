@@ -38,7 +38,7 @@ class Undecided(Exception):
     """What comes back is not known.
 
     The head of a frame is wrong, but its mask has not come yet: a server may wait for it. Or the stream of a
-    compressed message is broken, but the tail makes a text of it: autobahn loses that, and nobody sends such a thing.
+    compressed message is broken, but the tail makes a text of it: a server may find that or not.
     """
 
 

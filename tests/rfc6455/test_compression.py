@@ -1,14 +1,12 @@
 """permessage-deflate (RFC 7692): what is negotiated, and what a client may then send."""
 
-import os
-
 import pytest
 
 from tests.rfc6455.conftest import Opener
 from tests.rfc6455.deflating import WAYS, Talker, compressed, finished
 from tests.rfc6455.frames import BINARY, CLOSE, CONTINUATION, PING, RSV1, TEXT, frame, in_pieces
 from tests.rfc6455.messages import LIMIT, PING_MESSAGE, echo, echoed, padded
-from tests.rfc6455.wire import DEFLATE, Answer, Encoding, offering
+from tests.rfc6455.wire import DEFLATE, Answer, Connection, offering
 
 NAME = "permessage-deflate"
 NEITHER_KEEPS = {"server_no_context_takeover": "", "client_no_context_takeover": ""}
@@ -71,8 +69,6 @@ MALFORMED = {
     "behind holes without number": [",   " * 200 + "="],  # nobody may be kept waiting for this verdict
 }
 
-pytestmark = pytest.mark.skipif(os.environ.get("LIVE_DIRECT") == "false", reason="compressed on the direct path only")
-
 
 def negotiated(answer: Answer) -> dict[str, str] | None:
     """The parameters that the server answers with; None where it declines."""
@@ -116,18 +112,18 @@ def test_what_does_not_parse_is_refused(connect: Opener, name: str):
 
 
 @pytest.fixture
-def wire(connect: Opener) -> Encoding:
+def wire(connect: Opener) -> Connection:
     return connect(("Sec-WebSocket-Extensions", DEFLATE))
 
 
 @pytest.mark.parametrize("name", WAYS)
-def test_a_text_may_be_compressed_in_any_way(wire: Encoding, name: str):
+def test_a_text_may_be_compressed_in_any_way(wire: Connection, name: str):
     for text in (TEXT_TO_PRESS, "/a", "/" + "b" * 1000):
         wire.send(frame(TEXT, WAYS[name](echo(text)), rsv=RSV1))
         assert echoed(wire.hear()) == text
 
 
-def test_a_text_may_be_plain_all_the_same(wire: Encoding):
+def test_a_text_may_be_plain_all_the_same(wire: Connection):
     for text in ("/a", TEXT_TO_PRESS):
         wire.send(frame(TEXT, echo(text)))
         wire.send(frame(TEXT, compressed(echo(text)), rsv=RSV1))
@@ -135,14 +131,14 @@ def test_a_text_may_be_plain_all_the_same(wire: Encoding):
 
 
 @pytest.mark.parametrize("payload", [b"\x00", b"", b"\x02\x00", b"\x00\x00\x00\xff\xff", b"\x03\x00"])
-def test_nothing_may_be_compressed(wire: Encoding, payload: bytes):
+def test_nothing_may_be_compressed(wire: Connection, payload: bytes):
     """An empty message (7.2.3.6), which is none of docs/protocol.md; and the next is another."""
     wire.send(frame(TEXT, payload, rsv=RSV1), frame(TEXT, compressed(PING_MESSAGE), rsv=RSV1))
     assert [wire.hear()["type"] for _ in range(2)] == ["error", "pong"]
 
 
 @pytest.mark.parametrize("size", [1, 2, 7])
-def test_a_compressed_message_may_have_any_pieces(wire: Encoding, size: int):
+def test_a_compressed_message_may_have_any_pieces(wire: Connection, size: int):
     """The bit is the first's; control frames between are not compressed."""
     payload = compressed(echo("/tide"))
     pieces = [payload[n : n + size] for n in range(0, len(payload), size)][:40]
@@ -152,13 +148,13 @@ def test_a_compressed_message_may_have_any_pieces(wire: Encoding, size: int):
     assert wire.pong_and_message() == (b"between", "subscribed")
 
 
-def test_pieces_of_a_compressed_message_may_be_empty(wire: Encoding):
+def test_pieces_of_a_compressed_message_may_be_empty(wire: Connection):
     payload = compressed(PING_MESSAGE)
     wire.send(*in_pieces(TEXT, b"", payload, b"", b"", rsv=RSV1))
     assert wire.hear()["type"] == "pong"
 
 
-def test_a_compressed_binary_message_is_a_bad_one(wire: Encoding):
+def test_a_compressed_binary_message_is_a_bad_one(wire: Connection):
     wire.send(frame(BINARY, compressed(b"\xff" * 100), rsv=RSV1))
     assert wire.hear()["code"] == "bad-message"
 
@@ -173,7 +169,7 @@ def test_a_compressed_binary_message_is_a_bad_one(wire: Encoding):
     ],
     ids=["a continuation", "a continuation of a compressed one", "a ping", "a close"],
 )
-def test_the_bit_belongs_to_the_first_frame_of_a_message_only(wire: Encoding, sent: bytes):
+def test_the_bit_belongs_to_the_first_frame_of_a_message_only(wire: Connection, sent: bytes):
     wire.send(sent)
     assert wire.closed_with() == 1002
 
@@ -189,12 +185,12 @@ GARBAGE = {
 
 @pytest.mark.parametrize("name", GARBAGE)
 @pytest.mark.parametrize("opcode", [TEXT, BINARY])
-def test_what_cannot_be_inflated_is_no_payload(wire: Encoding, name: str, opcode: int):
+def test_what_cannot_be_inflated_is_no_payload(wire: Connection, name: str, opcode: int):
     wire.send(frame(opcode, GARBAGE[name], rsv=RSV1))
     assert wire.closed_with() == 1007
 
 
-def test_a_context_that_was_refused_is_not_there(wire: Encoding):
+def test_a_context_that_was_refused_is_not_there(wire: Connection):
     """The second text refers to the first, which nobody has kept."""
     say = Talker()
     wire.send(frame(TEXT, say(echo(TEXT_TO_PRESS)), rsv=RSV1))
@@ -203,7 +199,7 @@ def test_a_context_that_was_refused_is_not_there(wire: Encoding):
     assert wire.closed_with() == 1007
 
 
-def test_what_follows_a_finished_text_is_not_lost_in_silence(wire: Encoding):
+def test_what_follows_a_finished_text_is_not_lost_in_silence(wire: Connection):
     """Blocks may come behind a last one (7.2.1): they are read, or it is an error."""
     wire.send(frame(TEXT, finished(PING_MESSAGE) + compressed(b"and more"), rsv=RSV1))
     heard = wire.next()
@@ -212,7 +208,7 @@ def test_what_follows_a_finished_text_is_not_lost_in_silence(wire: Encoding):
 
 
 @pytest.mark.parametrize("cut", [3, 5, 10, 20])
-def test_half_a_compressed_text_is_no_text(wire: Encoding, cut: int):
+def test_half_a_compressed_text_is_no_text(wire: Connection, cut: int):
     wire.send(frame(TEXT, compressed(echo(TEXT_TO_PRESS))[:-cut], rsv=RSV1))
     heard = wire.next()
     assert heard is not None
@@ -220,13 +216,13 @@ def test_half_a_compressed_text_is_no_text(wire: Encoding, cut: int):
 
 
 @pytest.mark.parametrize("text", [b"\xff", b"\xed\xa0\x80", b"x" * 1000 + b"\xc3"])
-def test_what_was_inflated_is_utf_8(wire: Encoding, text: bytes):
+def test_what_was_inflated_is_utf_8(wire: Connection, text: bytes):
     wire.send(frame(TEXT, compressed(text), rsv=RSV1))
     assert wire.closed_with() == 1007
 
 
 @pytest.mark.parametrize("size", [LIMIT - 300, LIMIT - 1, LIMIT])
-def test_as_much_as_allowed_may_be_inflated(wire: Encoding, size: int):
+def test_as_much_as_allowed_may_be_inflated(wire: Connection, size: int):
     for level in (1, 9):
         wire.send(frame(TEXT, compressed(padded(size), level), rsv=RSV1))
         assert wire.hear()["type"] == "pong"
@@ -242,7 +238,7 @@ BOMBS = {
 
 @pytest.mark.parametrize("name", BOMBS)
 @pytest.mark.parametrize("pieces", [1, 3])
-def test_too_much_is_not_inflated(wire: Encoding, name: str, pieces: int):
+def test_too_much_is_not_inflated(wire: Connection, name: str, pieces: int):
     bomb = BOMBS[name]
     size = -(-len(bomb) // pieces)
     wire.send(*in_pieces(TEXT, *[bomb[n : n + size] for n in range(0, len(bomb), size)], rsv=RSV1))

@@ -8,7 +8,7 @@ import pytest
 from tests.rfc6455.conftest import Opener
 from tests.rfc6455.frames import PING, TEXT, frame, masked
 from tests.rfc6455.handshakes import EITHER, ODD_ORIGIN, OPEN, ORIGIN, PAGES, REFUSED, outcome
-from tests.rfc6455.wire import KEY, Encoding, accept_of, head
+from tests.rfc6455.wire import KEY, Connection, accept_of, head
 
 CASES = {name: bytes_ for cases in (OPEN, ORIGIN, ODD_ORIGIN, REFUSED, PAGES, EITHER) for name, bytes_ in cases.items()}
 
@@ -78,7 +78,52 @@ def test_a_head_may_come_in_any_two_pieces(connect: Opener):
         assert outcome(wire) == "open", cut
 
 
-def _hears_all(wire: Encoding, said: bytes) -> None:
+PAGE = b"GET /live/log?topic=front HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+
+
+def test_a_connection_that_was_used_for_pages_may_become_a_socket(connect: Opener):
+    """As a proxy does that keeps its connections."""
+    wire = connect.wire()
+    for _ in range(2):
+        wire.send(PAGE)
+        assert b"position" in wire.hear_page()
+    wire.send(head())
+    assert outcome(wire) == "open"
+
+
+@pytest.mark.parametrize("usual", [True, False])
+def test_a_handshake_may_wait_behind_requests_for_pages(connect: Opener, usual: bool):
+    """With the frames behind it, all in one packet."""
+    asks = head() if usual else head(("Cookie", "a=b"), ("Cookie", "c=d"))
+    wire = connect.wire(PAGE + PAGE + asks + frame(PING, b"GET / HTTP/1.1\r\n\r\n"))
+    for _ in range(2):
+        assert b"position" in wire.hear_page()
+    _hears_all(wire, b"GET / HTTP/1.1\r\n\r\n")
+    assert wire.still_answers()
+
+
+def test_nothing_is_heard_behind_a_refused_handshake(connect: Opener):
+    wire = connect.wire(head(Sec_WebSocket_Key="x") + PAGE + head())
+    assert wire.hear_answer().status == 400
+    while wire.more():
+        pass
+    assert b"HTTP/1.1" not in wire._heard
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        *[(name, 405) for name in ("POST", "HEAD", "get", "OPTIONS")],
+        *[(name, 426) for name in ("version 8", "version 0", "version 14", "version 255")],
+        *[(name, 400) for name in ("no version", "two keys", "no Connection", "no Host", "HTTP/1.0", "a body")],
+        ("a path with parameters", 403),
+    ],
+)
+def test_a_refusal_has_its_status(connect: Opener, name: str, status: int):
+    assert connect.asked(REFUSED[name]).answer.status == status
+
+
+def _hears_all(wire: Connection, said: bytes) -> None:
     """The welcome, the answer to a frame, and the pong: in an order that the handshake leaves open."""
     wire.hear_answer()
     heard = {(frame.opcode, frame.payload.partition(b",")[0]) for frame in (wire.next(), wire.next()) if frame}

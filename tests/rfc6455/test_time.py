@@ -12,9 +12,9 @@ from tests.rfc6455.wire import SOON
 
 
 @pytest.mark.parametrize("name", HALF_HEADS)
-def test_a_head_has_its_time(lingering: Lingering, protocol: str, name: str):
+def test_a_head_has_its_time(lingering: Lingering, name: str):
     """Whatever drips in from now on."""
-    wire = lingering[protocol, name]
+    wire = lingering[name]
     wire.socket.settimeout(0.05)
     end = time.monotonic() + SOON
     while not wire.ended:
@@ -24,9 +24,9 @@ def test_a_head_has_its_time(lingering: Lingering, protocol: str, name: str):
             wire.more()
 
 
-def test_who_does_not_answer_a_close_is_not_waited_for(edges: dict[str, Edge], lingering: Lingering, protocol: str):
-    wire = lingering[protocol, "close"]
-    with quiet(edges[protocol]):
+def test_who_does_not_answer_a_close_is_not_waited_for(suite_edge: Edge, lingering: Lingering):
+    wire = lingering["close"]
+    with quiet(suite_edge):
         heard = wire.next()
         assert heard is not None
         assert (heard.opcode, heard.code) == (CLOSE, 4503)

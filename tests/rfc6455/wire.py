@@ -72,7 +72,7 @@ class Answer:
         return values[0] if values else None
 
 
-class Encoding:
+class Connection:
     """One TCP connection to an edge."""
 
     answer: Answer
@@ -122,6 +122,14 @@ class Encoding:
         text, _, self._heard = self._heard.partition(b"\r\n\r\n")
         self.answer = Answer(text)
         return self.answer
+
+    def hear_page(self) -> bytes:
+        """An answer with its body, behind which the connection goes on."""
+        size = int(self.hear_answer().one("content-length") or 0)
+        while len(self._heard) < size:
+            assert self.more(), f"The connection ended ({self.ended}) in the middle of a page."
+        page, self._heard = self._heard[:size], self._heard[size:]
+        return page
 
     def next(self) -> Heard | None:
         """The next frame; None at the end. What a server may say at any time, heartbeats and pings, is left out."""

@@ -1,4 +1,4 @@
-"""The squashed migrations: a database that the revision before them left at any migration becomes what they make."""
+"""The squashed migrations: a database of the revision before, at any of its migrations, gets the same schema."""
 
 import json
 import os
@@ -32,7 +32,7 @@ BEFORE = [
     ("realtime", "0005_event_by_key"),
 ]
 OURS = "c.relnamespace = 'public'::regnamespace AND c.relname ~ '^(realtime|blog)_'"
-# by name, not by number: whatever two databases have in common reads the same in both
+# in names, not in object ids, so that equal schemas read the same in two databases
 SCHEMA = {
     "storage": f"SELECT c.relname, c.relkind, c.relpersistence, c.reloptions FROM pg_class c WHERE {OURS}",
     "columns": f"""

@@ -1,4 +1,4 @@
-"""The walls that no linter holds."""
+"""The rules between rooms that no linter checks."""
 
 import subprocess
 import sys
@@ -10,19 +10,19 @@ from django.core.management import call_command
 from django.utils.module_loading import import_string
 
 ROOT = Path(settings.BASE_DIR)
-LONGEST = 400  # lines of a file
+MAX_LINES = 400  # of a file
 FOG = {"utils", "util", "helpers", "services", "common", "core", "misc", "manager", "managers"}
 
 
 def files(*endings: str) -> list[Path]:
-    """The source files of all rooms."""
+    """Returns the source files of all rooms with these suffixes."""
     rooms = [ROOT / name for name in ("realtime", "blog", "consumers", "frontend", "tests", "bench")]
     found = [path for room in rooms for path in room.rglob("*") if path.suffix in endings]
     return [path for path in found if not {"node_modules", "migrations", "out"} & set(path.relative_to(ROOT).parts)]
 
 
 def test_every_middleware_is_async_capable():
-    """A sync-only one around an async view keeps Daphne from ending on SIGTERM."""
+    """A sync-only middleware around an async view keeps Daphne from ending on SIGTERM."""
     for name in settings.MIDDLEWARE:
         assert import_string(name).async_capable, name
 
@@ -34,12 +34,12 @@ def test_the_rooms_import_each_other_only_as_the_walls_allow():
     assert done.returncode == 0, done.stdout
 
 
-def test_no_file_is_a_house_of_its_own():
+def test_no_file_has_more_lines_than_the_limit():
     code = files(".py", ".js", ".css")
-    assert [f"{path}: {lines}" for path in code if (lines := len(path.read_text().splitlines())) > LONGEST] == []
+    assert [f"{path}: {lines}" for path in code if (lines := len(path.read_text().splitlines())) > MAX_LINES] == []
 
 
-def test_no_room_is_fog():
+def test_no_room_has_a_name_that_says_nothing():
     assert [path for path in files(".py", ".js") if {path.stem, *path.relative_to(ROOT).parts[:-1]} & FOG] == []
 
 

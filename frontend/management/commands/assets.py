@@ -1,4 +1,4 @@
-"""Makes what browsers are sent: node packages, message catalogues, static files."""
+"""`manage.py assets`: makes the static files and the message catalogues."""
 
 import fcntl
 import hashlib
@@ -19,53 +19,55 @@ from frontend.node import FRONTEND, environment, npm
 
 LOCK = FRONTEND / "package-lock.json"
 INSTALLED = FRONTEND / "node_modules" / ".package-lock.json"
-# Not part of what is built: packages (their lock file stands for them), what Python or babel made
-LEFT_OUT = {"node_modules", "__pycache__", "tests", "templates", "locale"}
-MAKERS = ("django", "django-pipeline", "servestatic", "lightningcss")
+# not sources of static files: packages (their lock file stands for them), files that Python or babel made
+EXCLUDED = {"node_modules", "__pycache__", "tests", "templates", "locale"}
+BUILD_PACKAGES = ("django", "django-pipeline", "servestatic", "lightningcss")
 
 
 class Command(BaseCommand):
+    """Makes what is missing or out of date."""
+
     help = "Makes the static files and the translations that browsers are sent; nothing where nothing changed."
     # a bundle with a file missing is not made
     requires_system_checks = [Tags.staticfiles, Tags.templates]
 
     def handle(self, *args: Any, **options: Any) -> None:
-        # one at a time: a test run and a live publication may share this checkout
+        # under a lock: a test run and a `live` may share this checkout
         with LOCK.open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             self._make(verbosity=options["verbosity"])
 
     def _make(self, verbosity: int) -> None:
-        if not catalogues.compiled():
+        if not catalogues.are_compiled():
             catalogues.compile_all()
         stamp, wanted = Path(settings.STATIC_ROOT) / "assets.stamp", fingerprint()
         if stamp.exists() and stamp.read_text() == wanted:
             return
-        if not packages_are_there():
-            self._say(verbosity, "Installing the node packages")
+        if not packages_are_installed():
+            self._print(verbosity, "Installing the node packages")
             install_packages()
-        self._say(verbosity, "Bundling styles and scripts")
-        stamp.unlink(missing_ok=True)  # first: killed halfway, what it stands for is not there any more
+        self._print(verbosity, "Bundling styles and scripts")
+        stamp.unlink(missing_ok=True)  # before the files: after a kill halfway, those that it stands for are gone
         call_command("collectstatic", clear=True, interactive=False, verbosity=0)
         stamp.write_text(wanted)
 
-    def _say(self, verbosity: int, sentence: str) -> None:
+    def _print(self, verbosity: int, sentence: str) -> None:
         if verbosity:
             self.stdout.write(f"{sentence} …")
 
 
 def fingerprint() -> str:
-    """A digest of all that the static files are made from."""
+    """Returns a digest of the sources of the static files, and of the packages that build them."""
     digest = hashlib.sha256(json.dumps(settings.PIPELINE, sort_keys=True, default=str).encode())
-    for name in MAKERS:
+    for name in BUILD_PACKAGES:
         digest.update(f"{name}={version(name)}\n".encode())
     for path in _inputs(FRONTEND):
         digest.update(f"{path.relative_to(FRONTEND)}\n".encode() + path.read_bytes())
     return digest.hexdigest()
 
 
-def packages_are_there() -> bool:
-    """Whether what the lock file asks for is installed. Tools for development are no reason to install again."""
+def packages_are_installed() -> bool:
+    """Returns whether the packages of the lock file are installed, those for development left out."""
     if not INSTALLED.exists():
         return False
     have = json.loads(INSTALLED.read_text())["packages"]
@@ -78,6 +80,7 @@ def packages_are_there() -> bool:
 
 
 def install_packages() -> None:
+    """Installs the packages of the lock file with npm; raises CommandError, with npm's reason."""
     try:
         done = subprocess.run(
             [*npm(), "ci", "--omit=dev", "--ignore-scripts", "--prefer-offline"],
@@ -91,7 +94,7 @@ def install_packages() -> None:
 
 def _inputs(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
-        if path.name in LEFT_OUT:
+        if path.name in EXCLUDED:
             continue
         if path.is_dir():
             yield from _inputs(path)

@@ -69,8 +69,8 @@ def run(arguments: list[str], hold: bool = False) -> int:
                 "CELERY_RESULT_BACKEND": "",
                 "DATA_DIR": str(directory),
                 "SECRET_KEY": "only-for-tests",
-                "CHROMIUM": browser.find(),
-                "DJANGO_SETTINGS_MODULE": "realtime.settings",
+                "CHROMIUM": browser.find_browser(),
+                "DJANGO_SETTINGS_MODULE": "tests.settings",
             }
             _prepare(supervisor, services, environment)
             return _hold(supervisor, environment) if hold else _pytest(supervisor, environment, arguments)

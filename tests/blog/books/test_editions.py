@@ -1,4 +1,4 @@
-"""Editions: built aside, swapped in whole, numbered once, whatever happens to the worker. And posts that are due."""
+"""Editions: built aside, renamed when whole, numbered once, also where workers are killed; and posts that are due."""
 
 import threading
 import zipfile

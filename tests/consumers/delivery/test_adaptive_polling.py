@@ -37,7 +37,7 @@ class Hub:
         self.is_ready = asyncio.Event()
         self.tail = LogTail(self._told, tuple)
         self.tail.start(asyncio.get_running_loop())
-        self._ears = asyncio.create_task(listen(self.tail.heard))
+        self._ears = asyncio.create_task(listen(self.tail.wake))
 
     def _told(self, news: LogBatch | LogReset) -> None:
         self.is_ready.set()

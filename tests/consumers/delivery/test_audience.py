@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from consumers.delivery.audience import MAX_WRITE_BYTES, Audience, AudienceKey
-from consumers.delivery.hub import SLICE
+from consumers.delivery.audience import Audience, AudienceKey
+from consumers.delivery.delivery_round import MAX_WRITE_BYTES
+from consumers.delivery.dispatcher import MAX_READERS_PER_TURN as SLICE
 from consumers.metrics import counters
 from consumers.server.direct_writer import DirectWriter
 from consumers.wire.batch import Encoding, FrameBatch, framed
@@ -17,7 +18,7 @@ from consumers.wire.server_frames import JSON
 class Connection:
     """What Twisted keeps of one."""
 
-    is_live = True
+    is_open = True
     unsent = 0
 
     def __init__(self) -> None:
@@ -57,7 +58,7 @@ def connections() -> Iterator[list[Connection]]:
 def audience(connections: list[Connection]) -> Audience:
     audience = Audience(AudienceKey(JSON, Encoding.FRAMES, frozenset({"front"})), 0.0)
     for each in connections:
-        audience.enter(SimpleNamespace(writer=each.writer, held=False))
+        audience.enter(SimpleNamespace(writer=each.writer, is_held=False))
     return audience
 
 
@@ -68,9 +69,9 @@ def hear(audience: Audience, word: bytes) -> None:
 
 def say(audience: Audience, word: bytes, slice_: int = SLICE) -> bytes:
     """What each is to hear."""
-    audience.beat(FrameBatch([word]), 0.0)
-    while audience.waits:
-        audience.tell(slice_)
+    audience.add_heartbeat(FrameBatch([word]), 0.0)
+    while audience.is_due:
+        audience.write(slice_)
     return framed(word)
 
 
@@ -113,40 +114,40 @@ def test_an_end_that_nobody_noticed_yet_is_no_trouble_for_others(audience: Audie
 
 def test_who_leaves_or_was_told_first_is_passed_over(audience: Audience, connections: list[Connection]):
     first, second, third = (audience._live[each.writer] for each in connections)
-    audience.beat(FrameBatch([b"1"]), 0.0)
+    audience.add_heartbeat(FrameBatch([b"1"]), 0.0)
     audience.flush(third)
     audience.leave(second)
-    while audience.waits:
-        audience.tell(1)
+    while audience.is_due:
+        audience.write(1)
     assert [each.heard() for each in connections] == [framed(b"1"), b"", framed(b"1")]
     audience.leave(first)
-    assert audience.recipients == [third]
+    assert list(audience._live.values()) == [third]
 
 
 def test_what_arrives_meanwhile_goes_along_and_round(audience: Audience, connections: list[Connection]):
     hear(audience, b"1")
-    audience.tell(1)
+    audience.write(1)
     hear(audience, b"2")
-    assert audience.tell(2)[0] == 2
+    assert audience.write(2)[0] == 2
     assert [each.heard() for each in connections] == [framed(b"1"), *[framed(b"1") + framed(b"2")] * 2]
-    assert audience.waits
+    assert audience.is_due
     hear(audience, b"3")
-    audience.tell(SLICE)
-    audience.tell(SLICE)
+    audience.write(SLICE)
+    audience.write(SLICE)
     assert [each.heard() for each in connections] == [framed(b"2") + framed(b"3"), framed(b"3"), framed(b"3")]
-    assert not audience.waits
+    assert not audience.is_due
 
 
 def test_each_delivery_is_counted_once(audience: Audience, connections: list[Connection]):
     first, _, third = (audience._live[each.writer] for each in connections)
     before = counters.delivered
     hear(audience, b"1")
-    audience.tell(1)
+    audience.write(1)
     hear(audience, b"2")
     audience.flush(first)
     audience.leave(third)
-    while audience.waits:
-        audience.tell(SLICE)
+    while audience.is_due:
+        audience.write(SLICE)
     assert [each.heard() for each in connections] == [framed(b"1") + framed(b"2")] * 2 + [b""]
     assert counters.delivered - before == 4
 
@@ -156,7 +157,7 @@ def test_too_much_for_one_write_goes_after_the_rest(audience: Audience, connecti
     for word in words:
         hear(audience, word)
     for word in words:
-        assert audience.waits
-        audience.tell(SLICE)
+        assert audience.is_due
+        audience.write(SLICE)
         assert [each.heard() for each in connections] == [framed(word)] * 3
-    assert not audience.waits
+    assert not audience.is_due

@@ -13,9 +13,11 @@ from consumers.delivery.log_tail import LogBatch, LogReset
 from consumers.delivery.recovery import compact
 from consumers.delivery.subscription import Subscription
 from consumers.wire.batch import FrameBatch, framed
-from consumers.wire.server_frames import HEARTBEAT, Entry
+from consumers.wire.server_frames import HEARTBEAT_SECONDS, JSON, Entry, Variant
 from realtime.log import Event
 from realtime.position import Position
+
+HTML = Variant("html", "ko")
 
 
 class Page:
@@ -48,7 +50,6 @@ def entry(
 @pytest.fixture
 def hub() -> Hub:
     hub = Hub()
-    hub._ready = asyncio.Event()
     hub._arrived(LogReset("k3f9ab", 0, 0, 0, "start"))
     return hub
 
@@ -62,8 +63,8 @@ def a_reader(hub: Hub) -> tuple[Subscription, Page]:
 
 def silence(hub: Hub) -> None:
     """As if nobody had been told anything for almost a heartbeat."""
-    for audience in hub._audiences.values():
-        audience.spoke -= HEARTBEAT - 1
+    for audience in hub.registry.audiences:
+        audience.told_at -= HEARTBEAT_SECONDS - 1
 
 
 async def test_readers_of_the_same_get_the_same_bytes(hub: Hub):
@@ -81,7 +82,7 @@ async def test_readers_of_the_same_get_the_same_bytes(hub: Hub):
 
 async def test_a_position_is_never_ahead_of_what_was_sent(hub: Hub, monkeypatch: pytest.MonkeyPatch):
     """More readers than one slice: those of the next slice have not been served when they ask."""
-    monkeypatch.setattr("consumers.delivery.hub.SLICE", 1)
+    monkeypatch.setattr("consumers.delivery.dispatcher.MAX_READERS_PER_TURN", 1)
     readers = [a_reader(hub) for _ in range(3)]
     for subscription, _ in readers:
         await subscription.follow(["site"], [], None)
@@ -94,7 +95,7 @@ async def test_a_position_is_never_ahead_of_what_was_sent(hub: Hub, monkeypatch:
 
 
 async def test_what_arrives_while_others_are_told_joins_what_waits(hub: Hub, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("consumers.delivery.hub.SLICE", 1)
+    monkeypatch.setattr("consumers.delivery.dispatcher.MAX_READERS_PER_TURN", 1)
     (busy, _), (reader, page) = a_reader(hub), a_reader(hub)
     await busy.follow(["front"], [], None)
     await reader.follow(["site"], [], None)
@@ -111,7 +112,7 @@ async def test_what_arrives_while_others_are_told_joins_what_waits(hub: Hub, mon
 @pytest.mark.parametrize("seed", range(40))
 async def test_whatever_happens_between_two_slices(hub: Hub, monkeypatch: pytest.MonkeyPatch, seed: int):
     """Readers come, follow, leave and ask while others wait for their slice: each gets its events, in order, once."""
-    monkeypatch.setattr("consumers.delivery.hub.SLICE", 2)
+    monkeypatch.setattr("consumers.delivery.dispatcher.MAX_READERS_PER_TURN", 2)
     dice = random.Random(seed)
     readers = [a_reader(hub) for _ in range(12)]
     expected: dict[Page, list[str]] = {page: [] for _, page in readers}
@@ -123,8 +124,8 @@ async def test_whatever_happens_between_two_slices(hub: Hub, monkeypatch: pytest
             case "event":
                 for each, its_page in readers:
                     if topic in each.topics:
-                        expected[its_page].append(f"k3f9ab-{hub.offset + 1}")
-                hub._arrived(LogBatch([entry(hub.offset + 1, topic)], 0))
+                        expected[its_page].append(f"k3f9ab-{hub.history.offset + 1}")
+                hub._arrived(LogBatch([entry(hub.history.offset + 1, topic)], 0))
             case "turn":
                 await asyncio.sleep(0)
             case "follow" if topic not in subscription.topics:
@@ -134,7 +135,7 @@ async def test_whatever_happens_between_two_slices(hub: Hub, monkeypatch: pytest
             case "leave" if topic in subscription.topics:
                 subscription.unfollow([topic], "asked")
             case "ask":
-                assert subscription.position.offset == hub.offset
+                assert subscription.position.offset == hub.history.offset
                 assert positions(page) == expected[page]
             case "close" if len(readers) > 2:
                 readers.remove((subscription, page))
@@ -142,9 +143,9 @@ async def test_whatever_happens_between_two_slices(hub: Hub, monkeypatch: pytest
                 page.write = too_late.append
             case "beat":
                 silence(hub)
-                hub._tick()
+                hub._check_silence()
                 hub._timer.cancel()
-    while hub._writing:
+    while not hub._dispatcher.is_idle:
         await asyncio.sleep(0)
     assert [positions(page) for _, page in readers] == [expected[page] for _, page in readers]
     assert too_late == []
@@ -168,15 +169,15 @@ async def test_one_broken_reader_harms_no_other(hub: Hub):
     hub._arrived(LogBatch([entry(1, "site")], 0))
     assert good_page.frames[-1]["type"] == "event"
     assert bad_page.cuts == 1
-    assert hub.sockets == 1
+    assert len(hub.registry) == 1
 
 
 async def test_silence_is_broken_by_a_heartbeat(hub: Hub):
     _, page = a_reader(hub)
-    hub._tick()
+    hub._check_silence()
     assert page.frames == []
     silence(hub)
-    hub._tick()
+    hub._check_silence()
     assert page.frames == [{"type": "heartbeat", "position": "k3f9ab-0"}]
     hub._timer.cancel()
 
@@ -187,7 +188,7 @@ async def test_a_heartbeat_moves_the_cursor_past_what_others_heard(hub: Hub):
     await subscription.follow(["site"], [], None)
     hub._arrived(LogBatch([entry(1, "front"), entry(2, "books")], 0))
     silence(hub)
-    hub._tick()
+    hub._check_silence()
     assert page.frames[-1] == {"type": "heartbeat", "position": "k3f9ab-2"}
     hub._timer.cancel()
 
@@ -197,19 +198,58 @@ async def test_who_left_is_forgotten(hub: Hub):
     await subscription.follow(["site", "front"], [], None)
     subscription.close()
     subscription.close()
-    assert (hub.sockets, hub._topics, dict(hub._variants)) == (0, {}, {})
+    assert (len(hub.registry), hub.registry.topics, hub.registry.variants) == (0, 0, ())
 
 
-class TestRing:
+class TestVariants:
+    """Frames of a variant are made as long as it is used: a count that is never given back costs every event."""
+
+    @pytest.fixture
+    async def answer(self, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> asyncio.Future[None]:
+        """The tail is busy until this is set."""
+        busy = asyncio.get_running_loop().create_future()
+        monkeypatch.setattr(hub.tail, "call", lambda work: busy)
+        return busy
+
+    async def test_it_is_used_from_when_it_is_asked_for(self, hub: Hub, answer: asyncio.Future[None]):
+        subscription, _ = a_reader(hub)
+        changing = asyncio.ensure_future(subscription.set_variant(HTML))
+        await asyncio.sleep(0)
+        assert hub.registry.variants == (JSON, HTML)
+        answer.set_result(None)
+        await changing
+        assert hub.registry.variants == (HTML,)
+        subscription.close()
+        assert hub.registry.variants == ()
+
+    @pytest.mark.parametrize("is_cancelled", [True, False])
+    async def test_a_reader_who_leaves_meanwhile_leaves_none(
+        self, hub: Hub, answer: asyncio.Future[None], is_cancelled: bool
+    ):
+        (subscription, _), (other, _) = a_reader(hub), a_reader(hub)
+        changing = asyncio.ensure_future(subscription.set_variant(HTML))
+        await asyncio.sleep(0)
+        if is_cancelled:
+            changing.cancel()
+        else:
+            answer.set_result(None)
+        subscription.close()
+        await asyncio.wait([changing])
+        assert hub.registry.variants == (JSON,)
+        other.close()
+        assert hub.registry.variants == ()
+
+
+class TestBacklog:
     def test_it_holds_what_came_after_its_floor(self):
-        backlog = Backlog(3, rows=2)
+        backlog = Backlog(3, max_events=2)
         for offset in (4, 5, 6):
             backlog.append(entry(offset, "site"))
         assert (backlog.floor, [each.offset for each in backlog.after(4)]) == (4, [5, 6])
         assert backlog.after(6) == []
 
     def test_it_is_bounded_in_bytes_too(self):
-        backlog = Backlog(0, size=entry(1, "site").size * 2)
+        backlog = Backlog(0, max_bytes=entry(1, "site").size * 2)
         for offset in (1, 2, 3):
             backlog.append(entry(offset, "site"))
         assert (len(backlog), backlog.floor) == (2, 1)
@@ -248,7 +288,7 @@ class TestWhileThePastLoads:
             await answers.wait()
             return [entry(3, "site", key="tag.past")], 0
 
-        monkeypatch.setattr(hub, "read", read)
+        monkeypatch.setattr(hub.history, "read", read)
         return answers
 
     async def test_live_events_are_held(self, hub: Hub, loaded: asyncio.Event):
@@ -257,7 +297,7 @@ class TestWhileThePastLoads:
         following = asyncio.ensure_future(subscription.follow(["site"], [], Position("k3f9ab", 2)))
         await asyncio.sleep(0)
         hub._arrived(LogBatch([entry(6, "site"), entry(7, "front"), entry(8, "books")], 0))
-        hub._tick()
+        hub._check_silence()
         hub._timer.cancel()
         assert len(page.frames) == 1
         loaded.set()
@@ -284,7 +324,7 @@ class TestWhileThePastLoads:
             return [entry(4, "site")], 3
 
         hub._arrived(LogReset("k3f9ab", 5, 5, 0, "start"))
-        monkeypatch.setattr(hub, "read", read)
+        monkeypatch.setattr(hub.history, "read", read)
         subscription, page = a_reader(hub)
         await subscription.follow(["site"], [], Position("k3f9ab", 2))
         assert [frame["type"] for frame in page.frames] == ["subscribed", "reset"]

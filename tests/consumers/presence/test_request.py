@@ -120,7 +120,7 @@ def presence(stream: Stream) -> dict[str, Any]:
 
 def test_presence_has_metrics(edge: Edge, cleo: Reader, topic: str):
     def gauge(name: str) -> int:
-        return int(re.search(rf"^stop_press_{name}\S* (\d+)$", Site(edge.origin).get("/metrics"), re.MULTILINE)[1])
+        return int(re.search(rf"^stop_press_{name}\S* (\d+)\.0$", Site(edge.origin).get("/metrics"), re.MULTILINE)[1])
 
     before = gauge("present")
     here(cleo, topic)
@@ -170,7 +170,7 @@ async def test_who_comes_while_redis_is_asked_is_never_told_that_nobody_is_here(
     tracker, coming = PresenceTracker(), occupants[1:]
     tracker._register = Meanwhile()
     tracker.here(occupants[0], ANONYMOUS, topics[0], "viewing")
-    heard = [cast(Hearing, occupant.told).readers for occupant in occupants]
+    heard = [cast(Hearing, occupant.listener).readers for occupant in occupants]
     async with asyncio.timeout(PATIENCE):
         while not all(heard):
             await asyncio.sleep(0.01)

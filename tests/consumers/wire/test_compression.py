@@ -25,8 +25,6 @@ LIBRARY = "permessage-deflate; server_max_window_bits=12; client_max_window_bits
 MEGABYTE = 1024 * 1024
 TEXT = "All night it held, and in the morning the tide was out. " * 20
 
-pytestmark = pytest.mark.skipif(os.environ.get("LIVE_DIRECT") == "false", reason="compressed on the direct path only")
-
 
 class WireCapture:
     """A client's end of a WebSocket, frame by frame."""

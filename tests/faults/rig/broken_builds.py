@@ -53,9 +53,9 @@ def early_event() -> None:
 
 
 def _replace_publish(function: Callable[..., None]) -> None:
-    from blog import relations, signals
+    from realtime.live import declaration, relation
 
-    relations.publish = signals.publish = function
+    declaration.publish = relation.publish = function
 
 
 def skipped_position() -> None:

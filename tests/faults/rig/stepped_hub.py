@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 import pytest
 
+from consumers.delivery import history
 from consumers.delivery import hub as hub_module
 from consumers.delivery.backlog import Backlog
 from consumers.delivery.hub import Hub
@@ -76,7 +77,7 @@ async def stepped_hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
 
     monkeypatch.setattr(hub_module, "LogTail", SteppedTail)
     monkeypatch.setattr(hub_module, "listen", hear_nothing)
-    monkeypatch.setattr(hub_module, "Backlog", partial(Backlog, rows=BACKLOG_ROWS))
+    monkeypatch.setattr(history, "Backlog", partial(Backlog, max_events=BACKLOG_ROWS))
     hub = Hub()
     await hub.ready()
     return hub

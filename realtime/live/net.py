@@ -4,7 +4,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-LONGEST = 100  # of each list in an event; the rest is counted
+MAX_LISTED = 100  # parts in each list of an event; the rest is counted
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,11 @@ class Net:
 def net(before: Mapping[Hashable, Any], now: Mapping[Any, Any], cleared: bool = False) -> Net:
     """Compares the parts that were touched, as they were before the transaction, with the parts there are now.
 
-    `before` has what the first surviving pending change of each part said. A part that comes and goes, or
-    goes and comes back, is in none of the lists.
+    `before` comes from the pending changes: the first one that survived says what a part was. A part that
+    comes and goes, or goes and comes back, is in none of the lists.
     """
     added = [now[part] for part, was in before.items() if was is None and part in now]
     removed = [was for part, was in before.items() if was is not None and part not in now]
     changed = [now[part] for part, was in before.items() if was is not None and part in now and now[part] != was]
-    more = sum(max(0, len(parts) - LONGEST) for parts in (added, removed, changed))
-    return Net(tuple(added[:LONGEST]), tuple(removed[:LONGEST]), tuple(changed[:LONGEST]), cleared, more)
+    more = sum(max(0, len(parts) - MAX_LISTED) for parts in (added, removed, changed))
+    return Net(tuple(added[:MAX_LISTED]), tuple(removed[:MAX_LISTED]), tuple(changed[:MAX_LISTED]), cleared, more)

@@ -1,6 +1,6 @@
-"""Announced models: whatever way a row changes, its change is announced or does not happen.
+"""Announced models: whatever way a row changes, the change is announced or does not happen.
 
-In autocommit Django sends post_save after the row is committed, so a handler that then fails
+In autocommit Django sends post_save after the row is committed, so a receiver that then fails
 would lose the announcement. These classes put every way of writing in a transaction, and give
 `update`, `bulk_create` and `bulk_update`, which send no signals, signals of their own.
 """
@@ -13,18 +13,30 @@ from django.db.models.signals import ModelSignal
 
 # Sent inside the transaction of an update, with `pks`: at the `moment` "before" the rows change, and "after".
 bulk_changed = ModelSignal()
-# Sent inside the transaction that made them, with the `rows`. add() on a relation makes its rows so too.
+# Sent inside the transaction that made them, with the `rows`; also for the rows of a relation's add().
 bulk_made = ModelSignal()
 
 
 def doomed(origin: Any) -> dict[Any, Any]:
-    """What handlers of one deletion keep for each other, on its origin: pre_delete hands that to each of them."""
+    """Returns what the receivers of one deletion keep for each other, on its origin, which pre_delete names to each."""
     kept: dict[Any, Any] = vars(origin).setdefault("_doomed", {})
     return kept
 
 
-class AnnouncedQuerySet(models.QuerySet):
-    """A queryset whose bulk operations announce what they touched."""
+def newly_doomed(instance: models.Model, origin: Any) -> Iterable[Any]:
+    """Returns the keys of all rows that a deletion takes along to the receiver of the first, and none to the others.
+
+    So what hangs on a thousand rows is asked for in one question.
+    """
+    if not isinstance(origin, models.QuerySet) or origin.model is not type(instance):
+        return [instance.pk]
+    if doomed(origin).setdefault(type(instance), instance) is not instance:
+        return []
+    return origin.order_by().values("pk")
+
+
+class AnnouncedQuerySet(models.QuerySet):  # type: ignore[type-arg]
+    """Announces what its bulk operations touch."""
 
     def update(self, **values: Any) -> int:
         with transaction.atomic(using=self.db, savepoint=False):
@@ -80,7 +92,7 @@ class AnnouncedQuerySet(models.QuerySet):
 
 
 class Announced(models.Model):
-    """A model each of whose saves is one transaction with its announcement."""
+    """The base of models whose saves and deletions are one transaction with their announcement."""
 
     objects = AnnouncedQuerySet.as_manager()
 

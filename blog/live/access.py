@@ -1,14 +1,17 @@
-"""How a change of somebody's access is told: to that person, and to every edge."""
+"""How an account's access is live: its changes are told to that person, and to every edge."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from blog import permissions
+from blog import account_signals, permissions
 from blog.account_signals import ACCOUNT, FIELDS, RIGHTS
 from blog.models import User
-from realtime.publish import Change, NewEvent, StandaloneSource
-from realtime.revocations import KIND, Access
+from realtime.kinds import Kind
+from realtime.live import Live, declare
+from realtime.publish import Change, NewEvent
+from realtime.revocations import ACCESS_KIND, KIND, Access
+from realtime.tickets import Reader
 
 PASSWORD = FIELDS.index("password")
 ACTIVE = FIELDS.index("is_active")
@@ -23,17 +26,32 @@ class Seen:
     rights: tuple[str, ...]
 
 
-class AccessSource(StandaloneSource):
-    rank = 60
+@declare
+class AccessLive(Live):
+    """An account: not what it is called, but what it may."""
+
+    model = User
+    State = Access
+    topics = ("user.{id}",)
+
+    def may_read(self, reader: Reader, topic: str) -> bool:
+        """Returns whether the topic is the reader's own."""
+        return reader.id is not None and topic == f"user.{reader.id}"
+
+    def kinds(self) -> Iterator[Kind]:
+        yield ACCESS_KIND
+
+    def connect(self) -> None:
+        account_signals.connect()
 
     def read(self, changes: Sequence[Change]) -> Mapping[str, Seen]:
-        """Each account with what its next ticket would say."""
+        """Returns each account with what its next ticket would say."""
         ids = [change.id for change in changes]
         rows = User.objects.filter(pk__in=ids).values_list("pk", *FIELDS)
         desk = permissions.holders(permissions.DESK, map(int, ids))
         return {str(pk): Seen(tuple(fields), _rights(tuple(fields), pk in desk)) for pk, *fields in rows}
 
-    def build_events(self, change: Change) -> Iterable[NewEvent]:
+    def build_events(self, change: Change) -> Iterator[NewEvent]:
         before = dict(change.before.get(KIND, {}))
         was, moved = before.pop(ACCOUNT, None), before.pop(RIGHTS, False)
         ended = tuple(str(session) for session in before)
@@ -44,7 +62,7 @@ class AccessSource(StandaloneSource):
 
 
 def _rights(fields: tuple[Any, ...], desk: bool) -> tuple[str, ...]:
-    """As blog.events.registry.rights_of says it of one."""
+    """Returns what permissions.rights_of() says of one account."""
     held = {"desk": desk, "staff": fields[STAFF]}
     return tuple(right for right, has in held.items() if has and fields[ACTIVE])
 
