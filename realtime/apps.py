@@ -13,7 +13,7 @@ from realtime.embedded.child import follow_parent
 
 
 def begin_log(using: str, **kwargs: object) -> None:
-    """Makes the log's one row after migrate, and again after a flush, which is a new epoch."""
+    """Inserts the log's one row after migrate, and after a flush, with a new epoch."""
     with connections[using].cursor() as cursor:
         cursor.execute("SELECT to_regclass('realtime_log') IS NOT NULL")
         if cursor.fetchone()[0]:
@@ -28,6 +28,7 @@ class RealtimeConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        """Fills the registries and connects the receivers, once all models are loaded."""
         from realtime.checks import check_channel_layer, check_engine
         from realtime.jobs import events, signals  # noqa: F401  (jobs are live)
         from realtime.live import registry

@@ -1,9 +1,9 @@
-"""The bell: it says *look*, nothing else, and may be lost.
+"""The bell: a signal through Redis by which writers tell hubs to poll the log. It carries nothing, and may be lost.
 
-Whoever commits rings; every hub listens. A ring is what a group_send on the channel layer publishes,
-and the layer's own listeners hear it; but each commit rings, and hubs must not spend on hearing what
-they need for reading. So it is written straight to a socket of ours, in 2 us where group_send takes
-80 and a thread to run in, and heard by a thread that takes many rings for one.
+A writer rings after each commit, and every hub listens. A ring is the very message that a group_send on the channel
+layer publishes, so the layer's own listeners receive it too. Since each commit rings, it has to be cheap on both
+sides: it is written straight to a socket of ours, in 2 us where group_send takes 80 and a thread to run in, and
+received by a thread that takes many rings for one.
 """
 
 import asyncio
@@ -25,42 +25,41 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 GROUP = "bell"
-REDIS_TIMEOUT = 2.0  # seconds for Redis to answer while we connect
-RETRY_SECONDS = 0.2  # seconds after a failure
-FLUSH_TIMEOUT = 0.5  # seconds that the exit of a process waits for its first ring, if that is on its way
-MIN_HEARING_INTERVAL = (
-    0.004  # seconds between two hearings: what rings meanwhile is heard as one. A look costs two cores some 0.4 ms
-)
-SILENCE_TIMEOUT = 5.0  # seconds after which Redis is asked whether it is still there
+REDIS_TIMEOUT = 2.0  # seconds for Redis to answer while a connection is opened
+RETRY_SECONDS = 0.2  # seconds before a connection is tried again
+FLUSH_TIMEOUT = 0.5  # seconds that a process which ends waits for a ring whose connection is being opened
+# seconds between two calls of `heard`: rings meanwhile count as one. A poll of the log costs two cores some 0.4 ms
+MIN_HEARING_INTERVAL = 0.004
+SILENCE_TIMEOUT = 5.0  # seconds without a message after which the listener pings Redis
 
 logger = logging.getLogger(__name__)
 
 
 class Bell:
-    """One connection to ring by; nothing of it survives a fork."""
+    """The sending side of a process: one connection, made anew after a fork."""
 
     def __init__(self) -> None:
         self.forget()
 
     def forget(self) -> None:
-        """In a child after a fork: the socket is the parent's, and a thread did not come along."""
+        """Resets everything. Called in a child after a fork: the socket is the parent's, and threads are not copied."""
         self._lock = threading.Lock()
-        self._connection: Any = None  # Redis's connection; its answers are switched off
+        self._connection: Any = None  # Redis's connection, with CLIENT REPLY OFF
         self._ring_command = b""
         self._opening: threading.Thread | None = None
-        self._asked = False  # somebody rang while it was being opened
+        self._asked = False  # a ring came while the connection was being opened
         self.sent = 0
         self.failed = 0
-        self.mute = False  # the last ring did not go out
-        self.deaf = False  # this process does not hear
+        self.mute = False  # the last ring was not sent
+        self.deaf = False  # this process does not receive rings
 
     @property
     def doubt(self) -> bool:
-        """Whether rings may be lost, as far as this process knows: hubs then look more often."""
+        """Whether this process knows that rings may be lost; its hub then polls more often."""
         return self.mute or self.deaf
 
     def ring(self) -> None:
-        """Tells every hub to look. From any thread, in some microseconds; never waits, never fails."""
+        """Tells every hub to poll the log. From any thread; takes microseconds, never waits, never raises."""
         with self._lock:
             if self._connection is not None:
                 try:
@@ -74,7 +73,7 @@ class Bell:
                 self._opening.start()
 
     def flush(self) -> None:
-        """Waits for a ring whose connection is being opened, FAREWELL seconds at most: the process may end."""
+        """Waits for a ring whose connection is being opened, FLUSH_TIMEOUT seconds at most. Called at exit."""
         opening = self._opening
         if opening is not None:
             opening.join(FLUSH_TIMEOUT)
@@ -82,13 +81,15 @@ class Bell:
     def _send(self) -> None:
         if _is_cut(self._connection._sock):
             raise ConnectionResetError("Redis hung up")
-        with contextlib.suppress(BlockingIOError):  # rings that Redis has not read yet say the same
+        with contextlib.suppress(
+            BlockingIOError
+        ):  # a full buffer holds rings that Redis has not read: one more says nothing new
             self._connection._sock.send(self._ring_command)
         self.sent += 1
         self.mute = False
 
     def _open(self) -> None:
-        """On a thread of its own, which ends with a ring, or when nobody has rung since it failed."""
+        """Opens the connection and rings; tries again while rings come. Runs in a thread of its own."""
         while True:
             self._asked = False
             try:
@@ -127,25 +128,26 @@ atexit.register(bell.flush)
 
 
 async def listen(heard: Callable[[], None]) -> None:
-    """Calls `heard` at each ring, on a thread of its own, until cancelled. Resubscribes by itself."""
-    ears = BellListener(heard)
-    ears.start()
+    """Calls `heard` after rings, in a thread of its own, until cancelled. Subscribes again by itself."""
+    listener = BellListener(heard)
+    listener.start()
     try:
         await asyncio.get_running_loop().create_future()
     finally:
-        ears.stop()
+        listener.stop()
 
 
 class BellListener(threading.Thread):
-    """Hears until it is stopped. A process has one."""
+    """The thread that receives a process's rings until it is stopped."""
 
     def __init__(self, heard: Callable[[], None]) -> None:
-        super().__init__(name="ears", daemon=True)
+        super().__init__(name="bell listener", daemon=True)
         self._heard = heard
         self._stopped = threading.Event()
         self._connection: Any = None
 
     def run(self) -> None:
+        """Listens, and connects again after each failure."""
         while not self._stopped.is_set():
             try:
                 self._listen()
@@ -156,26 +158,27 @@ class BellListener(threading.Thread):
                     self._connection.disconnect()
 
     def stop(self) -> None:
+        """Ends the thread soon, wherever it waits. May be called by any thread."""
         self._stopped.set()
-        if (connection := self._connection) is not None and (ear := connection._sock) is not None:
+        if (connection := self._connection) is not None and (stream := connection._sock) is not None:
             with contextlib.suppress(OSError):
-                ear.shutdown(socket.SHUT_RDWR)  # whoever waits for its words hears the end
+                stream.shutdown(socket.SHUT_RDWR)  # recv() in the thread returns
 
     def _listen(self) -> None:
         self._connection = _connect()
         self._connection.send_command("SUBSCRIBE", _address())
-        ear = self._connection._sock
-        ear.settimeout(SILENCE_TIMEOUT)
+        stream = self._connection._sock
+        stream.settimeout(SILENCE_TIMEOUT)
         while not self._stopped.is_set():
             try:
-                ring_command = ear.recv(65536)
+                received = stream.recv(65536)
             except TimeoutError:
                 self._connection.send_command("PING", check_health=False)
-                ring_command = ear.recv(65536)
-            if not ring_command:
+                received = stream.recv(65536)
+            if not received:
                 raise ConnectionResetError("Redis hung up")
             bell.deaf = False
-            self._heard()  # the first time at the answer to SUBSCRIBE: something may have rung before we listened
+            self._heard()  # first at the answer to SUBSCRIBE: a ring may have come before it
             time.sleep(MIN_HEARING_INTERVAL)
 
     def _lost(self, error: Exception) -> None:
@@ -188,24 +191,24 @@ class BellListener(threading.Thread):
 
 
 def _address() -> str:
-    """Where the channel layer publishes for the group."""
+    """Returns the Redis channel on which the channel layer publishes for the group."""
     layer: Any = settings.CHANNEL_LAYERS["default"]
     return f"{layer['CONFIG'].get('prefix', 'asgi')}__group__{GROUP}"
 
 
 def _connect() -> Any:
-    """A connection to Redis that has said who it is, by a URL of any kind: the rest is plain bytes."""
-    patience: dict[str, Any] = {"socket_timeout": REDIS_TIMEOUT, "retry": Retry(NoBackoff(), 0)}
+    """Returns an open and authenticated connection to Redis, for plain bytes."""
+    timeouts: dict[str, Any] = {"socket_timeout": REDIS_TIMEOUT, "retry": Retry(NoBackoff(), 0)}
     if not settings.REDIS_URL.startswith("unix:"):
-        patience |= {"socket_connect_timeout": REDIS_TIMEOUT, "socket_keepalive": True}
-    pool = ConnectionPool.from_url(settings.REDIS_URL, **patience)
+        timeouts |= {"socket_connect_timeout": REDIS_TIMEOUT, "socket_keepalive": True}
+    pool = ConnectionPool.from_url(settings.REDIS_URL, **timeouts)
     connection: Any = pool.make_connection()
     connection.connect()
     return connection
 
 
 def _is_cut(connection: socket.socket) -> bool:
-    """Whether the other end is gone. Nothing is ever said to us here, so what can be read is the end."""
+    """Returns whether the peer has closed. Redis sends nothing here, so whatever can be read is the end."""
     try:
         return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except BlockingIOError:

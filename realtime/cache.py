@@ -1,7 +1,7 @@
 """Django's cache, in the Redis that also rings the bell and carries Celery.
 
-Nothing that a page needs is kept here: a Redis that is away costs whoever uses the cache an error, and no reader
-anything. It is there for Celery's `django-cache` result backend, whose results the worker writes and others read.
+No page needs it: while Redis is away, code that uses the cache gets an error, and pages are served as ever. It is
+there for Celery's `django-cache` result backend, whose results one process writes and another reads.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""The Celery application, configured from Django's settings (names begin with CELERY_)."""
+"""The Celery application, configured by the settings whose names begin with CELERY_."""
 
 import os
 from typing import Any
@@ -26,5 +26,5 @@ def debug_task(self: Any) -> None:
 
 @worker_init.connect  # type: ignore[untyped-decorator]
 def _settle(**_: Any) -> None:
-    """Before the pool forks; the jobs have been imported."""
-    memory.settle()
+    """Runs after the jobs are imported and before the pool forks."""
+    memory.freeze()

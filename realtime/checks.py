@@ -1,4 +1,4 @@
-"""System checks: the settings without which the guarantees do not hold."""
+"""System checks of the settings that the guarantees rest on."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ ENGINE = "realtime.postgresql"
 
 
 def check_channel_layer(**kwargs: Any) -> list[CheckMessage]:
-    """The bell needs the pub/sub layer: the core layer hears nothing more after Redis was restarted."""
+    """Requires the pub/sub layer for the bell: the core layer receives nothing more after a restart of Redis."""
     backend = settings.CHANNEL_LAYERS.get("default", {}).get("BACKEND")
     if backend == PUBSUB:
         return []
@@ -18,7 +18,7 @@ def check_channel_layer(**kwargs: Any) -> list[CheckMessage]:
 
 
 def check_engine(**kwargs: Any) -> list[CheckMessage]:
-    """Marks are written by our database wrapper; with another one nothing would be announced."""
+    """Requires our database wrapper, which writes the events: with another one nothing would be announced."""
     engine = settings.DATABASES["default"]["ENGINE"]
     if engine == ENGINE:
         return []

@@ -1,40 +1,40 @@
-"""What can go wrong in the middle: a code for machines, a sentence for people."""
+"""The errors of this package: each class has a code for machines, its message is for people."""
 
 from typing import ClassVar
 
 
 class RealtimeError(Exception):
-    """Anything that realtime raises on purpose."""
+    """Base class of all errors that realtime raises on purpose."""
 
     code: ClassVar[str] = "error"
 
 
 class NotInTransaction(RealtimeError):
-    """publish() was called outside a transaction: the change could be committed and never announced."""
+    """publish() was called outside a transaction, where a change could be committed and never announced."""
 
     code = "not-in-transaction"
 
 
 class NotRegistered(RealtimeError):
-    """A kind, a topic family or a family of keys that nobody registered."""
+    """A kind, a topic family or a family of keys is not registered."""
 
     code = "not-registered"
 
 
 class BadPosition(RealtimeError):
-    """A position that does not look like `<epoch>-<offset>`."""
+    """A position is not of the form `<epoch>-<offset>`."""
 
     code = "bad-position"
 
 
 class BadTopic(RealtimeError):
-    """A topic name outside the grammar: letters, digits, `.`, `-`, `_`, at most 100 characters."""
+    """A topic is outside the grammar: letters, digits, `.`, `-`, `_`, at most 100 characters."""
 
     code = "bad-topic"
 
 
 class BadTicket(RealtimeError):
-    """A ticket that is forged, damaged or older than its 15 minutes."""
+    """A ticket is forged, damaged or older than its 15 minutes."""
 
     code = "bad-ticket"
 
@@ -46,15 +46,15 @@ class LogAway(RealtimeError):
 
 
 class PresenceAway(RealtimeError):
-    """Redis does not answer: only the readers of this process can be counted."""
+    """Redis does not answer, so only the readers of this process can be counted."""
 
     code = "presence-away"
 
 
 class ProgressInTransaction(RealtimeError):
-    """progress() was called inside a transaction: nobody would see it before the commit, or ever."""
+    """progress() was called inside a transaction, where a report is seen after the commit, or never."""
 
     code = "progress-in-transaction"
 
     def __init__(self, detail: str = "Report progress between the transactions of a task, never inside one.") -> None:
-        super().__init__(detail)  # made again from its own words when Celery carries it to another process
+        super().__init__(detail)  # Celery builds it again from its message in another process

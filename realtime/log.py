@@ -1,9 +1,9 @@
-"""The log: what was committed, in order, each event at an offset that never changes.
+"""The log: all committed events in order, each at an offset that never changes.
 
-Transactions leave rows in `pending`, without an offset. `look()` sequences: it moves what has been
-committed by then into `event`, in the order of the ids, under the lock of the one Log row. Hubs
-look when the bell rings, and so does whoever reads the log; those who publish never do, so no
-writer waits for another. docs/decisions/0001-the-log.md has the experiments behind each word here.
+Transactions insert rows into the outbox (the table `realtime_pending`), without an offset. `advance_and_read()`
+moves the rows that have been committed into the log (`realtime_event`), in the order of their ids, under the lock of
+the one Log row, and reads what follows. Hubs call it when the bell rings, and so does every other reader of the log.
+Writers never do, so no writer waits for another. docs/decisions/0001-the-log.md has the experiments behind this.
 """
 
 import secrets
@@ -46,14 +46,14 @@ UPDATE realtime_log
   FROM (SELECT count(*) AS moved FROM moved) n WHERE n.moved > 0
 """
 _COLUMNS = 'e."offset", e.kind, e.key, e.topics, e.left_topics, e.time, e.data::text'
-# the newest of one kind, by an index of its own where there is one (realtime.models.Event)
+# the newest events of one kind; user.access.changed has an index for it (realtime.models.Event)
 _RECENT = f"""
 SELECT {_COLUMNS} FROM realtime_event e
  WHERE e.kind = %(kind)s AND e.time > clock_timestamp() - %(seconds)s * interval '1 second' ORDER BY e."offset"
 """
-# An object's own topic is also for whom its events are addressed to.
+# A user may follow the topic of an object whose events are addressed to the user's own topic.
 _ADDRESSED = "SELECT key FROM realtime_key WHERE key = ANY(%(keys)s) AND %(topic)s = ANY(topics)"
-# The log's own row comes first and once: beside each event it would cost as much as the event's data.
+# The Log row comes first and once: repeated beside each event it would cost as much as the event's data.
 _AFTER = f"""
 SELECT epoch, head, trimmed, greatest(0, date_part('epoch', promised - clock_timestamp())),
        NULL::bigint AS "offset", NULL, NULL, NULL::text[], NULL::text[], NULL::timestamptz, NULL
@@ -67,7 +67,7 @@ SELECT {_COLUMNS} FROM realtime_event e
  WHERE e."offset" > %(since)s AND e."offset" <= %(until)s AND e.topics && %(topics)s
  ORDER BY e."offset" LIMIT %(limit)s
 """
-# Planning a look takes longer than a look. A plan is made for tables of their size, see look().
+# Planning takes longer than reading. A plan is made for tables of their size, see advance_and_read().
 _PREPARE = f"""
 DEALLOCATE ALL;
 PREPARE log_lock AS {_LOCK};
@@ -78,7 +78,7 @@ PREPARE log_after (bigint, bigint) AS {_AFTER};
 _CLUSTER = """
 SELECT system_identifier || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8) FROM pg_control_system()
 """
-# What keeps the order right whatever the application's own connections use: LOG decisions, 0001.
+# The options that the order rests on, whatever the application's own connections use: decision 0001.
 _OPTIONS = (
     "-c jit=off -c synchronous_commit=on -c default_transaction_isolation=read\\ committed"
     " -c lock_timeout=2s -c plan_cache_mode=force_generic_plan -c application_name=stop-press-log"
@@ -95,12 +95,12 @@ _EPOCH_ALPHABET = string.ascii_lowercase + string.digits
 
 
 class TopicsReader:
-    """Reads arrays of topics for psycopg2, each once: what happens to one object happens on the same topics.
+    """Converts arrays of topics for psycopg2, and returns the same tuple for the same text.
 
-    So a process that remembers ten thousand events does not remember their topics ten thousand times.
+    The events of an object have the same topics: a backlog of ten thousand events then holds each tuple once.
     """
 
-    MOST = 10_000
+    MAX_ARRAYS = 10_000  # after which the memory begins anew
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[str, ...]] = {}
@@ -110,7 +110,7 @@ class TopicsReader:
             return None
         topics = self._known.get(text)
         if topics is None:
-            if len(self._known) >= self.MOST:
+            if len(self._known) >= self.MAX_ARRAYS:
                 self._known.clear()
             topics = self._known[text] = tuple(STRINGARRAY(text, cursor))
         return topics
@@ -120,7 +120,7 @@ class TopicsReader:
 
 
 class Event(NamedTuple):
-    """A row of the log. `left`: the topics its object belongs to no longer. `data`: JSON text."""
+    """An event as a row of the log. `left`: the topics that its object has left. `data`: JSON text."""
 
     offset: int
     kind: str
@@ -132,14 +132,15 @@ class Event(NamedTuple):
 
     @classmethod
     def of(cls, row: tuple[Any, ...]) -> Self:
+        """Returns the event of a row that was selected by _COLUMNS."""
         offset, kind, key, topics, left, time, data = row
         return cls(offset, intern(kind), key, topics, left, time, data.encode())
 
 
 class LogRead(NamedTuple):
-    """What one look found: which log it is, how far it goes, how much of it was trimmed, what is new.
+    """The answer of advance_and_read(): the log's epoch and head, the offset up to which it was trimmed, new events.
 
-    `promised`: for how many seconds from now on nobody rings (realtime.polling_lease).
+    `promised`: the seconds that are left of the polling lease, in which writers do not ring (realtime.polling_lease).
     """
 
     epoch: str
@@ -150,55 +151,56 @@ class LogRead(NamedTuple):
 
 
 class LogConnection:
-    """A connection of its own to the log, reopened when it broke. For one thread at a time.
+    """A database connection for reading the log, reopened when it broke. For one thread at a time.
 
-    Its methods raise LogAway while the database does not answer.
+    The methods raise LogAway while the database does not answer.
     """
 
     def __init__(self) -> None:
         self._connection: Any = None
-        self._planned = 0  # the head for which looks are planned, about; 0: they are not
+        self._planned_head = 0  # the head for which the statements are planned, about; 0: they are not
 
     def advance_and_read(self, since: int, limit: int = 1000, lease: float = 0.0) -> LogRead:
-        """Sequences what was committed, and reads at most `limit` events after `since`: one round trip.
+        """Moves committed events into the log, and returns at most `limit` events after `since`. One round trip.
 
-        Where it found something unsequenced, the caller has promised to look often for `promise` seconds.
+        If events were moved, it sets the polling lease to `lease` seconds from now: the caller has to poll that long.
         """
-        sql = _ADVANCE_AND_READ if self._planned else _PREPARE + _ADVANCE_AND_READ
+        sql = _ADVANCE_AND_READ if self._planned_head else _PREPARE + _ADVANCE_AND_READ
         rows = self._run(sql, {"since": since, "limit": limit, "promise": lease})
         if not rows or rows[0][0] is None:
             raise LogAway("The log has not been made; run `manage.py migrate`.")
         epoch, head, trimmed, promised = rows[0][:4]
-        self._planned = self._planned or head + 1000
-        if head > 2 * self._planned:
-            self._planned = 0
+        self._planned_head = self._planned_head or head + 1000
+        if head > 2 * self._planned_head:
+            self._planned_head = 0
         return LogRead(epoch, head, trimmed, [Event.of(row[4:]) for row in rows[1:]], promised)
 
     def tidy(self) -> None:
-        """Frees the places of what looks have moved: every look reads all pages of `pending`.
+        """Vacuums the outbox: advance_and_read() reads all of its pages, and autovacuum comes once a minute.
 
-        Autovacuum comes once a minute. Writers wait for nothing here, so the table does not become shorter.
+        The file is not truncated, since writers would have to wait for that.
         """
         self._run("VACUUM (SKIP_LOCKED, TRUNCATE false) realtime_pending", {})
 
     def since(self, offset: int, topics: Collection[str], until: int, limit: int = 5001) -> list[Event]:
-        """The events on any of the topics after `offset` up to `until`, oldest first, at most `limit`."""
+        """Returns at most `limit` events on any of the topics after `offset` and up to `until`, oldest first."""
         values = {"since": offset, "until": until, "topics": list(topics), "limit": limit}
         return [Event.of(row) for row in self._run(_SINCE, values)]
 
     def recent(self, kind: str, seconds: float) -> list[Event]:
-        """The events of one kind that are not older than this, oldest first."""
+        """Returns the events of one kind that are at most this many seconds old, oldest first."""
         return [Event.of(row) for row in self._run(_RECENT, {"kind": kind, "seconds": seconds})]
 
     def addressed(self, topic: str, keys: Collection[str]) -> set[str]:
-        """Those of the keys whose objects live on that topic too."""
+        """Returns those of the keys whose objects live on the topic."""
         return {key for (key,) in self._run(_ADDRESSED, {"topic": topic, "keys": list(keys)})}
 
     def close(self) -> None:
+        """Closes the connection; the next call opens another."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-            self._planned = 0
+            self._planned_head = 0
 
     def _run(self, sql: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
         try:
@@ -224,10 +226,11 @@ class LogConnection:
 
 
 def begin(cursor: Any, anew: bool = False) -> None:
-    """Makes sure that there is a log, and a new epoch where it is not on the cluster it was made on.
+    """Inserts the Log row where it is missing, and gives the log a new epoch where it was moved to another cluster.
 
-    `anew` starts a new epoch in any case: after the tables were restored, loaded or rewritten. A head that
-    was restored behind the events beside it is put right, or the next event would get a place that is taken.
+    `anew` gives it a new epoch in any case: after the tables were restored, loaded or rewritten. A head that was
+    restored behind the events is set to the last of them, or the next event would get an offset that is taken.
+    Raises LogAway before the tables are migrated.
     """
     cursor.execute("SELECT to_regclass('realtime_log') IS NOT NULL")
     if not cursor.fetchone()[0]:
@@ -246,7 +249,7 @@ def begin(cursor: Any, anew: bool = False) -> None:
 
 
 def position(using: str = "default") -> Position:
-    """The newest position, through Django's connection. Raises LogAway before the log is made."""
+    """Returns the newest position, read by Django's connection. Raises LogAway before the log is made."""
     with connections[using].cursor() as cursor:
         cursor.execute("SELECT epoch, head FROM realtime_log WHERE id = 1")
         row = cursor.fetchone()
@@ -256,11 +259,11 @@ def position(using: str = "default") -> Position:
 
 
 def version_of(family: str, field: str = "pk") -> Func:
-    """An expression for querysets: the last announced version of each row's key, in the row's own statement.
+    """Returns an expression for querysets: the last announced version of each row's key.
 
-    Read in a later statement it could be that of a like which followed an edit that the row does not
-    show: the page would take the edit's event for old. What a page reads of other tables afterwards
-    may be newer than the version; its event comes, and is applied to no effect.
+    It is read in the row's own statement. Read in a later one it could be the version of a like that followed an
+    edit which the row does not show yet, and the page would take the edit's event for an old one. Rows of other
+    tables that a page reads afterwards may be newer than the version: their event comes, and changes nothing.
     """
     key = Concat(Value(f"{family}."), Cast(field, TextField()))
     template = "COALESCE((SELECT version FROM realtime_key WHERE key = %(expressions)s), 0)"
@@ -268,7 +271,7 @@ def version_of(family: str, field: str = "pk") -> Func:
 
 
 def position_and_version(key: str, using: str = "default") -> tuple[Position, int]:
-    """The newest position, and the last announced version of a key (0 where it never was): one query."""
+    """Returns the newest position, and the last announced version of a key, 0 if it never was. One query."""
     with connections[using].cursor() as cursor:
         cursor.execute(
             """SELECT epoch, head, coalesce((SELECT version FROM realtime_key WHERE key = %s), 0)
@@ -283,9 +286,9 @@ def position_and_version(key: str, using: str = "default") -> tuple[Position, in
 
 
 def versions(keys: Iterable[str], using: str = "default") -> dict[str, int]:
-    """The last announced version of each key; a key that was never announced is not in it.
+    """Returns the last announced version of each key, without those that were never announced.
 
-    Read before what they are the versions of; for the rows of a queryset see `version_of`.
+    To be read before the objects themselves; for the rows of a queryset see version_of().
     """
     wanted = list(keys)
     if not wanted:

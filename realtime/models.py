@@ -1,6 +1,6 @@
-"""The tables of the log, of what is known of each key, and of tasks.
+"""The tables of the log, of the keys that were announced, and of jobs.
 
-Nobody writes the first four but realtime.publish and realtime.log.
+The first four are written by realtime.publish and realtime.log alone, tasks by realtime.jobs.
 """
 
 import uuid
@@ -13,22 +13,22 @@ from django.utils.translation import gettext_lazy as _
 
 
 class ClockTimestamp(Now):
-    """The time of the statement, not of the transaction, which may have been open for a while."""
+    """The time of the statement. Now() is that of the transaction, which may have been open for a while."""
 
     def as_postgresql(self, compiler, connection, **context):  # type: ignore[no-untyped-def]
         return self.as_sql(compiler, connection, template="CLOCK_TIMESTAMP()", **context)
 
 
 class Log(models.Model):
-    """One row: which log this is and how far it goes."""
+    """The log's one row: its epoch, and the offsets up to which it goes and was trimmed."""
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     epoch = models.TextField()
-    cluster = models.TextField()  # what the epoch was made on; another cluster makes another epoch
+    cluster = models.TextField()  # the cluster that the epoch was made on; another cluster makes another epoch
     head = models.BigIntegerField(default=0, db_default=0)
     trimmed = models.BigIntegerField(default=0, db_default=0)
     scrubbed = models.BigIntegerField(default=0, db_default=0)
-    promised = models.DateTimeField(null=True)  # until then nobody has to ring: realtime.polling_lease
+    promised = models.DateTimeField(null=True)  # until then writers need not ring: realtime.polling_lease
 
     class Meta:
         constraints = [models.CheckConstraint(condition=models.Q(id=1), name="log_is_one")]
@@ -38,7 +38,7 @@ class Log(models.Model):
 
 
 class Outbox(models.Model):
-    """A committed event that no hub has given its offset yet.
+    """An event that is written and has no offset yet: a hub moves it into the log.
 
     Ids come from an identity with CACHE 1, after the key's lock was taken: per key their order is
     the order of the commits.
@@ -61,14 +61,14 @@ class Outbox(models.Model):
 
 
 class SingletonArray(models.Func):
-    """A column's value as an array with nothing else in it: GIN indexes arrays."""
+    """The value of a column as an array of one: GIN indexes arrays."""
 
     template = "(ARRAY[%(expressions)s])"
     output_field = ArrayField(models.TextField())
 
 
 class Event(models.Model):
-    """A fact, at its place in the log."""
+    """An event in the log, at its offset."""
 
     offset = models.BigIntegerField(primary_key=True)
     kind = models.TextField()
@@ -81,9 +81,9 @@ class Event(models.Model):
     class Meta:
         indexes = [
             GinIndex(fields=["topics"], name="event_topics"),
-            # a withdrawal looks for what came before it; a B-tree with few keys cost six times as much to keep
+            # a withdrawal reads the earlier events of its key; a B-tree with few keys cost six times as much to keep
             GinIndex(SingletonArray("key"), name="event_by_key"),
-            # an edge that starts reads back whose tickets were revoked while they may still live
+            # an edge that starts reads the revocations of tickets that have not expired
             models.Index(fields=["time"], name="event_access", condition=models.Q(kind="user.access.changed")),
         ]
 
@@ -92,10 +92,10 @@ class Event(models.Model):
 
 
 class Key(models.Model):
-    """What was last announced of an object. It outlives the object, so versions never fall back.
+    """The version, topics and kind last announced of an object. It outlives the object, so versions never fall back.
 
-    Its row is the object's lock: who announces takes it just before COMMIT and reads state under
-    it. `topics` are those the object lived on, so that the next event can name those it left.
+    The row is the object's lock: a transaction that announces takes it just before COMMIT, and reads the state under
+    it. `topics` are those that the object lived on, so that the next event can name those that it left.
     """
 
     key = models.TextField(primary_key=True)
@@ -108,7 +108,10 @@ class Key(models.Model):
 
 
 class Task(models.Model):
-    """A job's truth: written before it is sent, moved under its lock, never out of a final state but by a retry."""
+    """A job: written before its message is sent, moved under its lock by realtime.jobs.state_machine.
+
+    A state that is final is left by a retry of a failure alone.
+    """
 
     class State(models.TextChoices):
         PENDING = "PENDING", _("queued")

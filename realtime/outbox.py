@@ -110,10 +110,10 @@ def _insert(cursor: Any, rows: Iterable[bytes], known: Mapping[str, bytes], leas
 
 
 def _run(cursor: Any, insert: str, values: Any, lease: PollingLease) -> None:
-    if lease.is_in_question:
+    if lease.needs_renewal:
         asked = monotonic()
         cursor.execute(f"{insert} RETURNING {SECONDS_LEFT_SQL}", values)
-        lease.take(asked, cursor.fetchone()[0])
+        lease.record(asked, cursor.fetchone()[0])
     else:
         cursor.execute(insert, values)
 

@@ -1,8 +1,8 @@
-"""Retention: how much of the past is kept, and how the rest goes.
+"""Retention: how many events, jobs and results are kept, and how older ones are deleted.
 
-The log keeps LOG_DAYS days and at most LOG_ROWS rows. Whoever comes back from before that is told so
-(`reset`, reason `trimmed`) and reads a fresh page. Finished jobs and Celery's results go after
-TASK_DAYS. The schedule trims every hour; `manage.py trim` does it now.
+The log keeps LOG_DAYS days and at most LOG_ROWS rows. A reader who comes back from before that receives a `reset`
+with the reason `trimmed`, and reads a fresh page. Finished jobs and Celery's results are deleted after TASK_DAYS.
+The schedule trims every hour; `manage.py trim` does it at once.
 """
 
 from datetime import datetime, timedelta
@@ -16,11 +16,11 @@ from django_celery_results.models import TaskResult
 from realtime.jobs.state_machine import FINAL
 from realtime.models import Key, Task
 
-BATCH = 10_000  # rows of one transaction: some 10 ms, for which whoever looks at the log waits
+MAX_BATCH_ROWS = 10_000  # rows of one transaction: about 10 ms, for which a hub that polls the log waits
 
 
 class Trimmed(NamedTuple):
-    """How many rows went."""
+    """The numbers of rows that were deleted."""
 
     events: int
     jobs: int
@@ -28,35 +28,38 @@ class Trimmed(NamedTuple):
 
 
 def trim(days: int | None = None, rows: int | None = None, task_days: int | None = None) -> Trimmed:
-    """Trims what is older or more than the settings say, or than is said here. In autocommit only."""
+    """Trims the log, jobs and results to the limits given, by default those of the settings. In autocommit only."""
     now = timezone.now()
     since = now - timedelta(days=settings.LOG_DAYS if days is None else days)
     events = trim_log(since, settings.LOG_ROWS if rows is None else rows)
     ended = now - timedelta(days=settings.TASK_DAYS if task_days is None else task_days)
     jobs = trim_jobs(ended)
-    results, _ = TaskResult.objects.filter(date_done__lt=ended).delete()  # despite its name: when it was last saved
+    results, _ = TaskResult.objects.filter(date_done__lt=ended).delete()  # despite its name, the time of the last save
     return Trimmed(events, jobs, results)
 
 
 def trim_log(since: datetime, rows: int) -> int:
-    """Trims events from before `since`, and the oldest where there are more than `rows`. Returns how many went.
+    """Deletes events from before `since`, and the oldest beyond `rows`; returns how many.
 
-    Each batch raises `trimmed` before it deletes, under the lock that sequencing takes too: whoever
-    reads rows and then `trimmed` knows whether some were missing.
+    Each batch raises `trimmed` before it deletes, under the lock that sequencing takes too: a reader of the log
+    that reads rows, and `trimmed` after them, knows whether rows were missing.
     """
     gone, last = 0, _first_to_keep(since, rows) - 1
     while batch := _batch(last):
         gone += batch
     with connection.cursor() as cursor:
-        cursor.execute("VACUUM realtime_pending")  # every look reads all of its pages
+        cursor.execute("VACUUM realtime_pending")  # every poll reads all of its pages
     return gone
 
 
 def trim_jobs(ended: datetime) -> int:
-    """Removes jobs that ended before this, with what the log knows of their keys: these never come back."""
+    """Deletes jobs that ended before this time, with the log's row of each key; returns how many.
+
+    A key's row keeps versions from falling back where an object comes back; a job never does.
+    """
     old = [str(pk) for pk in Task.objects.filter(state__in=FINAL, finished__lt=ended).values_list("pk", flat=True)]
-    for first in range(0, len(old), BATCH):
-        batch = old[first : first + BATCH]
+    for first in range(0, len(old), MAX_BATCH_ROWS):
+        batch = old[first : first + MAX_BATCH_ROWS]
         with transaction.atomic():
             Task.objects.filter(pk__in=batch).delete()
             Key.objects.filter(key__in=[f"task.{pk}" for pk in batch]).delete()
@@ -64,7 +67,7 @@ def trim_jobs(ended: datetime) -> int:
 
 
 def _first_to_keep(since: datetime, rows: int) -> int:
-    """The smallest offset that stays. Reads only rows that go, and one more."""
+    """Returns the smallest offset to keep. Reads the rows that are to be deleted, and one more."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT head, trimmed FROM realtime_log WHERE id = 1")
         head, trimmed = cursor.fetchone()
@@ -77,11 +80,11 @@ def _first_to_keep(since: datetime, rows: int) -> int:
 
 
 def _batch(last: int) -> int:
-    """Trims one batch of what goes up to `last`. Returns how many rows went; 0 when nothing is left to do."""
+    """Deletes one batch of the events up to `last`; returns how many, 0 when none is left."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT trimmed FROM realtime_log WHERE id = 1 FOR UPDATE")
         (trimmed,) = cursor.fetchone()
-        last = min(last, trimmed + BATCH)
+        last = min(last, trimmed + MAX_BATCH_ROWS)
         if last <= trimmed:
             return 0
         cursor.execute("UPDATE realtime_log SET trimmed = %s WHERE id = 1", [last])

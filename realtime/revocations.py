@@ -1,8 +1,8 @@
-"""Access: that somebody signed out, was deactivated, or may read more or less than before.
+"""Revocations: the event by which edges learn that a user signed out, was deactivated, or has other rights.
 
-It is an event like any other, `user.access.changed` on `user.<id>`, written in the transaction that
-changed it. Edges obey it: they know whose tickets are worth nothing any more, and whose sockets to close.
-The domain says when it happens (blog/account_signals.py) and what somebody's rights are now.
+`user.access.changed` on `user.<id>` is an event like any other, written in the transaction that changed the access.
+Edges refuse the tickets that it revokes, and close the sockets or topics that they opened. The domain publishes it
+(blog/account_signals.py) and says what a user's rights are.
 """
 
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ KIND = "user.access.changed"
 
 @dataclass(frozen=True)
 class Access:
-    """What is true of somebody's access from now on.
+    """A user's access from now on.
 
-    `ended`: the sign-ins that ended, each by the digest that its tickets carry. `tickets`: what the
-    tickets of the others are worth that were issued before this: they stay `valid`, are `stale` (refused
-    from now on; an open socket goes on with these rights), or are `ended` with every sign-in they came from.
+    `ended`: the sign-ins that ended, each as the digest that its tickets carry. `tickets`: what holds for earlier
+    tickets of the other sign-ins. They stay `valid`; or they are `stale`, refused from now on, while an open socket
+    goes on with these rights; or they are `ended` with all sign-ins.
     """
 
     id: int

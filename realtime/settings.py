@@ -30,7 +30,7 @@ DEBUG = env.bool("DEBUG", False)
 
 
 def _running() -> dict[str, str]:
-    """What `live` wrote about the services it embeds; empty when nothing runs."""
+    """Returns what `live` wrote of the servers that it started; empty while it does not run."""
     try:
         return dict(json.loads((DATA_DIR / "run.json").read_text()))
     except (FileNotFoundError, NotADirectoryError):
@@ -38,7 +38,7 @@ def _running() -> dict[str, str]:
 
 
 def _kept_secret() -> str:
-    """The key that `live` keeps in DATA_DIR. Without one, nothing signed can be trusted or made."""
+    """Returns the key that `live` keeps in DATA_DIR; empty before it was made."""
     try:
         return (DATA_DIR / "secret_key").read_text().strip()
     except (FileNotFoundError, NotADirectoryError):
@@ -47,13 +47,13 @@ def _kept_secret() -> str:
 
 RUNNING = _running()
 BROKER_URL = env.str("BROKER_URL", "")
-# what a person named; `live` starts the other, and run.json says where
+# the servers that the environment names; `live` starts those that it does not, and run.json says where
 GIVEN_POSTGRES_URL = env.str("POSTGRES_URL", "") or env.str("DATABASE_URL", "")
 GIVEN_REDIS_URL = env.str("REDIS_URL", "") or redis_url.from_celery(BROKER_URL)
 NO_REDIS = "unix:///nothing-is-running?db=0"  # an address that never answers: as when Redis is away
 POSTGRES_URL = GIVEN_POSTGRES_URL or RUNNING.get("postgres_url", "")
 REDIS_URL = GIVEN_REDIS_URL or RUNNING.get("redis_url", "") or NO_REDIS
-# Without a key that lasts, one for this process only: nobody can know it, and servers refuse to start with it.
+# Without a lasting key one is made for this process alone; servers refuse to start with it.
 _LASTING_KEY = env.str("SECRET_KEY", "") or _kept_secret()
 SECRET_KEY = _LASTING_KEY or secrets.token_urlsafe(40)
 SECRET_KEY_LASTS = bool(_LASTING_KEY)
@@ -89,7 +89,7 @@ CONTENT_SECURITY_POLICY = {
 
 
 def _networks(name: str, default: list[str]) -> list[str]:
-    """Addresses and networks, separated by commas; `unix` stands for connections over a unix socket."""
+    """Reads addresses and networks, separated by commas; `unix` stands for connections over a unix socket."""
     networks = [text.strip() for text in env.list(name, default, delimiter=",") if text.strip()]
     for text in networks:
         try:
@@ -102,7 +102,7 @@ def _networks(name: str, default: list[str]) -> list[str]:
 # --- how much one client may ask for (docs/limits.md)
 TRUSTED_PROXIES = _networks("TRUSTED_PROXIES", [])
 METRICS_FROM = _networks("METRICS_FROM", ["127.0.0.0/8", "::1/128"])
-# where it says so, 0 means no limit
+# where a comment ends in 0, 0 means no limit
 LIVE_MAX_PER_ADDRESS = env.int("LIVE_MAX_PER_ADDRESS", 100, validate=validate.Range(min=0))  # connections; 0
 LIVE_MAX_PER_USER = env.int("LIVE_MAX_PER_USER", 30, validate=validate.Range(min=0))  # sockets; 0
 LIVE_MAX_REQUESTS = env.int("LIVE_MAX_REQUESTS", 100, validate=validate.Range(min=0))  # a second, of an address; 0
@@ -136,7 +136,7 @@ INSTALLED_APPS = [
     "django_celery_results",
     "django_celery_beat",
 ]
-# Every one of these is async-capable: a sync-only middleware around an async view keeps Daphne
+# All middleware is async-capable: a sync-only middleware around an async view keeps Daphne
 # from ending on SIGTERM (tests/realtime/test_settings.py asserts it).
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -195,7 +195,7 @@ LOG_DAYS = env.int("LOG_DAYS", 7, validate=validate.Range(min=1))
 LOG_ROWS = env.int("LOG_ROWS", 1_000_000, validate=validate.Range(min=1000))
 TASK_DAYS = env.int("TASK_DAYS", 30, validate=validate.Range(min=1))
 
-# --- Redis: rings the bell, carries Celery, may be lost at any moment
+# --- Redis: the bell, the cache and Celery's queue; it may be lost at any moment
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
@@ -215,7 +215,7 @@ CELERY_TASK_TRACK_STARTED = True
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_WORKER_REDIRECT_STDOUTS = False  # it logs a traceback once more, a line for each piece of it
+CELERY_WORKER_REDIRECT_STDOUTS = False  # redirected, a traceback would be logged once more, line by line
 # A message that a worker took and did not finish comes back after this; sooner than the longest job
 # may last, it would be run twice at once.
 CELERY_TASK_SOFT_TIME_LIMIT = 10 * 60
@@ -224,13 +224,13 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 60 * 60}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # jobs are long: one that waits behind another could run elsewhere
 # a page that starts a job waits half a second at most for a broker that is away; the sweep sends it then
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.2, "interval_max": 0.2}
-# What is due has a queue of its own, and in `live` and deploy/ a worker: books may take all the others for minutes.
-# A worker that is not told otherwise takes from both.
+# Due posts have a queue of their own, and in `live` and deploy/ a worker: books may take all others for minutes.
+# A worker without --queues takes from both.
 CELERY_TASK_QUEUES = {name: {"exchange": "celery", "routing_key": name} for name in ("celery", "due")}
 CELERY_TASK_ROUTES = {"blog.tasks.publish_due": {"queue": "due"}}
 CELERY_TIMEZONE = env.str("TIME_ZONE", "UTC")
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
-# `expires`: a round that no worker took in time is not owed; they would pile up behind a long job
+# `expires`: a round that no worker took in time is dropped, or rounds would pile up behind a long job
 CELERY_BEAT_SCHEDULE = {
     "publish what is due": {"task": "blog.tasks.publish_due", "schedule": 5, "options": {"expires": 5}},
     "end what was lost": {"task": "realtime.tasks.sweep", "schedule": 15, "options": {"expires": 15}},
@@ -297,7 +297,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"}},
-    # whoever asks /healthz reads the answer: a line for each 503 while something starts tells nobody anything
+    # the answer of /healthz says what is wrong: a line for each 503 while servers start would only be noise
     "filters": {
         "asked": {
             "()": "django.utils.log.CallbackFilter",
@@ -309,7 +309,7 @@ LOGGING = {
     # while Redis is away the layer logs a traceback for every try; the bell says it in one line, once
     "loggers": {
         "channels_redis.pubsub": {"level": "CRITICAL"},
-        # a line for each Host that is not ours, and not 30: anybody can send them
+        # one line for a Host that is not ours, not the 30 of a traceback: any client can send one
         "django.security.DisallowedHost": {"filters": ["brief"]},
     },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "WARNING")},

@@ -1,4 +1,4 @@
-"""The Celery tasks of the middle, which the schedule in settings starts."""
+"""The Celery tasks of this package, started by CELERY_BEAT_SCHEDULE in the settings."""
 
 from celery import shared_task
 
@@ -8,7 +8,7 @@ from realtime.jobs.sweep import end_lost_jobs
 
 @shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
 def sweep() -> int:
-    """Ends or sends again the jobs that no worker is left to end; returns how many. Every 15 seconds."""
+    """Ends or sends again the jobs that were lost with their worker or message; returns how many. Every 15 seconds."""
     return end_lost_jobs()
 
 

@@ -1,8 +1,8 @@
-"""Tickets: who a reader is, signed, so that opening a socket costs no query.
+"""Tickets: a reader's identity and rights, signed, so that opening a socket needs no query.
 
-A ticket names a user, what that user may follow beyond the public, and the session it came from.
-It lives 15 minutes and is renewed over the socket. It also carries the version of that user's access
-(realtime.revocations) that it was made from, so that an edge can tell a ticket from before a revocation.
+A ticket names a user, the user's rights, and the session that it was issued in. It is valid for 15 minutes and
+renewed over the socket. It also carries the version of the user's access (realtime.revocations) that it was made
+from, by which an edge recognises a ticket from before a revocation.
 """
 
 import hashlib
@@ -24,12 +24,12 @@ _SALT = "realtime.tickets"
 
 @dataclass(frozen=True)
 class Reader:
-    """Who is reading. `rights`: "desk" may follow the desk, "staff" is staff."""
+    """A reader, signed in or anonymous. `rights`: "desk" may follow the desk, "staff" is staff."""
 
     id: int | None = None
     name: str | None = None
     rights: frozenset[str] = frozenset()
-    session: str | None = None  # a digest: which sign-in this came from
+    session: str | None = None  # the digest of the session: which sign-in the ticket came from
     expires: datetime | None = None
     version: int = 0  # of this user's access, when the rights were read
 
@@ -40,29 +40,29 @@ _rights: list[Callable[[Any], frozenset[str]]] = []
 
 
 def register_rights(rights_of: Callable[[Any], frozenset[str]]) -> None:
-    """The domain says what a user may follow. Registering the same again is harmless."""
+    """Registers a function of the domain that returns a user's rights. Registering the same again is harmless."""
     if rights_of not in _rights:
         _rights.append(rights_of)
 
 
 def digest(session_key: str | None) -> str:
-    """What tickets and events call a sign-in: nobody can make its cookie from this."""
+    """Returns the name of a sign-in in tickets and events; its cookie cannot be made from this."""
     return hashlib.sha256((session_key or "").encode()).hexdigest()[:16]
 
 
 def reader_of(user: Any, session_key: str | None, version: int) -> Reader:
-    """The reader that a signed-in user is. `version` was read before the user and the user's rights:
+    """Returns the reader for a signed-in user. `version` has to be read before the user and the user's rights.
 
-    the other way round a ticket could hold a right that its version says is gone, and outlive the loss.
+    The other way round, a ticket could hold a right that is gone in its version, and stay valid after the loss.
     """
     rights = frozenset[str]().union(*(rights_of(user) for rights_of in _rights))
     return Reader(user.pk, user.get_username(), rights, digest(session_key), datetime.now(UTC) + LIFETIME, version)
 
 
 def issue(request: HttpRequest, version: int | None = None) -> str | None:
-    """A ticket for who sent the request; None where nobody is signed in, or has just ceased to be.
+    """Returns a ticket for the user of the request; None where the user is anonymous, or no longer signed in.
 
-    Without a `version` that was read before `request.user`, it is read now, and the account again.
+    Without a `version` that was read before `request.user`, the version is read now, and the account again.
     """
     user: Any = request.user
     if not user.is_authenticated:
@@ -76,7 +76,7 @@ def issue(request: HttpRequest, version: int | None = None) -> str | None:
 
 
 def sign(reader: Reader) -> str:
-    """The reader, signed. The inverse of `read`."""
+    """Returns the signed ticket of a reader: the inverse of read()."""
     assert reader.expires is not None
     expires = int(reader.expires.timestamp())
     content = [reader.id, reader.name, sorted(reader.rights), reader.session, expires, reader.version]
@@ -84,7 +84,7 @@ def sign(reader: Reader) -> str:
 
 
 def read(ticket: str) -> Reader:
-    """Who the ticket names. Raises BadTicket when it is forged or has expired."""
+    """Returns the reader that a ticket names. Raises BadTicket when it is forged or has expired."""
     try:
         user, name, rights, session, expires, version = signing.loads(ticket, salt=_SALT)
     except (signing.BadSignature, ValueError, TypeError) as error:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import msgspec
 
 from realtime.log import Event, LogConnection
-from realtime.position import LARGEST
+from realtime.position import MAX_OFFSET
 
 
 class CapturedEvents(list[Event]):
@@ -26,7 +26,7 @@ def captured_events() -> Iterator[CapturedEvents]:
     """Fills the list when the block ends: `with told() as events: post.save()`."""
     log = LogConnection()
     events = CapturedEvents()
-    since = log.advance_and_read(LARGEST).head
+    since = log.advance_and_read(MAX_OFFSET).head
     try:
         yield events
     finally:

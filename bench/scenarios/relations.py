@@ -174,7 +174,7 @@ def main() -> None:
         import django
 
         django.setup()
-        memory.settle()  # as edges and workers do
+        memory.freeze()  # as edges and workers do
         with unpinned_edge(services):
             costs = measure(options.rounds)
     print("\n".join(table(costs)))

@@ -87,10 +87,10 @@ def insert(number: int, announced: bool, first: str = "") -> Write:
     def announce() -> None:
         if first:
             cursor.execute(first)
-        if lease.is_in_question:
+        if lease.needs_renewal:
             asked = time.monotonic()
             cursor.execute(f"{statement} RETURNING {SECONDS_LEFT_SQL}", row)
-            lease.take(asked, cursor.fetchone()[0])
+            lease.record(asked, cursor.fetchone()[0])
         else:
             cursor.execute(statement, row)
         raw.commit()

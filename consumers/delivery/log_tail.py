@@ -20,7 +20,7 @@ from consumers.wire.server_frames import JSON, Entry, Variant
 from realtime import log
 from realtime.bell import bell
 from realtime.errors import LogAway
-from realtime.position import LARGEST
+from realtime.position import MAX_OFFSET
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -119,7 +119,7 @@ class LogTail:
         rung, self._rung = self._rung, False
         counters.looks += 1
         if self._seen < 0:
-            self._begin(self.connection.advance_and_read(LARGEST))
+            self._begin(self.connection.advance_and_read(MAX_OFFSET))
         began, offered = monotonic(), self._polling.offer()
         found = self.connection.advance_and_read(self._seen, MAX_ROWS_PER_READ, offered)
         if self._polling.note(found, began, offered):

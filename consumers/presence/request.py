@@ -1,7 +1,7 @@
 """Presence of readers by requests: a stream, or a question to the log, is present while it is open.
 
 A socket says `here` again and again; a request says it once, in its query, and ends. A reader who polls is away
-between two requests, for moments that presence does not notice (realtime/presence.py, GRACE).
+between two requests, for moments that presence does not notice (realtime/presence.py, GRACE_SECONDS).
 """
 
 import asyncio
@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from consumers.presence.topic import Occupant, PresenceListener
 from consumers.presence.tracker import tracker
 from realtime import topics
-from realtime.presence import LEASE
+from realtime.presence import LEASE_SECONDS
 from realtime.tickets import Reader
 
-RENEW_INTERVAL = LEASE / 2  # seconds
+RENEW_INTERVAL = LEASE_SECONDS / 2  # seconds
 
 
 class RequestPresence:

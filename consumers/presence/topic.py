@@ -8,7 +8,17 @@ import msgspec
 
 from consumers.wire.batch import FrameBatch
 from consumers.wire.server_frames import Frame
-from realtime.presence import GRACE, LEASE, Activity, Count, Person, PresenceTotal, Present, ProcessShare, add
+from realtime.presence import (
+    GRACE_SECONDS,
+    LEASE_SECONDS,
+    Activity,
+    Count,
+    Person,
+    PresenceTotal,
+    Present,
+    ProcessShare,
+    add,
+)
 from realtime.tickets import ANONYMOUS, Reader
 
 NAMING_RIGHT = "desk"  # the right to be named to others, and to be told the names of others
@@ -74,7 +84,7 @@ class TopicPresence:
 
     def is_over(self, now: float) -> bool:
         """Returns whether it can be forgotten: other processes have had the time to hear the last goodbye."""
-        return not self.leases and not self._away and self._ended < now - GRACE
+        return not self.leases and not self._away and self._ended < now - GRACE_SECONDS
 
     # --- coming and going
 
@@ -85,7 +95,7 @@ class TopicPresence:
             lease = Lease(activity, now)
             self.has_unsent = self._changed = True
         self._changed |= lease.activity != activity
-        lease.activity, lease.until = activity, now + LEASE
+        lease.activity, lease.until = activity, now + LEASE_SECONDS
         self.leases[occupant] = lease
 
     def leave(self, occupant: Occupant, now: float) -> None:
@@ -102,12 +112,12 @@ class TopicPresence:
         self._changed, self._ended = True, now
 
     def disconnect(self, occupant: Occupant, now: float) -> None:
-        """Ends the lease of a broken connection, and keeps its user for GRACE: they may be back, here or elsewhere."""
+        """Ends the lease of a broken connection, and keeps its user for GRACE_SECONDS: they may be back, here or elsewhere."""
         lease = self.leases.pop(occupant, None)
         if lease is None:
             return
         if occupant.reader.id is not None:
-            self._away[occupant.reader.id] = _person(occupant, lease), min(lease.until, now + GRACE)
+            self._away[occupant.reader.id] = _person(occupant, lease), min(lease.until, now + GRACE_SECONDS)
         self._changed, self._ended = True, now
 
     def mark_changed(self) -> None:

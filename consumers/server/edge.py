@@ -116,7 +116,7 @@ class EdgeServer(Reaper):
         for number in (signal.SIGTERM, signal.SIGINT):
             twisted_loop.add_signal_handler(number, self._asked_to_end, number)
         self._beginning = asyncio.ensure_future(self._begin())
-        memory.settle()
+        memory.freeze()
 
     async def _begin(self) -> None:
         if self._live:

@@ -1,7 +1,6 @@
-"""What pages and events show of a job, and how its events are told.
+"""The public state of a job, the kinds `task.*` that carry it, and the declaration that reads it.
 
-A job's truth is its row (realtime.models.Task), moved by realtime.jobs.state_machine. Here is its public state,
-and the declaration that reads it when a move is announced.
+The state of record is the job's row (realtime.models.Task), which realtime.jobs.state_machine moves and announces.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +30,7 @@ KINDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class TaskState:
-    """A job as people see it. `error` is a sentence for a person, or null."""
+    """A job as pages show it and events carry it. `error` is a sentence for a person, or null."""
 
     id: str
     name: str
@@ -46,7 +45,7 @@ class TaskState:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What is read for an event: the state, and whose job it is, which no event says."""
+    """The state of a row, and the user who asked for the job: a topic is named after them, no event shows them."""
 
     state: TaskState
     by: int | None
@@ -54,7 +53,7 @@ class _Seen:
 
 @declare
 class TaskLive(Live):
-    """A job. It is announced where it is moved (realtime.jobs.state_machine), so no signal is listened to."""
+    """Declares jobs live. The state machine publishes their events, so no signal of the model is connected."""
 
     model = Task
     State = TaskState
@@ -62,34 +61,33 @@ class TaskLive(Live):
     fragments = {"job": "blog/task/job.html"}
 
     def may_read(self, reader: Reader, topic: str) -> bool:
-        """Returns whether the reader may follow every job.
+        """Returns whether the reader may follow all jobs. The user who started a job may follow that one besides.
 
-        The account that started a job may follow that one: the family is personal, and the log knows.
+        The family is personal: the edge asks the log whether a job's events are addressed to the user.
         """
         return bool(reader.rights & {"desk", "staff"})
 
     def kinds(self) -> Iterator[kinds.Kind]:
-        """Yields a kind for each state of a job."""
+        """Yields the kinds of all steps; they are one family, of which recovery sends the newest."""
         for name in KINDS.values():
             yield kinds.Kind(name, TaskState, "task", self.fragments, self.context)
 
     def register_topics(self) -> None:
-        """Makes the topics known: each is also for the account that started the job."""
+        """Registers `task.<id>` as a personal family."""
         register_topic("task", self.may_read, personal=True)
 
     def connect(self) -> None:
-        """Listens to nothing."""
-        pass
+        """Connects nothing: no signal of the model announces a job."""
 
     def read(self, changes: Sequence[Change]) -> Mapping[str, _Seen]:
-        """Returns each job, and whose it is."""
+        """Returns the rows of the changed jobs, by id: one query."""
         versions = {change.id: change.version for change in changes}
         rows = Task.objects.filter(pk__in=versions)
         return {str(row.pk): _Seen(task_state(row, versions[str(row.pk)]), row.by) for row in rows}
 
     def build_events(self, change: Change) -> Iterator[NewEvent]:
-        """Yields an event for each state that the transaction moved the job to."""
-        if change.state is None:  # the row is gone: the trim took it, long after its end
+        """Yields an event for each kind that was published, on the job's topic, its user's and the desk's."""
+        if change.state is None:  # the row was trimmed, long after the job ended
             return
         topics = [change.key, *([f"user.{change.state.by}"] if change.state.by else []), "desk"]
         for kind in change.kinds:
@@ -97,7 +95,7 @@ class TaskLive(Live):
 
 
 def task_state(task: Task, version: int) -> TaskState:
-    """Returns a job as people see it."""
+    """Returns the public state of a row."""
     return TaskState(
         id=str(task.pk),
         name=task.name,
@@ -112,10 +110,10 @@ def task_state(task: Task, version: int) -> TaskState:
 
 
 def task_states(tasks: "QuerySet[Task]") -> list[TaskState]:
-    """Returns the states of jobs, in the queryset's order: one query."""
+    """Returns the states of jobs, in the queryset's order. One query."""
     return [task_state(row, row.announced) for row in tasks.annotate(announced=log.version_of("task"))]
 
 
 def newest(limit: int, about: str = "") -> list[TaskState]:
-    """Returns the states of the newest jobs, about one object or about all."""
+    """Returns the states of the newest jobs, of all or about one object."""
     return task_states((Task.objects.filter(about=about) if about else Task.objects.all()).order_by("-queued")[:limit])

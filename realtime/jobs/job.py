@@ -30,6 +30,7 @@ class Job(CeleryTask):  # type: ignore[misc]  # Celery has no types
     track_started = False  # before_start() stores STARTED, once it knows that this delivery is to run
 
     def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
+        """Claims the row for this delivery and stores STARTED. Raises Ignore where another delivery has the job."""
         redelivered = bool((self.request.delivery_info or {}).get("redelivered"))
         with transaction.atomic():
             runs = claim(task_id, redelivered=redelivered)

@@ -1,8 +1,8 @@
-"""The result backend: what Celery stores of a task and what people are told of it are one transaction.
+"""The result backend: stores Celery's result and moves the job's row in one transaction.
 
-django-celery-results saves without one, and reads, changes and saves without a lock, so a late
-STARTED can overwrite REVOKED. Here the task's own row (realtime.models.Task) is locked first, and
-what its state machine refuses is not stored either.
+django-celery-results saves without a transaction; it reads, changes and saves without a lock, so a late STARTED can
+overwrite REVOKED. This backend locks the job's row (realtime.models.Task) first, and stores no state that the state
+machine refuses.
 """
 
 from typing import Any
@@ -20,9 +20,10 @@ class AnnouncedBackend(DatabaseBackend):  # type: ignore[misc]  # it has no type
     def store_result(
         self, task_id: str, result: Any, state: str, traceback: str | None = None, request: Any = None, **kwargs: Any
     ) -> Any:
+        """Stores a state and moves the row with it, in one transaction. Stores nothing that the row refuses."""
         with transaction.atomic():
             if not follow(task_id, state, result):
-                return result  # late: the job went on, or ended, without this run
+                return result  # too late: another run has the job, or it ended
             return super().store_result(task_id, result, state, traceback, request=request, **kwargs)
 
 
@@ -53,7 +54,7 @@ def _shown(state: str, result: Any) -> dict[str, Any]:
 
 
 def sentence(error: BaseException) -> str:
-    """What a person is told of a failure: the exception's own sentence if it has one, never a traceback."""
+    """Returns the sentence that pages show of a failure: a TaskError's own, or one of ours; never a traceback."""
     match error:
         case TaskError():
             return str(error)

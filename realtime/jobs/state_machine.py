@@ -1,10 +1,10 @@
-"""Jobs: a row first, with its event; then the message to a worker; then the row again at each step.
+"""The state machine of jobs: each job is a row, whose every step is taken under its lock and announced.
 
-Celery knows what it was told to do, not what people were told of it. So a job's truth is a row of
-ours. `enqueue()` writes it and sends on commit; `claim()` decides, under its lock, whether a
-delivery may run; `move()` is the only way from one state to the next, and each move is announced in
-its own transaction. The result backend (realtime/jobs/result_backend.py) moves it with every state it stores,
-the sweep (realtime/jobs/sweep.py) where no worker is left to do so. docs/tasks.md has the whole story.
+Celery keeps what it was told to run, not what pages were told of it; so the state of record is a row of ours.
+`enqueue()` writes the row and sends the message on commit. `claim()` decides whether a delivery may run. `move()` is
+the only way from one state to the next, and announces the move in its own transaction. It is called by the task's
+base class (realtime/jobs/job.py), by the result backend (result_backend.py) or Celery's signals (signals.py) at the
+end, and by the sweep (sweep.py) for a job whose worker is gone. docs/tasks.md has the whole story.
 """
 
 from collections.abc import Callable
@@ -45,7 +45,7 @@ State = Task.State
 FINAL = frozenset({State.SUCCESS, State.FAILURE, State.REVOKED})
 RUNNING = frozenset({State.STARTED, State.PROGRESS})
 # from -> to. A job that succeeded or was cancelled stays so; one that failed may be tried again.
-# A step back to STARTED is missing on purpose: it takes a RETRY first, which readers are told of.
+# A step back to STARTED is missing on purpose: a RETRY comes first, which is announced.
 STEPS: dict[str, frozenset[str]] = {
     State.PENDING: FINAL | RUNNING | {State.RETRY},
     State.STARTED: FINAL | {State.PROGRESS, State.RETRY},
@@ -55,21 +55,21 @@ STEPS: dict[str, frozenset[str]] = {
     State.FAILURE: frozenset({State.RETRY}),
     State.REVOKED: frozenset(),
 }
-MAX_ATTEMPTS = 3  # deliveries; what took the worker down three times will do so again
+MAX_ATTEMPTS = 3  # deliveries: a job that took its worker down three times will do so again
 WORKER_STOPPED = "The worker stopped before the job was done."
 
 logger = get_task_logger(__name__)
 
 
 class TaskError(Exception):
-    """A failure that says why in a sentence for a person. What else a task raises stays in the log."""
+    """A failure whose message is a sentence for people. Of any other exception pages show the name alone."""
 
 
 def enqueue(task: CeleryTask, *args: Any, about: str = "", by: int | None = None, **kwargs: Any) -> Task:
     """Writes the row of a new job, announced as `task.queued`, and sends it when that is committed.
 
-    `about`: the key of what it works on; `by`: the user who asked. Arguments are JSON. A broker that
-    is away fails nobody: the row stays queued, and the sweep sends it.
+    `about`: the key of the object that it works on; `by`: the id of the user who asked. Arguments are JSON. While the
+    broker is away the row stays queued, and the sweep sends it later.
     """
     with transaction.atomic():
         row = Task.objects.create(name=task.name, args=list(args), kwargs=kwargs, about=about, by=by)
@@ -79,9 +79,9 @@ def enqueue(task: CeleryTask, *args: Any, about: str = "", by: int | None = None
 
 
 def cancel(*task_ids: str) -> int:
-    """Cancels those of the jobs that have not ended; returns how many. All or none, where the transaction fails.
+    """Cancels those of the jobs that have not ended; returns how many. One transaction.
 
-    The rows say so at once. Workers hear of it when that is committed: a message that waits is dropped, a run is ended.
+    When it is committed, workers are told: they drop the messages of the jobs, and end their runs.
     """
     with transaction.atomic():
         cancelled = [task_id for task_id in sorted(task_ids) if move(task_id, State.REVOKED)]
@@ -106,12 +106,12 @@ def _try_failed_again(task_id: str) -> bool:
 
 
 def under_way(task: CeleryTask, about: str) -> bool:
-    """Whether such a job is queued or running already."""
+    """Returns whether a job of this task about this object is queued or running."""
     return Task.objects.filter(name=task.name, about=about).exclude(state__in=FINAL).exists()
 
 
 def resend(row: Task) -> None:
-    """Sends the message of a row, once what was said of it is committed. Raises nothing for a broker that is away."""
+    """Sends the message of a row when the transaction is committed. A broker that is away is logged, not raised."""
     transaction.on_commit(partial(_send, row.name, row.args, row.kwargs, str(row.pk)))
 
 
@@ -134,13 +134,13 @@ def _revoke(task_ids: list[str]) -> None:
 
 
 def lock(task_id: str) -> Task | None:
-    """The row of a Celery task under its lock, None where it has none: most periodic tasks."""
+    """Returns the row of a Celery task under its lock; None if it has no row, as most periodic tasks."""
     key = _key(task_id)
     return Task.objects.select_for_update().filter(pk=key).first() if key else None
 
 
 def _key(task_id: str) -> UUID | None:
-    """The row's key, None where somebody gave a Celery task another sort of id."""
+    """Returns the primary key of a task id; None for an id that is no UUID."""
     try:
         return UUID(task_id)
     except ValueError:
@@ -148,7 +148,11 @@ def _key(task_id: str) -> UUID | None:
 
 
 def claim(task_id: str, *, redelivered: bool = False) -> bool:
-    """Whether a delivery may run; the row is then STARTED. False where it is done, or another is at it."""
+    """Moves the row to STARTED if this delivery may run; returns whether it may.
+
+    It may not where the job ended or runs already. A redelivery may run where an earlier run was lost, up to
+    MAX_ATTEMPTS runs in all; then the job fails.
+    """
     with transaction.atomic():
         row = lock(task_id)
         if row is None:
@@ -164,19 +168,20 @@ def claim(task_id: str, *, redelivered: bool = False) -> bool:
 
 
 def move(task_id: str, state: str, **changes: Any) -> bool:
-    """Moves a row, if it may. See advance()."""
+    """Moves a row by one step, see advance(). False where there is no row."""
     with transaction.atomic():
         row = lock(task_id)
         return row is not None and advance(row, state, **changes)
 
 
 def is_in_state(task_id: str, state: str) -> bool:
-    """Whether the row of a Celery task is in the state. True where the task has no row."""
+    """Returns whether the row of a Celery task is in the state; True where the task has no row."""
     key = _key(task_id)
     return key is None or not Task.objects.filter(pk=key).exclude(state=state).exists()
 
 
 def may_step(row: Task, state: str) -> bool:
+    """Returns whether STEPS has a step from the row's state to this one."""
     return state in STEPS[row.state]
 
 
@@ -189,7 +194,7 @@ def advance(
     error: str = "",
     result: Any = None,
 ) -> bool:
-    """One step of a locked row, announced. False, and nothing said, where it may not be or changes nothing."""
+    """Takes one step of a locked row and announces it; returns False if it is not allowed, or changes nothing."""
     if not may_step(row, state):
         return False
     before = (row.state, row.percent, row.step)
@@ -202,7 +207,7 @@ def advance(
     row.error, row.result = error, result
     row.save()
     if (row.state, row.percent, row.step) == before:
-        return False  # a sign of life, no news
+        return False  # the heartbeat alone: no event
     publish(KINDS[State(state)], f"task.{row.pk}")
     return True
 

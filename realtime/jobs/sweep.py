@@ -1,9 +1,9 @@
-"""The sweep: ends, or begins again, what no worker is left to end.
+"""The sweep: ends, or sends again, the jobs that were lost with their message or with their worker.
 
-A message can be lost with Redis, a worker with its machine; then nobody moves the row. Age alone
-tells nothing: a queue may be long, a job slow. So a queued job is sent again only when no worker
-knows of it and nothing waits in the queue; a running one is given up only when its row has had no
-sign of life and no worker says that it is at it. Each row is looked at again under its lock.
+A message can be lost with Redis, a worker with its machine; no process then moves the row. The age of a row alone
+proves nothing: a queue may be long, a job slow. So a queued job is sent again only if no worker knows of it and the
+queue is empty; a running one is given up only if no heartbeat has touched its row and no worker says that it runs it.
+Each row is read again under its lock before it is moved.
 """
 
 from datetime import datetime, timedelta
@@ -20,28 +20,33 @@ from django.utils import timezone
 from realtime.jobs.state_machine import MAX_ATTEMPTS, RUNNING, WORKER_STOPPED, State, advance, lock, resend
 from realtime.models import Task
 
-SILENT = timedelta(seconds=60)  # six signs of life that did not come (realtime/jobs/worker_heartbeat.py)
-WAITING = timedelta(minutes=2)  # a message takes milliseconds; a worker's restart, half a minute
-TOO_LONG = timedelta(hours=1)  # of sending again: who asked is better told than left waiting
-ANSWER = 2.0  # seconds that workers have to say what they are at
+LOST_AFTER = timedelta(seconds=60)  # six heartbeats that did not come (realtime/jobs/worker_heartbeat.py)
+RESEND_AFTER = timedelta(minutes=2)  # a message takes milliseconds; a worker's restart, half a minute
+GIVE_UP_AFTER = timedelta(
+    hours=1
+)  # after which a job that never started fails: the user who asked reads so, and waits no longer
+REPLY_SECONDS = 2.0  # that workers have to say which jobs they know
 NEVER_STARTED = "The job never started: no worker took it."
-UNKNOWN = "No worker knows this job any more."
+UNKNOWN_JOB = "No worker knows this job any more."
 
 
 def end_lost_jobs(
-    silent: timedelta = SILENT, waiting: timedelta = WAITING, too_long: timedelta = TOO_LONG, answer: float = ANSWER
+    lost_after: timedelta = LOST_AFTER,
+    resend_after: timedelta = RESEND_AFTER,
+    give_up_after: timedelta = GIVE_UP_AFTER,
+    reply_seconds: float = REPLY_SECONDS,
 ) -> int:
-    """Ends or sends again each job that was lost. Returns how many. `answer`: seconds given to the workers."""
+    """Ends or sends again each job that was lost; returns how many. Workers have `reply_seconds` to answer."""
     now = timezone.now()
-    lost = list(_untouched(Task.objects.filter(state__in=RUNNING), now - silent))
-    stuck = list(_untouched(Task.objects.filter(state__in=(State.PENDING, State.RETRY)), now - waiting))
+    lost = list(_untouched(Task.objects.filter(state__in=RUNNING), now - lost_after))
+    stuck = list(_untouched(Task.objects.filter(state__in=(State.PENDING, State.RETRY)), now - resend_after))
     if stuck and _queue_is_long():
         stuck = []
     if not lost and not stuck:
         return 0
-    known = _known_to_workers([*lost, *stuck], current_app.control.inspect(timeout=answer))
+    known = _known_to_workers([*lost, *stuck], current_app.control.inspect(timeout=reply_seconds))
     gone = [row for row in (*lost, *stuck) if str(row.pk) not in known]
-    return sum(_send_again(row, now - too_long) if row in stuck else _give_up(row) for row in gone)
+    return sum(_send_again(row, now - give_up_after) if row in stuck else _end_or_retry(row) for row in gone)
 
 
 def _untouched(rows: "QuerySet[Task]", since: datetime) -> "QuerySet[Task]":
@@ -49,7 +54,7 @@ def _untouched(rows: "QuerySet[Task]", since: datetime) -> "QuerySet[Task]":
 
 
 def _known_to_workers(rows: list[Task], inspect: Inspect) -> set[str]:
-    """Which of these the workers that answer run, hold, or keep until it is time to try again."""
+    """Returns the ids of the jobs that a worker runs, has received, or keeps until the time of their retry."""
     held = inspect.query_task([str(row.pk) for row in rows]) or {}
     known = {task_id for tasks in held.values() for task_id in tasks}
     if any(row.state == State.RETRY for row in rows):
@@ -59,7 +64,7 @@ def _known_to_workers(rows: list[Task], inspect: Inspect) -> set[str]:
 
 
 def _queue_is_long() -> bool:
-    """Whether messages wait for a worker: then a job that has not started may well be among them."""
+    """Returns whether messages wait for a worker: a job that has not started may be among them."""
     with current_app.connection_for_read() as connection:
         try:
             declared = connection.default_channel.queue_declare(current_app.conf.task_default_queue, passive=True)
@@ -68,8 +73,8 @@ def _queue_is_long() -> bool:
         return bool(declared.message_count)
 
 
-def _give_up(seen: Task) -> bool:
-    """A run that ended with its worker: again, if it may be run again, else failed."""
+def _end_or_retry(seen: Task) -> bool:
+    """Moves a job whose worker is gone to RETRY and sends it, or to FAILURE if it may not run again."""
     with transaction.atomic():
         row = _unchanged(seen)
         if row is None:
@@ -81,24 +86,24 @@ def _give_up(seen: Task) -> bool:
         return advance(row, State.RETRY)
 
 
-def _send_again(seen: Task, too_long: datetime) -> bool:
-    """A message that was lost before any worker took it."""
+def _send_again(seen: Task, give_up_after: datetime) -> bool:
+    """Sends a job again whose message was lost before a worker took it, or fails it if that has lasted too long."""
     with transaction.atomic():
         row = _unchanged(seen)
         if row is None:
             return False
         if row.name not in current_app.tasks:
-            return advance(row, State.FAILURE, error=UNKNOWN)
-        if row.state == State.PENDING and row.queued < too_long:  # a retry may be of a job from last week
+            return advance(row, State.FAILURE, error=UNKNOWN_JOB)
+        if row.state == State.PENDING and row.queued < give_up_after:  # a retry may be of a job from last week
             return advance(row, State.FAILURE, error=NEVER_STARTED)
-        row.heartbeat = timezone.now()  # not again before it has had its time
+        row.heartbeat = timezone.now()  # so that it is sent again after RESEND_AFTER at the earliest
         row.save(update_fields=["heartbeat"])
         resend(row)
         return True
 
 
 def _unchanged(seen: Task) -> Task | None:
-    """The row under its lock, unless somebody moved or touched it since it was seen."""
+    """Returns the row under its lock; None if it was moved or touched since it was read."""
     row = lock(str(seen.pk))
     if row is None or (row.state, row.heartbeat) != (seen.state, seen.heartbeat):
         return None

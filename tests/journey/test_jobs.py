@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from blog.models import Author, Book, User
 from tests import cast
-from tests.realtime.jobs.workers import Crew
+from tests.realtime.jobs.workers import WorkerGroup
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -24,14 +24,14 @@ def book(ada: User) -> Book:
 
 
 @pytest.fixture(scope="module")
-def crew(database: None, child_environment, tmp_path_factory) -> Iterator[Crew]:
-    crew = Crew(child_environment, tmp_path_factory.mktemp("workers"))
-    yield crew
-    crew.dismiss()
+def worker_group(database: None, child_environment, tmp_path_factory) -> Iterator[WorkerGroup]:
+    worker_group = WorkerGroup(child_environment, tmp_path_factory.mktemp("workers"))
+    yield worker_group
+    worker_group.stop_all()
 
 
-def test_a_book_is_bound_from_the_button_to_the_link_on_every_page(open_page, book, ada, crew):
-    crew.hire("binder")
+def test_a_book_is_bound_from_the_button_to_the_link_on_every_page(open_page, book, ada, worker_group):
+    worker_group.start("binder")
     cleos = open_page(f"/book/{book.pk}/")
     adas = open_page(f"/book/{book.pk}/", ada)
     adas.locator(f"form[action='/book/{book.pk}/build/'] button").click()

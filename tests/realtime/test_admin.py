@@ -161,5 +161,5 @@ def test_an_old_job_whose_retry_was_lost_with_the_broker_is_sent_by_the_sweep():
     Task.objects.update(queued=timezone.now() - timedelta(days=7))
     assert state_machine.try_again(str(row.pk)) == 1
     purge()
-    assert sweep.end_lost_jobs(waiting=timedelta(0), answer=0.1) == 1
+    assert sweep.end_lost_jobs(resend_after=timedelta(0), reply_seconds=0.1) == 1
     assert (states(row), in_queue()) == ([State.RETRY], 1)

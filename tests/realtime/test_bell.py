@@ -34,7 +34,7 @@ ring(); os._exit(code)
 
 
 class Listener:
-    """Somebody who hears, and lets a test wait for it."""
+    """A listener that counts rings, and lets a test wait for them."""
 
     def __init__(self) -> None:
         self.heard = 0

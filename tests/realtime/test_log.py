@@ -14,7 +14,7 @@ from blog.models import Author
 from realtime import log
 from realtime.errors import LogAway
 from realtime.log import LogConnection
-from realtime.position import LARGEST
+from realtime.position import MAX_OFFSET
 from tests.tail import captured_events
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -99,7 +99,7 @@ def test_a_log_that_was_not_made_is_away():
 def test_200_writers_of_whom_30_percent_roll_back():
     """Each writer renames authors, in savepoints too, and keeps count of what it committed."""
     authors = [Author.objects.create(name=f"{n}") for n in range(KEYS)]
-    start, committed, errors = LogConnection().advance_and_read(LARGEST).head, Counter(), []
+    start, committed, errors = LogConnection().advance_and_read(MAX_OFFSET).head, Counter(), []
     lock, gate = threading.Lock(), threading.Semaphore(24)  # connections at once
 
     def write(seed: int) -> None:
@@ -191,8 +191,8 @@ def test_a_withdrawn_text_leaves_the_log():
                 [f'{{"text": "{text}"}}', scrub],
             )
             if text == "secret":
-                LogConnection().advance_and_read(LARGEST)
-        LogConnection().advance_and_read(LARGEST)
+                LogConnection().advance_and_read(MAX_OFFSET)
+        LogConnection().advance_and_read(MAX_OFFSET)
         cursor.execute("SELECT data FROM realtime_event WHERE key = 'post.0' ORDER BY \"offset\"")
         assert [msgspec.json.decode(data) for (data,) in cursor.fetchall()] == [
             {"scrubbed": True},
@@ -209,7 +209,7 @@ ODD = ["site", "tag.긴급", 'a,"b"', "{}", "NULL", "back\\slash", ""]
 
 def test_topics_are_read_as_they_were_written_and_kept_once():
     with closing(LogConnection()) as found:
-        since = found.advance_and_read(LARGEST).head
+        since = found.advance_and_read(MAX_OFFSET).head
         with connection.cursor() as cursor:
             for topics in (ODD, ["site"], ODD):
                 cursor.execute(
@@ -224,7 +224,7 @@ def test_topics_are_read_as_they_were_written_and_kept_once():
 
 
 def test_no_more_topics_are_kept_than_events(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(log.TopicsReader, "MOST", 2)
+    monkeypatch.setattr(log.TopicsReader, "MAX_ARRAYS", 2)
     read = log.TopicsReader()
     texts = ["{a}", "{b}", "{c}", "{a}"]
     connection.ensure_connection()

@@ -3,12 +3,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.errors import BadPosition
-from realtime.position import LARGEST, Position
+from realtime.position import MAX_OFFSET, Position
 
 epochs = st.text("0123456789abcdefghijklmnopqrstuvwxyz", min_size=1, max_size=40)
 
 
-@given(epochs, st.integers(0, LARGEST))
+@given(epochs, st.integers(0, MAX_OFFSET))
 def test_what_is_written_is_read_again(epoch, offset):
     position = Position(epoch, offset)
     assert Position.parse(str(position)) == position
@@ -16,7 +16,7 @@ def test_what_is_written_is_read_again(epoch, offset):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "a", "a-", "-1", "a--1", "a-1-2", "a-1\n", "a b-1", "a-１", "에-1", f"a-{LARGEST + 1}", "a-" + "9" * 400],
+    ["", "a", "a-", "-1", "a--1", "a-1-2", "a-1\n", "a b-1", "a-１", "에-1", f"a-{MAX_OFFSET + 1}", "a-" + "9" * 400],
 )
 def test_anything_else_is_refused(text):
     with pytest.raises(BadPosition):

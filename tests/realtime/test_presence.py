@@ -1,4 +1,4 @@
-"""What shares add up to, whatever breaks meanwhile; and the shares in a real Valkey."""
+"""The count of a topic while connections and processes break, and the shares in a real Valkey."""
 
 import asyncio
 from typing import Any
@@ -8,12 +8,12 @@ from redis.asyncio import Redis
 
 from realtime.errors import PresenceAway
 from realtime.presence import (
-    BELIEVED,
-    EXPIRES,
-    GRACE,
-    LEASE,
+    BELIEVED_SECONDS,
+    GRACE_SECONDS,
+    LEASE_SECONDS,
     PREFIX,
     REDIS_TIMEOUT,
+    SHARE_SECONDS,
     Count,
     Others,
     Person,
@@ -47,8 +47,8 @@ class TestTally:
         tally = PresenceTotal()
         assert tally.add_up({"a": ProcessShare(10)}, 0).readers == 10
         assert tally.add_up({"a": ProcessShare(9)}, 1).readers == 10
-        assert tally.add_up({"a": ProcessShare(9)}, GRACE - 0.1).readers == 10
-        assert tally.add_up({"a": ProcessShare(9)}, GRACE).readers == 9
+        assert tally.add_up({"a": ProcessShare(9)}, GRACE_SECONDS - 0.1).readers == 10
+        assert tally.add_up({"a": ProcessShare(9)}, GRACE_SECONDS).readers == 9
 
     def test_coming_back_on_another_process_changes_nothing(self):
         tally = PresenceTotal()
@@ -65,7 +65,7 @@ class TestTally:
         assert tally.add_up({"a": ProcessShare(8, 1), "b": ProcessShare(5, 40)}, 1).readers == 14, (
             "one left, one connection broke"
         )
-        assert tally.add_up({"a": ProcessShare(8, 1), "b": ProcessShare(5, 40)}, 1 + GRACE).readers == 13
+        assert tally.add_up({"a": ProcessShare(8, 1), "b": ProcessShare(5, 40)}, 1 + GRACE_SECONDS).readers == 13
 
     def test_a_process_that_began_anew_has_not_said_goodbye_for_anybody(self):
         tally = PresenceTotal()
@@ -81,7 +81,7 @@ class TestTally:
 
 
 def test_a_killed_process_is_forgotten_sooner_than_a_lease_ends():
-    assert EXPIRES + BELIEVED + GRACE + 2 < LEASE
+    assert SHARE_SECONDS + BELIEVED_SECONDS + GRACE_SECONDS + 2 < LEASE_SECONDS
 
 
 def test_what_is_missing_for_a_moment_is_believed():
@@ -89,8 +89,8 @@ def test_what_is_missing_for_a_moment_is_believed():
     others.hear({"front": {"a": ProcessShare(3), "b": ProcessShare(4)}}, 0)
     others.hear({"front": {"b": ProcessShare(5)}}, 1)
     assert others.on("front", 2) == {"a": ProcessShare(3), "b": ProcessShare(5)}
-    assert others.on("front", BELIEVED) == {"b": ProcessShare(5)}
-    assert others.on("desk", 2) == others.on("front", 1 + BELIEVED) == {}
+    assert others.on("front", BELIEVED_SECONDS) == {"b": ProcessShare(5)}
+    assert others.on("desk", 2) == others.on("front", 1 + BELIEVED_SECONDS) == {}
 
 
 class TestRegister:
@@ -133,7 +133,7 @@ class TestRegister:
     async def test_a_process_that_says_nothing_more_is_forgotten(self, ours: Register, theirs: Register, redis: Any):
         key = f"{PREFIX}:{theirs.process}"
         await theirs.exchange({"post.1": ProcessShare(2)}, [])
-        assert 0 < await redis.ttl(key) <= EXPIRES
+        assert 0 < await redis.ttl(key) <= SHARE_SECONDS
         await redis.delete(key)  # what the end of the lease does
         assert await ours.exchange({}, ["post.1"]) == {"post.1": {}}
         assert theirs.process.encode() not in await redis.smembers(PREFIX)

@@ -1,4 +1,4 @@
-"""What is kept of the past, and what those hear who come from before it."""
+"""Trimming the log and jobs, and the reset of readers who come back from before."""
 
 from datetime import timedelta
 from io import StringIO
@@ -12,7 +12,7 @@ from django_celery_results.models import TaskResult
 from realtime import log, retention
 from realtime.log import LogConnection
 from realtime.models import Key, Task
-from realtime.position import LARGEST
+from realtime.position import MAX_OFFSET
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -22,7 +22,7 @@ MANY = 10_000
 
 
 def written(number: int, days_ago: float = 0) -> None:
-    """So many events, all of this age, each at its place in the log."""
+    """Inserts this number of events of this age, each at its offset."""
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO realtime_pending (kind, key, topics, data, time)"
@@ -30,7 +30,7 @@ def written(number: int, days_ago: float = 0) -> None:
             [NOW - timedelta(days=days_ago), number],
         )
     looking = LogConnection()
-    looking.advance_and_read(LARGEST)
+    looking.advance_and_read(MAX_OFFSET)
     looking.close()
 
 
@@ -43,14 +43,14 @@ def kept() -> list[int]:
 def trimmed() -> int:
     looking = LogConnection()
     try:
-        return looking.advance_and_read(LARGEST).trimmed
+        return looking.advance_and_read(MAX_OFFSET).trimmed
     finally:
         looking.close()
 
 
 @pytest.fixture
 def head(db: None, transactional_db: None) -> int:
-    """Where the log stood: offsets go on from test to test."""
+    """Returns the head of the log: offsets go on from test to test."""
     retention.trim_log(NOW + timedelta(days=1), MANY)
     return log.position().offset
 
@@ -80,7 +80,7 @@ def test_an_event_that_was_committed_late_keeps_what_follows_it(head: int):
 
 def test_it_goes_in_batches_and_says_so_before(head: int, monkeypatch: pytest.MonkeyPatch):
     """Between two batches `trimmed` covers all that is gone."""
-    monkeypatch.setattr(retention, "BATCH", 4)
+    monkeypatch.setattr(retention, "MAX_BATCH_ROWS", 4)
     written(10, days_ago=9)
     rounds, batch = [], retention._batch
 

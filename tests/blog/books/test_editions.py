@@ -16,7 +16,7 @@ from blog.models import Author, Book, Edition, Post
 from blog.tasks import build_epub, publish_due
 from realtime.jobs.state_machine import State, TaskError, enqueue
 from tests.cast import a_post, posts
-from tests.realtime.jobs.workers import Crew, Worker, fresh, until_done, until_state
+from tests.realtime.jobs.workers import Worker, WorkerGroup, refreshed, until_done, until_state
 from tests.tail import captured_events
 from tests.waiting import until
 
@@ -177,16 +177,16 @@ def test_one_post_that_cannot_be_published_does_not_keep_the_others(ada, monkeyp
 
 
 @pytest.fixture(scope="module")
-def crew(child_environment, tmp_path_factory) -> Iterator[Crew]:
-    crew = Crew(child_environment, tmp_path_factory.mktemp("workers"))
-    yield crew
-    crew.dismiss()
+def worker_group(child_environment, tmp_path_factory) -> Iterator[WorkerGroup]:
+    worker_group = WorkerGroup(child_environment, tmp_path_factory.mktemp("workers"))
+    yield worker_group
+    worker_group.stop_all()
 
 
 @pytest.fixture
-def worker(transactional_db, crew) -> Iterator[Worker]:
-    yield crew.find("binder") or crew.hire("binder")
-    crew.settle()
+def worker(transactional_db, worker_group) -> Iterator[Worker]:
+    yield worker_group.find("binder") or worker_group.start("binder")
+    worker_group.wait_until_idle()
 
 
 def test_a_worker_builds_an_edition_and_tells_how_far_it_is(book, worker):
@@ -207,7 +207,7 @@ def test_a_build_whose_child_is_killed_is_built_again(book, worker, ada):
     with captured_events() as events:
         row = until_state(enqueue(build_epub, book.pk), State.PROGRESS)
         worker.kill_child()
-        until(lambda: fresh(row).attempts == 2)
+        until(lambda: refreshed(row).attempts == 2)
         until_done(row, seconds=120)
     assert (row.state, row.attempts) == (State.SUCCESS, 2)
     assert events.kinds().count("task.retried") == 1

@@ -19,7 +19,7 @@ from django.utils import timezone
 from blog.models import Book, User
 from realtime import log, tickets
 from realtime.models import Task
-from realtime.position import LARGEST
+from realtime.position import MAX_OFFSET
 from realtime.publish import publish
 from tests import cast
 from tests.consumers.conftest import Edge
@@ -322,7 +322,7 @@ def everything_public(edge: Edge, own: str, since: str, public: Reader) -> str:
     """All that anybody can read of it: frames, both requests, pages, feed; live, and from before it was there."""
     with closing(log.LogConnection()) as connection:
         connection.advance_and_read(
-            LARGEST
+            MAX_OFFSET
         )  # what was committed has its place now, and the edge can be asked whether it is there
     until(edge.caught_up)
     seen = [str(drained(public))]

@@ -19,7 +19,7 @@ from consumers.wire.server_frames import JSON, Variant
 from realtime.bell import listen
 from realtime.log import Event, LogConnection, LogRead
 from realtime.polling_lease import LEASE_SECONDS, PollingLease
-from realtime.position import LARGEST
+from realtime.position import MAX_OFFSET
 from tests.waiting import PATIENCE
 
 numbers = count(1)
@@ -64,7 +64,7 @@ def clean(database: None) -> Iterator[None]:
         connection.polling_lease = PollingLease()
 
     with closing(LogConnection()) as log:
-        log.advance_and_read(LARGEST)
+        log.advance_and_read(MAX_OFFSET)
     forget()
     yield
     forget()
@@ -112,7 +112,7 @@ async def test_where_the_promiser_was_killed_a_poll_finds_it(clean: None):
         def promise_and_die() -> str:
             Author.objects.create(name="Ada")
             with closing(LogConnection()) as log:
-                while not log.advance_and_read(LARGEST, lease=LEASE_SECONDS).promised:
+                while not log.advance_and_read(MAX_OFFSET, lease=LEASE_SECONDS).promised:
                     Author.objects.create(name="Ada")  # the other hub was faster and moved it
             return save_unrung()
 

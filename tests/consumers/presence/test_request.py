@@ -18,7 +18,7 @@ from consumers.presence.tracker import PresenceTracker, tracker
 from consumers.wire.batch import FrameBatch
 from consumers.wire.server_frames import JSON
 from realtime import tickets
-from realtime.presence import GRACE, ProcessShare, Register
+from realtime.presence import GRACE_SECONDS, ProcessShare, Register
 from realtime.tickets import ANONYMOUS
 from tests.conformance.site import Site
 from tests.conformance.transports import Refused, Stream, page
@@ -181,4 +181,4 @@ async def test_who_comes_while_redis_is_asked_is_never_told_that_nobody_is_here(
 def test_a_stream_is_gone_after_the_time_in_which_it_might_have_come_back(left_behind: Witness):
     until(lambda: left_behind.readers[2:] == [1], 2 * PATIENCE)
     _, came, went = left_behind.times
-    assert went - came > GRACE - 1
+    assert went - came > GRACE_SECONDS - 1

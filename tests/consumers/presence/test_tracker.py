@@ -15,14 +15,14 @@ from blog.models import User
 from consumers.delivery.subscription import Subscription
 from consumers.presence.topic import Occupant, TopicPresence
 from realtime import tickets
-from realtime.presence import GRACE
+from realtime.presence import GRACE_SECONDS
 from tests.consumers.conftest import Edge
 from tests.consumers.own_redis import Redis, a_redis
 from tests.consumers.reader import Reader
 from tests.consumers.witness import Witness
 from tests.waiting import PATIENCE, until
 
-SOON = GRACE - 1  # seconds: after GRACE whose connection broke is gone in any case
+SOON = GRACE_SECONDS - 1  # seconds: after GRACE_SECONDS whose connection broke is gone in any case
 
 
 def come(edge: Edge, name: str = "", *rights: str, seconds: float = 600) -> Reader:

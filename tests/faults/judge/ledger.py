@@ -13,7 +13,7 @@ from django.db import connection
 
 from realtime import kinds
 from realtime.log import LogConnection
-from realtime.position import LARGEST, Position
+from realtime.position import MAX_OFFSET, Position
 from tests.faults.readers.client import Data
 
 
@@ -80,6 +80,6 @@ def read_ledger() -> dict[str, list[str]]:
 def head() -> Position:
     """Sequences what is pending and returns the position of the newest event."""
     log = LogConnection()
-    look = log.advance_and_read(LARGEST)
+    look = log.advance_and_read(MAX_OFFSET)
     log.close()
     return Position(look.epoch, look.head)

@@ -17,7 +17,7 @@ from realtime.jobs.state_machine import TaskError
 
 @shared_task(base=Job, bind=True)
 def stumble(self: Any, times: int) -> int:
-    """Succeeds after so many retries."""
+    """Succeeds after this number of retries."""
     progress(50, f"run {self.request.retries + 1}")
     if self.request.retries < times:
         raise self.retry(countdown=0)
@@ -31,20 +31,20 @@ def refuse() -> None:
 
 @shared_task(base=Job)
 def fall() -> None:
-    """Takes its process down, each time."""
+    """Kills its own process, each time."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 @shared_task(base=Job)
 def stay() -> None:
-    """Is half done, and stays so."""
+    """Reports half, and never ends."""
     progress(50, "half")
     threading.Event().wait()
 
 
 @shared_task(base=Job, soft_time_limit=1, time_limit=2)
 def hang() -> None:
-    """Does not listen when it is asked to end."""
+    """Ignores the soft time limit, and runs into the hard one."""
     with suppress(SoftTimeLimitExceeded):
         threading.Event().wait()
     threading.Event().wait()
@@ -52,7 +52,7 @@ def hang() -> None:
 
 @shared_task(base=Job)
 def whisper() -> None:
-    """Reports where nobody would hear it."""
+    """Reports progress inside a transaction."""
     with transaction.atomic():
         progress(50, "half")
 
@@ -72,11 +72,11 @@ def by_hand(self: Any) -> dict[str, int]:
 
 @shared_task(base=Job)
 def shapeless() -> object:
-    """Returns what no row can show."""
+    """Returns a result that is not JSON."""
     return object()
 
 
 @shared_task(base=Job, ignore_result=True)
 def forgotten() -> int:
-    """Returns what nobody keeps."""
+    """Returns a result that Celery does not keep."""
     return 3

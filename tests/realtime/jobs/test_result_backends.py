@@ -18,7 +18,7 @@ from realtime.log import Event
 from realtime.models import Task
 from tests.conftest import flush
 from tests.realtime.jobs import sample_jobs
-from tests.realtime.jobs.workers import Crew, Worker, fresh, until_done, until_state
+from tests.realtime.jobs.workers import Worker, WorkerGroup, refreshed, until_done, until_state
 from tests.tail import captured_events
 from tests.waiting import PATIENCE
 
@@ -60,17 +60,17 @@ Ends = dict[str, dict[str, End]]  # by job and backend
 @pytest.fixture(scope="module")
 def ends(child_environment, django_db_blocker, tmp_path_factory) -> Iterator[Ends]:
     """All jobs in all workers; collected once, for tests that only look."""
-    crew = Crew(child_environment, tmp_path_factory.mktemp("workers"))
+    worker_group = WorkerGroup(child_environment, tmp_path_factory.mktemp("workers"))
     with django_db_blocker.unblock():
         begun = {
-            name: crew.begin(name, "--queues", f"{name}-{RUN}", "-c", "3", CELERY_RESULT_BACKEND=backend)
+            name: worker_group.launch(name, "--queues", f"{name}-{RUN}", "-c", "3", CELERY_RESULT_BACKEND=backend)
             for name, backend in BACKENDS.items()
         }
         workers = {name: worker.until_ready() for name, worker in begun.items()}
         try:
             yield collect(workers)
         finally:
-            crew.dismiss()
+            worker_group.stop_all()
             flush(None)
 
 
@@ -116,7 +116,7 @@ def revoke(row: Task, worker: Worker) -> None:
 def an_end(name: str, row: Task, events: list[Event]) -> End:
     data = [msgspec.json.decode(event.data) for event in events]
     return End(
-        fresh(row),
+        refreshed(row),
         [event.kind.partition(".")[2] for event in events],
         [(entry["percent"], entry["step"]) for entry in data if entry["state"] == State.PROGRESS],
         kept(name, row),

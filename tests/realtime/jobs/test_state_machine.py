@@ -121,7 +121,7 @@ def test_a_broker_that_is_away_fails_nobody_and_is_made_up_for(monkeypatch):
         patch.setattr(app.amqp, "_producer_pool", pools.producers[nowhere])
         row = enqueue(build_epub, 5)
     assert (row.state, in_queue()) == (State.PENDING, 0)
-    assert end_lost_jobs(waiting=timedelta(0)) == 1
+    assert end_lost_jobs(resend_after=timedelta(0)) == 1
     assert in_queue() == 1
 
 
@@ -247,7 +247,7 @@ def test_what_takes_the_worker_down_is_not_tried_for_ever():
 
 
 def end_lost_jobs(**limits: timedelta) -> int:
-    return sweep.end_lost_jobs(answer=0.1, **limits)  # seconds: no worker is there to answer
+    return sweep.end_lost_jobs(reply_seconds=0.1, **limits)  # seconds: no worker is there to answer
 
 
 def silent(row: Task, seconds: int = 61) -> None:

@@ -14,7 +14,7 @@ from realtime.jobs import sweep
 from realtime.jobs.state_machine import State, cancel, enqueue
 from realtime.models import Task
 from tests.realtime.jobs import sample_jobs
-from tests.realtime.jobs.workers import Crew, Worker, fresh, until_done, until_state
+from tests.realtime.jobs.workers import Worker, WorkerGroup, refreshed, until_done, until_state
 from tests.tail import CapturedEvents, captured_events
 from tests.waiting import until
 
@@ -22,21 +22,21 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(scope="module")
-def crew(child_environment, tmp_path_factory) -> Iterator[Crew]:
-    crew = Crew(child_environment, tmp_path_factory.mktemp("workers"))
-    yield crew
-    crew.dismiss()
+def worker_group(child_environment, tmp_path_factory) -> Iterator[WorkerGroup]:
+    worker_group = WorkerGroup(child_environment, tmp_path_factory.mktemp("workers"))
+    yield worker_group
+    worker_group.stop_all()
 
 
 @pytest.fixture(scope="module")
-def worker(crew) -> Worker:
-    return crew.hire("press")
+def worker(worker_group) -> Worker:
+    return worker_group.start("press")
 
 
 @pytest.fixture(autouse=True)
-def settled(transactional_db, crew) -> Iterator[None]:
+def settled(transactional_db, worker_group) -> Iterator[None]:
     yield
-    crew.settle()
+    worker_group.wait_until_idle()
 
 
 def percents(events: CapturedEvents) -> list[tuple[str, int]]:
@@ -85,7 +85,7 @@ def test_a_running_job_is_cancelled_once(worker):
             app.control.revoke(str(row.pk), terminate=True)
         until_done(row)
         ends_well = until_done(enqueue(sample_jobs.stumble, 0))  # by then, the doubles have been stored
-    assert (fresh(row).state, ends_well.state) == (State.REVOKED, State.SUCCESS)
+    assert (refreshed(row).state, ends_well.state) == (State.REVOKED, State.SUCCESS)
     assert events.kinds().count("task.revoked") == 1
 
 
@@ -94,7 +94,7 @@ def test_a_job_that_is_cancelled_by_its_row_is_ended_in_its_worker(worker):
     with captured_events() as events:
         assert cancel(str(row.pk)) == 1
         until_done(enqueue(sample_jobs.stumble, 0))  # the only child is free
-    assert (fresh(row).state, [event.kind for event in events if event.key == f"task.{row.pk}"]) == (
+    assert (refreshed(row).state, [event.kind for event in events if event.key == f"task.{row.pk}"]) == (
         State.REVOKED,
         ["task.revoked"],
     )
@@ -109,7 +109,7 @@ def test_a_killed_child_s_job_is_begun_again(worker):
     with captured_events() as events:
         row = until_state(enqueue(sample_jobs.stay), State.PROGRESS)
         worker.kill_child()
-        until(lambda: fresh(row).attempts == 2 and row.state == State.PROGRESS)
+        until(lambda: refreshed(row).attempts == 2 and row.state == State.PROGRESS)
     assert events.kinds()[-3:] == ["task.retried", "task.started", "task.progressed"]
     app.control.revoke(str(row.pk), terminate=True)
     until_done(row)
@@ -132,7 +132,7 @@ def test_a_worker_shows_that_it_lives(worker):
 
 def test_the_sweep_leaves_a_silent_job_that_a_worker_is_at(worker):
     row = until_state(enqueue(sample_jobs.stay), State.PROGRESS)
-    assert sweep.end_lost_jobs(silent=timedelta(0)) == 0
+    assert sweep.end_lost_jobs(lost_after=timedelta(0)) == 0
     app.control.revoke(str(row.pk), terminate=True)
     until_done(row)
 
@@ -140,25 +140,25 @@ def test_the_sweep_leaves_a_silent_job_that_a_worker_is_at(worker):
 def test_a_worker_touches_the_rows_of_what_it_runs(worker):
     row = until_state(enqueue(sample_jobs.stay), State.PROGRESS)
     seen = row.heartbeat
-    until(lambda: fresh(row).heartbeat > seen)
+    until(lambda: refreshed(row).heartbeat > seen)
     app.control.revoke(str(row.pk), terminate=True)
     until_done(row)
 
 
 @pytest.mark.parametrize("attempts", [1, 3])
-def test_a_killed_worker_s_job_is_given_to_the_next_or_ends(crew, worker, attempts):
+def test_a_killed_worker_s_job_is_given_to_the_next_or_ends(worker_group, worker, attempts):
     worker.stop()
-    doomed = crew.hire(f"doomed-{attempts}")
+    doomed = worker_group.start(f"doomed-{attempts}")
     row = until_state(enqueue(sample_jobs.stay), State.PROGRESS)
     Task.objects.filter(pk=row.pk).update(attempts=attempts)
     doomed.kill()
     with captured_events() as events:
-        assert sweep.end_lost_jobs(silent=timedelta(0)) == 1
+        assert sweep.end_lost_jobs(lost_after=timedelta(0)) == 1
     if attempts == 3:
         assert events.data("task.failed")["error"] == "The worker stopped before the job was done."
         return
     assert events.kinds() == ["task.retried"]
-    following = crew.hire("next")
+    following = worker_group.start("next")
     until_state(row, State.PROGRESS)
     app.control.revoke(str(row.pk), terminate=True)
     until_done(row)

@@ -1,4 +1,4 @@
-"""Real Celery workers, in processes of their own: started, killed, and asked what became of a job."""
+"""Real Celery workers in processes of their own, and waiting for what becomes of a job."""
 
 import os
 import signal
@@ -73,47 +73,47 @@ class Worker:
             self.kill()
 
 
-class Crew:
-    """The workers of a module's tests."""
+class WorkerGroup:
+    """The workers that a module's tests have started."""
 
     def __init__(self, environment: dict[str, str], logs: Path) -> None:
         self._environment = environment
         self._logs = logs
-        self._hired: list[Worker] = []
+        self._workers: list[Worker] = []
         purge()
 
-    def hire(self, name: str, *options: str) -> Worker:
-        return self.begin(name, *options).until_ready()
+    def start(self, name: str, *options: str) -> Worker:
+        return self.launch(name, *options).until_ready()
 
-    def begin(self, name: str, *options: str, **environment: str) -> Worker:
+    def launch(self, name: str, *options: str, **environment: str) -> Worker:
         """Starts a worker and does not wait: several start in the time of one."""
-        self._hired.append(Worker({**self._environment, **environment}, name, self._logs / name, *options))
-        return self._hired[-1]
+        self._workers.append(Worker({**self._environment, **environment}, name, self._logs / name, *options))
+        return self._workers[-1]
 
     def find(self, name: str) -> Worker | None:
-        return next((worker for worker in self._hired if worker.name == f"{name}@tests"), None)
+        return next((worker for worker in self._workers if worker.name == f"{name}@tests"), None)
 
-    def settle(self) -> None:
-        """Returns when what the workers still store is stored: it would be in the way of emptying the tables."""
-        if any(worker.is_running() for worker in self._hired):
+    def wait_until_idle(self) -> None:
+        """Returns when the workers have stored everything: a late row would be in the way of emptying the tables."""
+        if any(worker.is_running() for worker in self._workers):
             until_done(enqueue(sample_jobs.stumble, 0))
         purge()
 
-    def dismiss(self) -> None:
-        for worker in self._hired:
+    def stop_all(self) -> None:
+        for worker in self._workers:
             worker.terminate()
-        for worker in self._hired:
+        for worker in self._workers:
             worker.until_ended()
         purge()
 
 
-def fresh(row: Task) -> Task:
+def refreshed(row: Task) -> Task:
     row.refresh_from_db()
     return row
 
 
 def until_state(row: Task, *states: str, seconds: float = PATIENCE) -> Task:
-    until(lambda: fresh(row).state in states, seconds)
+    until(lambda: refreshed(row).state in states, seconds)
     return row
 
 
@@ -122,6 +122,6 @@ def until_done(row: Task, seconds: float = PATIENCE) -> Task:
 
 
 def purge() -> None:
-    """Throws away what waits for a worker."""
+    """Empties the queues."""
     with app.connection_for_write() as connection:
         app.control.purge(connection=connection)
