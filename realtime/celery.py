@@ -15,7 +15,7 @@ app = Celery("realtime")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.user_options["preload"].add(celery_cli.option)
-app.steps["worker"].add("realtime.jobs.worker_heartbeat:Heartbeat")
+app.steps["worker"].add("realtime.jobs.worker_heartbeat:WorkerHeartbeat")
 
 
 @app.task(bind=True, ignore_result=True)  # type: ignore[untyped-decorator]

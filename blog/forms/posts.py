@@ -15,7 +15,7 @@ from blog.models import Book, Post, User
 from blog.publishing import revisions, tagging
 
 
-class Action(models.TextChoices):
+class PostAction(models.TextChoices):
     """The action of each button. Without one a post is published."""
 
     PUBLISH = "publish", _("Publish")
@@ -68,11 +68,11 @@ class PostForm(forms.ModelForm):
     @property
     def action(self) -> str:
         """The action of the button that was pressed."""
-        return self.data.get("action") or Action.PUBLISH
+        return self.data.get("action") or PostAction.PUBLISH
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        if self.action not in Action.values:
+        if self.action not in PostAction.values:
             raise ValidationError(_("This form has no such button."))
         if not self.has_been_public and "published_date" not in self.errors:
             self._check_date(cleaned)
@@ -82,11 +82,11 @@ class PostForm(forms.ModelForm):
         asked = "published_date" in self.fields
         date = cleaned.get("published_date") if asked else self.instance.published_date
         ahead = date is not None and date > timezone.now()
-        if self.action == Action.SCHEDULE and not ahead:
+        if self.action == PostAction.SCHEDULE and not ahead:
             self.add_error(
                 "published_date" if asked else None, _("To schedule a post, give it a time that is still to come.")
             )
-        if self.action == Action.PUBLISH and ahead and asked:
+        if self.action == PostAction.PUBLISH and ahead and asked:
             self.add_error(
                 "published_date",
                 _("This time is still to come: schedule the post, or leave the time empty to publish now."),
@@ -107,13 +107,13 @@ class PostForm(forms.ModelForm):
         return post
 
     def _move(self, post: Post) -> None:
-        if self.action == Action.DRAFT:
+        if self.action == PostAction.DRAFT:
             post.state = Post.State.DRAFT
             post.save()
         elif not permissions.may_publish(self.by):
             post.state = Post.State.SUBMITTED
             post.save()
-        elif self.action == Action.SCHEDULE:
+        elif self.action == PostAction.SCHEDULE:
             post.state = Post.State.SCHEDULED
             post.save()
         else:

@@ -170,7 +170,7 @@ def _without_trailing(address: str) -> str:
 
 
 def without_comments(html: str) -> str:
-    """Returns HTML without its finished comments. (A regular expression would be quadratic on unfinished ones.)"""
+    """Returns HTML without its finished comments. A regular expression would be quadratic on unfinished ones."""
     kept: list[str] = []
     at = 0
     while (opens := html.find("<!--", at)) >= 0 and (closes := html.find("-->", opens + 4)) >= 0:

@@ -31,7 +31,7 @@ NO_REDIS = "No Redis is given (REDIS_URL, or a BROKER_URL that is one): /healthz
 logger = get_logger(__name__)
 
 
-class Heartbeat(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
+class WorkerHeartbeat(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
     """Renews `stop-press:worker:<hostname>` in Redis, and touches the rows of running jobs."""
 
     requires: ClassVar[set[str]] = {"celery.worker.components:Timer"}

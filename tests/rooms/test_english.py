@@ -31,9 +31,9 @@ def sources() -> Iterator[tuple[str, ast.Module]]:
 
 def docstrings(tree: ast.Module) -> Iterator[tuple[int, str]]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            if text := ast.get_docstring(node):
-                yield getattr(node, "lineno", 1), text.split("\n", 1)[0]
+        documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        if documented and (text := ast.get_docstring(node)):
+            yield getattr(node, "lineno", 1), text.split("\n", 1)[0]
 
 
 def test_no_first_line_is_a_riddle():
@@ -49,7 +49,7 @@ def public_methods(module: object) -> Iterator[tuple[type, str]]:
         for name, member in vars(cls).items():
             function = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
             inherited = any(hasattr(base, name) for base in cls.__mro__[1:-1])
-            if inspect.isfunction(function) and not name.startswith("_") and not inherited:
+            if inspect.isfunction(function) and function.__name__ == name and name[0] != "_" and not inherited:
                 yield function, f"{cls.__name__}.{name}"
 
 

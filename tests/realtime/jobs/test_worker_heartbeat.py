@@ -9,7 +9,7 @@ from django.test import override_settings
 from blog.tasks import build_epub
 from realtime.jobs import worker_heartbeat
 from realtime.jobs.state_machine import State, enqueue, move
-from realtime.jobs.worker_heartbeat import Heartbeat
+from realtime.jobs.worker_heartbeat import WorkerHeartbeat
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -34,13 +34,13 @@ def cut() -> None:
 
 def test_a_beat_touches_the_rows_of_running_jobs(running):
     before = running.heartbeat
-    Heartbeat(WORKER).touch_rows()
+    WorkerHeartbeat(WORKER).touch_rows()
     running.refresh_from_db()
     assert running.heartbeat > before
 
 
 def test_a_beat_that_failed_does_not_keep_the_next_from_the_database(running, caplog):
-    before, heartbeat = running.heartbeat, Heartbeat(WORKER)
+    before, heartbeat = running.heartbeat, WorkerHeartbeat(WORKER)
     cut()
     for _ in range(3):
         heartbeat.touch_rows()
@@ -55,7 +55,7 @@ def test_without_a_redis_the_rows_are_touched_and_a_sentence_says_what_is_not(ca
     timer = SimpleNamespace(
         call_repeatedly=lambda seconds, beat: timers.append(beat) or SimpleNamespace(cancel=lambda: None)
     )
-    heartbeat = Heartbeat(WORKER)
+    heartbeat = WorkerHeartbeat(WORKER)
     heartbeat.start(SimpleNamespace(hostname="beats@tests", timer=timer))
     heartbeat.stop(WORKER)
     assert timers == [heartbeat.touch_rows]
