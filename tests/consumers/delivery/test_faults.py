@@ -99,7 +99,7 @@ class SlowToLeave(Edge):
 
     def command(self, fd: int) -> list[str]:
         line = "import django; django.setup(); from consumers.server import drain; drain.MIN_WINDOW_SECONDS = 300.0"
-        return ["-c", f"{line}; import manage; manage.django()", "edge", "--fd", str(fd)]
+        return ["-c", f"{line}; import manage; manage.run_django()", "edge", "--fd", str(fd)]
 
 
 class TestSigterm:
