@@ -16,7 +16,7 @@ from blog.state import PostState, post_states
 
 SIZE = 50  # posts; about ten screens
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LARGEST = 2**63 - 1  # what PostgreSQL takes for a primary key
+_MAX_PRIMARY_KEY = 2**63 - 1  # what PostgreSQL takes for a primary key
 
 
 class Place(NamedTuple):
@@ -36,7 +36,7 @@ class Place(NamedTuple):
             place = cls(_EPOCH + timedelta(microseconds=int(date)), int(pk))
         except (ValueError, OverflowError) as error:
             raise Http404("There is no such place in the list.") from error
-        if place.pk > _LARGEST:
+        if place.pk > _MAX_PRIMARY_KEY:
             raise Http404("There is no such place in the list.")
         return place
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import msgspec
+from channels.exceptions import StopConsumer
 from channels.generic.http import AsyncHttpConsumer
 from django.conf import settings
 
@@ -61,17 +62,36 @@ class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
     """One request. Subclasses name the type of its query (`shape`) and answer it."""
 
     shape: ClassVar[type[StreamQuery]]
+    channel_layer_alias = ""  # of no layer: Channels would open a mailbox in Redis for each request
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        """Answers the request, or ends with its client. Channels' own loop would hear of that after the answer."""
-        self.scope, self.base_send, self.channel_layer = scope, send, None
+        """Serves the request by Channels' own dispatch, or without it on a server that offers `stop_press.stream`."""
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.session = Session(self, hub)
         self.topics: list[str] = []
         self.over = asyncio.Event()  # set when the reader may hear no more of the answer
         self._presence: RequestPresence | None = None
+        self._receive = receive
+        try:
+            if "stop_press.stream" in (scope.get("extensions") or {}):
+                self.scope, self.base_send, self.channel_layer = scope, send, None
+                await self.handle(b"")
+            else:
+                await super().__call__(scope, receive, send)
+        finally:
+            self.session.release()
+            if self._presence is not None:
+                self._presence.end()
+
+    async def http_request(self, message: dict[str, Any]) -> None:
+        """Answers at the first message. Channels' would keep the whole body first, which nothing here reads."""
+        await self.handle(b"")
+        raise StopConsumer
+
+    async def handle(self, body: bytes) -> None:
+        """Answers the request, or ends with its client: Channels would hear of that after the answer."""
         answering = asyncio.ensure_future(self._respond())
-        listening = asyncio.ensure_future(_disconnected(receive))
+        listening = asyncio.ensure_future(_disconnected(self._receive))
         try:
             await asyncio.wait({answering, listening}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -79,9 +99,6 @@ class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
             if not answering.done():
                 answering.cancel()
             await asyncio.gather(listening, answering, return_exceptions=True)
-            self.session.release()
-            if self._presence is not None:
-                self._presence.end()
         if not answering.cancelled():
             answering.result()
 
@@ -113,7 +130,7 @@ class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
 
     async def _ask(self, subject: str) -> None:
         try:
-            asked = queries.decode(self.scope["query_string"], self.shape)
+            asked = queries.decode_query(self.scope["query_string"], self.shape)
             since = self._since(asked)
             if not await hub.ready_in_time():
                 raise log_away()
@@ -230,7 +247,7 @@ class LiveRequest(AsyncHttpConsumer):  # type: ignore[misc]
     def _cross_origin(self) -> dict[str, str]:
         """Returns the headers by which pages of the listed origins may read the answer, without cookies."""
         origin = self.headers.get(b"origin", b"").decode("latin-1")
-        if not origins.listed(origin):
+        if not origins.is_listed(origin):
             return {"Vary": "Origin"}
         return {"Vary": "Origin", "Access-Control-Allow-Origin": origin}
 

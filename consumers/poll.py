@@ -20,7 +20,7 @@ READ_TIMEOUT = 5.0  # seconds for the log to be read; a client that polls comes 
 MAX_ANSWER_BYTES = 1024 * 1024  # of the events of one answer: the rest is `more`
 
 
-class Page(msgspec.Struct, frozen=True):
+class LogAnswer(msgspec.Struct, frozen=True):
     """An answer: the events after `since` up to `position`."""
 
     position: str
@@ -30,7 +30,7 @@ class Page(msgspec.Struct, frozen=True):
     more: bool
 
 
-class Lost(Page, frozen=True):
+class Lost(LogAnswer, frozen=True):
     """An answer to a position from which nothing can be recovered."""
 
     reason: str
@@ -71,7 +71,7 @@ class LivePoll(LiveRequest):
         if self._waiter is not None:
             self._waiter.heard.set()
 
-    async def _page(self, waiter: "Waiter", asked: LogQuery, since: Position) -> Page:
+    async def _page(self, waiter: "Waiter", asked: LogQuery, since: Position) -> LogAnswer:
         try:
             async with asyncio.timeout(READ_TIMEOUT):
                 return await self._read(waiter, asked, since)
@@ -81,7 +81,7 @@ class LivePoll(LiveRequest):
         except TimeoutError as error:
             raise log_away() from error
 
-    async def _read(self, waiter: "Waiter", asked: LogQuery, since: Position) -> Page:
+    async def _read(self, waiter: "Waiter", asked: LogQuery, since: Position) -> LogAnswer:
         position = hub.position
         past = await recovery.missed(hub.history, since, set(self.topics), compacted=asked.compact)
         page = past[: asked.limit]
@@ -97,7 +97,7 @@ class LivePoll(LiveRequest):
         more = len(frames) < len(past)
         if more:
             position = Position(position.epoch, past[len(frames) - 1].entry.offset)
-        return Page(str(position), True, len(frames), frames, more)
+        return LogAnswer(str(position), True, len(frames), frames, more)
 
 
 class SilentWriter(IndirectWriter):

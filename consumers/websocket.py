@@ -2,16 +2,18 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
 from consumers.access import addresses, origins
+from consumers.access.rate_limits import TokenBucket
 from consumers.access.session import Session
 from consumers.delivery.hub import hub
 from consumers.delivery.subscription import Subscription
-from consumers.delivery.writer import SendWriter
+from consumers.delivery.writer import CONNECTION_LOST, SendWriter
 from consumers.metrics import counters
 from consumers.presence.topic import Occupant
 from consumers.presence.tracker import tracker
@@ -26,6 +28,7 @@ from realtime.tickets import ANONYMOUS
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+Detach = Callable[["LiveConsumer"], None]
 
 
 class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
@@ -35,45 +38,53 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     subscription: Subscription
     occupant: Occupant
     groups: tuple[str, ...] = ()
+    channel_layer_alias = ""  # of no layer: Channels would open a mailbox in Redis for each reader
     _bad_frames = 0
     _ending: asyncio.Task[None] | None = None  # that ends what the ticket allowed, or closes the socket
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        """Runs one coroutine for the life of the socket: its frames are answered in order.
-
-        Channels' own loop costs two tasks and a hop to another thread for each frame, and skips
-        disconnect() when a handler raises, which would leave the reader in the hub. A server that offers
-        `stop_press.detach` calls `receive` and `connection_lost` itself once the socket is open: then this
-        ends after the first message.
-        """
-        self.scope, self.base_send, self.channel_layer = scope, send, None
+        """Serves the socket by Channels' own dispatch, or detaches from a server that offers `stop_press.detach`."""
         extensions = scope.get("extensions") or {}
         self.session = Session(self, hub)
         self.subscription = Subscription(hub, extensions.get("stop_press.writer") or SendWriter(send))
         self.occupant = Occupant(self.subscription)
         self._turn = asyncio.Lock()  # frames are answered in order, and a ticket ends between two of them
-        detach, is_detached = extensions.get("stop_press.detach"), False
+        if (detach := extensions.get("stop_press.detach")) is not None:
+            await self._connect_and_detach(scope, receive, send, detach)
+            return
+        self._bucket = TokenBucket(settings.LIVE_MAX_FRAMES, settings.LIVE_MAX_BURST)
         try:
-            while not is_detached and (message := await receive())["type"] != "websocket.disconnect":
-                await self._dispatch(message)
-                if detach is not None:
-                    detach(self)
-                    is_detached = True
-                    del self.scope  # a socket lives for days, and has no use for what opened it
+            await super().__call__(scope, receive, send)
+        finally:  # Channels skips disconnect() where a handler raises
+            self.connection_lost()
+
+    async def _connect_and_detach(self, scope: dict[str, Any], receive: Receive, send: Send, detach: Detach) -> None:
+        """Answers the handshake and ends; the server calls `receive` and `connection_lost` from then on.
+
+        Channels' loop costs two tasks for each frame, and a hop to another thread.
+        """
+        self.scope, self.base_send, self.channel_layer = scope, send, None
+        is_detached = False
+        try:
+            await self.websocket_connect(await receive())
+            detach(self)
+            is_detached = True
         finally:
             if not is_detached:
                 self.connection_lost()
+        del self.scope  # a socket lives for days, and has no use for what opened it
 
-    async def _dispatch(self, message: dict[str, Any]) -> None:
-        if message["type"] == "websocket.connect":
-            await self.websocket_connect(message)
-        else:
-            await self.websocket_receive(message)
+    async def websocket_receive(self, message: dict[str, Any]) -> None:
+        """Counts a frame and answers it. Channels' dispatch calls it; our own server counts by itself."""
+        if self._bucket.allows():
+            await super().websocket_receive(message)
+        elif not self.session.is_over:
+            await self._close(CloseCode.TOO_FAST)
 
     async def connect(self) -> None:
         """Accepts the handshake, and welcomes the reader or closes the socket with the reason."""
         await self.accept()
-        if not origins.allowed(self.scope):
+        if not origins.is_allowed(self.scope):
             await self._close(CloseCode.ORIGIN)
         elif not await self._take_address_slot() or not await hub.ready_in_time():
             await self._close(CloseCode.TRY_LATER)
@@ -107,7 +118,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if len(text) > settings.LIVE_MAX_FRAME_BYTES:  # our server's own limit comes first; others have theirs
             await self._close(CloseCode.TOO_LARGE)
             return
-        match client_frames.decode(text):
+        match client_frames.decode_request(text):
             case client_frames.Hello() as hello:
                 await self._hello(hello)
             case client_frames.Subscribe(topics=names, since=since):
@@ -207,7 +218,8 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _close(self, code: CloseCode) -> None:
         self.session.end()
         self.subscription.close()
-        await self.close(int(code))
+        with suppress(*CONNECTION_LOST):
+            await self.close(int(code))
 
     def connection_lost(self) -> None:
         """Gives back all that the connection held: it is over."""

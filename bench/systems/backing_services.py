@@ -24,7 +24,7 @@ class BackingServices:
         self.home = Path(self._stack.enter_context(place))
         self.home.chmod(0o755)
         who = account.current()
-        found, sockets = programs.find(who), self.home / "s"
+        found, sockets = programs.find_programs(who), self.home / "s"
         sockets.mkdir()
         who.own(sockets)
         home = who.home(self.home)

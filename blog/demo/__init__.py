@@ -16,7 +16,7 @@ from django.contrib.auth.models import Permission
 from django.db import transaction
 from django.utils import timezone
 
-from blog.importing.documents import Document, find, read
+from blog.importing.documents import Document, find_documents, read_document
 from blog.importing.importer import Outcome, author_named, source_of, store
 from blog.models import Author, Authorship, Book, Post, Publication, Tag, User
 from blog.models.books import unicode_slug
@@ -52,17 +52,20 @@ def open_newsroom() -> None:
         Publication.objects.create(**newsroom.publication)
 
 
-def posts() -> list[Path]:
+def post_files() -> list[Path]:
     """Returns the files of the demo's posts, oldest news first."""
     now = timezone.now()
-    return sorted(find(FOLDER / "posts"), key=lambda path: _moment((read(path, path.name).meta or {})["at"], now))
+    return sorted(
+        find_documents(FOLDER / "posts"),
+        key=lambda path: _moment((read_document(path, path.name).meta or {})["at"], now),
+    )
 
 
-def publish(paths: list[Path]) -> Iterator[tuple[Post, Outcome]]:
+def publish_posts(paths: list[Path]) -> Iterator[tuple[Post, Outcome]]:
     """Publishes the posts of these files, each in a transaction of its own."""
     now = timezone.now()
     for path in paths:
-        yield _post(read(path, source_of(path, FOLDER / "posts", "demo")), now)
+        yield _post(read_document(path, source_of(path, FOLDER / "posts", "demo")), now)
 
 
 @transaction.atomic

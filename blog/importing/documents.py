@@ -52,7 +52,7 @@ class Document:
     meta: Mapping[str, Any] | None = None  # all of the front matter, for callers that know more keys
 
 
-def find(path: Path) -> list[Path]:
+def find_documents(path: Path) -> list[Path]:
     """Returns the files to read: the one named, or all of a folder, by name."""
     return [path] if path.is_file() else sorted(_walk(path))
 
@@ -67,7 +67,7 @@ def _walk(folder: Path) -> Iterator[Path]:
             yield entry
 
 
-def read(path: Path, source: str) -> Document:
+def read_document(path: Path, source: str) -> Document:
     """Reads one file; raises Unreadable where it cannot become a post."""
     raw = _bytes(path)
     meta, body = _split(_nfc(_decoded(raw)))

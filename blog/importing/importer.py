@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from blog.importing.documents import Document, Unreadable, read
+from blog.importing.documents import Document, Unreadable, read_document
 from blog.models import Author, Post, Tag, User
 from blog.models.books import unicode_slug
 from blog.publishing import revisions
@@ -49,7 +49,7 @@ class NoAccount(Exception):
     """There is no account to import as; the message is a sentence."""
 
 
-def account(username: str | None = None) -> User:
+def importing_account(username: str | None = None) -> User:
     """Returns the account named, else the first superuser, else the first account that may publish.
 
     Raises NoAccount where there is none, or where the one named may not publish.
@@ -77,7 +77,7 @@ def import_files(paths: Iterable[Path], folder: Path, by: User, collection: str 
             if source in seen:
                 raise Unreadable("Another file has the same name, spelled with other characters.")
             seen.add(source)
-            stored = store(read(path, source), by)
+            stored = store(read_document(path, source), by)
             yield Imported(source, stored.outcome, stored.post.title)
         except Unreadable as problem:
             yield Imported(source, Outcome.SKIPPED, str(problem))

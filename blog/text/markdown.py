@@ -65,7 +65,7 @@ def render(text: str) -> SafeString:
 
 
 def clean(html: str) -> str:
-    """Any HTML as render() lets it stand: of these elements and attributes, and well-formed XML."""
+    """Returns any HTML with the elements and attributes that `render` allows, as well-formed XML."""
     return _polyglot(_cleaner.clean(html))
 
 

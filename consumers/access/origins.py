@@ -10,28 +10,28 @@ Origin = tuple[str, str, int]  # scheme, host, port: all three have to agree
 _PORTS = {"http": 80, "https": 443}
 
 
-def allowed(scope: dict[str, Any]) -> bool:
+def is_allowed(scope: dict[str, Any]) -> bool:
     """Returns whether the request may open a socket. Without an Origin header it does not come from a page."""
     headers = dict(scope["headers"])
     if b"origin" not in headers:
         return True
-    origin = parse(headers[b"origin"].decode("latin-1"))
-    own = parse(settings.PUBLIC_URL) if settings.PUBLIC_URL else _requested(scope, headers.get(b"host", b""))
-    return origin is not None and (origin == own or origin in map(parse, settings.ORIGINS))
+    origin = parse_origin(headers[b"origin"].decode("latin-1"))
+    own = parse_origin(settings.PUBLIC_URL) if settings.PUBLIC_URL else _requested(scope, headers.get(b"host", b""))
+    return origin is not None and (origin == own or origin in map(parse_origin, settings.ORIGINS))
 
 
-def listed(origin: str) -> bool:
+def is_listed(origin: str) -> bool:
     """Returns whether the operator listed the origin: only then its pages may read answers of this site."""
-    return parse(origin) in {found for found in map(parse, settings.ORIGINS) if found}
+    return parse_origin(origin) in {found for found in map(parse_origin, settings.ORIGINS) if found}
 
 
 def _requested(scope: dict[str, Any], host: bytes) -> Origin | None:
     secure = scope.get("scheme") in ("wss", "https")
-    return parse(f"{'https' if secure else 'http'}://{host.decode('latin-1')}")
+    return parse_origin(f"{'https' if secure else 'http'}://{host.decode('latin-1')}")
 
 
 @lru_cache(maxsize=256)  # nearly all requests come from the same few
-def parse(text: str) -> Origin | None:
+def parse_origin(text: str) -> Origin | None:
     """Returns the origin that the text names; None for `null` and all that is no origin."""
     try:
         url = urlsplit(text.strip())

@@ -5,10 +5,11 @@ in one write all that waits for it, and nothing waits for another batch's end.
 """
 
 from collections.abc import Iterable
+from time import time
 
 from consumers.delivery.recipients import Recipients, write_batches
 from consumers.delivery.writer import Writer
-from consumers.metrics import counters
+from consumers.metrics import counters, delivery_seconds
 from consumers.wire.batch import Encoding, FrameBatch
 
 MAX_WRITE_BYTES = 64 * 1024  # bytes of one write: what arrives during a round joins it up to here
@@ -107,3 +108,5 @@ class DeliveryRound:
         while self._batches and not self._batches[0].remaining:
             done = self._batches.pop(0)
             counters.delivered -= done.events * len(done.passed)
+            if done.frames.committed:
+                delivery_seconds.observe(time() - done.frames.committed)

@@ -50,5 +50,8 @@ class EventBatch:
         """Returns the frames of the share, the same object for the same mask and variant."""
         frames = self._frames.get((mask, variant))
         if frames is None:
-            frames = self._frames[mask, variant] = FrameBatch([entry.frame(variant) for entry in self.share(mask)])
+            share = self.share(mask)
+            committed = share[0].event.time.timestamp() if share else 0.0
+            frames = FrameBatch([entry.frame(variant) for entry in share], committed)
+            self._frames[mask, variant] = frames
         return frames

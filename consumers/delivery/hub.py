@@ -15,6 +15,7 @@ from consumers.delivery.follower import Follower
 from consumers.delivery.history import History
 from consumers.delivery.log_tail import LogBatch, LogReset, LogTail
 from consumers.delivery.registry import AudienceRegistry
+from consumers.metrics import job_times
 from consumers.wire.batch import FrameBatch
 from consumers.wire.server_frames import HEARTBEAT_SECONDS, JSON, Heartbeat, Variant
 from realtime.bell import listen
@@ -126,6 +127,9 @@ class Hub:
     def _take(self, batch: LogBatch) -> None:
         self.revocations.apply(entry.event for entry in batch.entries)  # first: what it takes away comes with these
         self.history.append(batch)
+        for event in (entry.event for entry in batch.entries):
+            if event.kind.startswith("task."):
+                job_times.note(event.kind, event.key, event.time)
         if batch.entries:
             self._dispatcher.dispatch(batch.entries, monotonic())
         if self.history.offset >= self._head:

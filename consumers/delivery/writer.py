@@ -16,6 +16,11 @@ from consumers.wire.event_stream import block
 WRITE_TIMEOUT = 30.0  # seconds for a reader to take a portion of what it missed
 
 
+# What servers raise from ASGI's `send` where the connection is over: uvicorn an OSError, and once it is being closed
+# a RuntimeError; so does Daphne, for autobahn's Disconnected is one.
+CONNECTION_LOST = (OSError, RuntimeError)
+
+
 class SendPathChanges:
     """How often the send path of any writer has opened or closed: `Recipients` notes them as long as none does."""
 
@@ -132,7 +137,7 @@ class SendWriter(IndirectWriter):
             self._task = asyncio.ensure_future(self._empty())
 
     async def _empty(self) -> None:
-        with suppress(OSError):  # by which a server may say that the reader is gone; `receive` says so, too
+        with suppress(*CONNECTION_LOST):  # `receive` says so, too
             while self._texts:
                 text = self._texts.popleft()
                 await self._send(self._message(text))

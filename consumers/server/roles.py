@@ -29,7 +29,7 @@ class Role(Enum):
         return True
 
 
-def divided(application: Application, role: Role) -> Application:
+def serving(application: Application, role: Role) -> Application:
     """The application without the other half: 404, or a refused handshake, for what belongs there."""
     if role is Role.ALL:
         return application

@@ -1,7 +1,8 @@
 """Protocol sniffing: a connection's first bytes are kept until they show what it is.
 
 The head of a GET is kept until it is whole, in whatever pieces it comes. A usual request for a WebSocket is taken
-there (`handshake.read`), and Twisted's HTTP never sees it. Everything else goes to Daphne's HTTP with all its bytes.
+there (`handshake.parse_request`), and Twisted's HTTP never sees it. Everything else goes to Daphne's HTTP with all
+its bytes.
 """
 
 import asyncio
@@ -52,7 +53,7 @@ class ProtocolSniffer:
     def _hand_on(self, data: bytes, end: int) -> None:
         """`end`: of the head in these bytes, 0 where there is none."""
         self._factory.discard(self)
-        request = handshake.read(data[:end])
+        request = handshake.parse_request(data[:end])
         if request is not None:
             self._factory.websockets.begin(self.transport, request, data[end:])
             return

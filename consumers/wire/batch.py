@@ -71,10 +71,12 @@ _ENCODERS: dict[Encoding, Callable[[Sequence[bytes]], bytes]] = {
 class FrameBatch:
     """Frames that go out together; the same object, and so the same bytes, to every reader."""
 
-    __slots__ = ("_encoded", "texts")
+    __slots__ = ("_encoded", "committed", "texts")
 
-    def __init__(self, texts: Sequence[bytes]) -> None:
+    def __init__(self, texts: Sequence[bytes], committed: float = 0.0) -> None:
+        """`committed`: when the oldest event among them was, in seconds since 1970; 0 where none is an event."""
         self.texts = texts
+        self.committed = committed
         self._encoded: dict[Encoding, bytes] = {}
 
     def encoded(self, encoding: Encoding) -> bytes:

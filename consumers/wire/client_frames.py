@@ -51,7 +51,7 @@ Request = Hello | Subscribe | Unsubscribe | Ping | Here
 _decoder: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
 
 
-def decode(text: str) -> Request:
+def decode_request(text: str) -> Request:
     """Returns the request that a text frame holds. Raises BadMessage, nothing else."""
     try:
         return _decoder.decode(text)

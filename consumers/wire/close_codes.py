@@ -26,6 +26,6 @@ class CloseCode(IntEnum):
     BAD_FRAMES = 4522, "Too many frames that could not be understood."
 
 
-def sentence(code: int) -> str:
+def close_sentence(code: int) -> str:
     """Returns the sentence of a code of ours; nothing for the codes of RFC 6455."""
     return CloseCode(code).sentence if code in CloseCode._value2member_map_ else ""

@@ -45,7 +45,7 @@ class LogQuery(StreamQuery, frozen=True):
 Q = TypeVar("Q", bound=StreamQuery)
 
 
-def decode(query: bytes, shape: type[Q]) -> Q:
+def decode_query(query: bytes, shape: type[Q]) -> Q:
     """Returns the query as its type. Raises BadQuery, nothing else."""
     try:
         pairs = parse_qsl(

@@ -39,7 +39,7 @@ class BackingServices:
         if postgres_url and redis_url:
             return
         who = account.current()
-        found, home, fds = programs.find(who), who.home(data_dir), () if lock is None else (lock,)
+        found, home, fds = programs.find_programs(who), who.home(data_dir), () if lock is None else (lock,)
         # in /tmp, whatever TMPDIR says: the path of a socket ends at 107 bytes
         self.sockets = Path(tempfile.mkdtemp(prefix=SOCKETS_PREFIX, dir="/tmp"))
         who.own(self.sockets)

@@ -12,7 +12,7 @@ from realtime.embedded.supervisor import Failed
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
-def find() -> str:
+def find_browser() -> str:
     """Returns the path of a browser: $CHROMIUM, one on PATH, Playwright's own, or (root, Debian) one just installed.
 
     Raises Failed where there is none.

@@ -24,7 +24,7 @@ ANSWER = (
 )
 
 
-def listen(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int) -> socket.socket:
     """Returns a socket that listens at the address; raises Failed where that cannot be had."""
     try:
         [(family, _, _, _, address), *_] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)

@@ -43,7 +43,7 @@ class Programs:
     valkey: Path
 
 
-def find(account: Account) -> Programs:
+def find_programs(account: Account) -> Programs:
     """Returns the programs, executable by the account; copies them to VAR where it cannot reach them.
 
     Raises Failed where there is none.

@@ -8,7 +8,7 @@ from realtime.embedded.account import Account
 from realtime.embedded.supervisor import Failed
 
 
-def find() -> str:
+def find_psql() -> str:
     """Returns the path of psql; raises Failed, which names the package that brings it, where there is none.
 
     The package's own comes first: psql describes servers of its own version and older ones, and the
@@ -24,7 +24,7 @@ def _of_the_package() -> str:
     # it runs as ourselves, not as the servers: nothing has to be copied to where their account can go
     ourselves = Account(os.geteuid(), os.getegid(), switched=False)
     try:
-        beside = programs.find(ourselves).postgres.parent
+        beside = programs.find_programs(ourselves).postgres.parent
     except Failed:
         return ""
     return shutil.which("psql", path=str(beside)) or ""

@@ -22,7 +22,7 @@ class DatabaseClient(client.DatabaseClient):
         options = settings_dict["OPTIONS"]
         told = {name.upper(): options[name] for name in IN_OPTIONS if options.get(name)}
         [_, *arguments], environment = super().settings_to_cmd_args_env({**settings_dict, **told}, parameters)
-        return [psql.find(), *arguments], environment
+        return [psql.find_psql(), *arguments], environment
 
     def runshell(self, parameters: Any) -> None:
         """Opens psql; raises OperationalError, as any other command does, where no server answers."""

@@ -1,4 +1,4 @@
-"""The conformance suite against an edge of our own: black box all the same."""
+"""The conformance suite against servers of our own starting: black box all the same."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,12 +8,20 @@ import pytest
 from blog.models import User
 from tests import cast
 from tests.conformance.site import Site, Writer
-from tests.consumers.conftest import Edge, _django_db_marker, database, start_edge  # noqa: F401, fixtures
-from tests.consumers.other_servers import PlainDaphne, Uvicorn
+from tests.consumers.conftest import (  # noqa: F401, fixtures
+    Edge,
+    PlainDaphne,
+    Runserver,
+    Uvicorn,
+    _django_db_marker,
+    database,
+    start_edge,
+)
 
 pytest.register_assert_rewrite("tests.conformance.checks", "tests.conformance.http_checks")
 
 PASSWORD = "harbour-lights"
+SERVERS: dict[str, type[Edge]] = {"edge": Edge, "daphne": PlainDaphne, "runserver": Runserver, "uvicorn": Uvicorn}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -40,33 +48,29 @@ def signed_in(edge: Edge) -> Writer:
 
 
 @pytest.fixture(scope="package")
-def writer(start_edge: Callable[..., Edge], ada: User) -> Iterator[Writer]:  # noqa: F811
-    edge = start_edge()
-    yield signed_in(edge)
-    assert edge.said_nothing_of("Traceback")
+def servers(start_edge: Callable[..., Edge]) -> Iterator[dict[str, Edge]]:  # noqa: F811
+    """Those that were asked for, by name."""
+    started: dict[str, Edge] = {}
+    yield started
+    for server in started.values():
+        assert server.said_nothing_of("Traceback")
+
+
+@pytest.fixture(scope="package", params=SERVERS)
+def name(request: pytest.FixtureRequest) -> str:
+    """Of a server."""
+    return str(request.param)
 
 
 @pytest.fixture(scope="package")
-def uvicorn(start_edge: Callable[..., Edge], ada: User) -> Iterator[Edge]:  # noqa: F811
-    edge = start_edge(kind=Uvicorn)
-    yield edge
-    assert edge.said_nothing_of("Traceback")
+def server(name: str, servers: dict[str, Edge], start_edge: Callable[..., Edge], ada: User) -> Edge:  # noqa: F811
+    """Each server in turn, the same for all tests."""
+    if name not in servers:
+        servers[name] = start_edge(kind=SERVERS[name])
+    return servers[name]
 
 
 @pytest.fixture(scope="package")
-def daphne(start_edge: Callable[..., Edge], ada: User) -> Iterator[Edge]:  # noqa: F811
-    edge = start_edge(kind=PlainDaphne)
-    yield edge
-    assert edge.said_nothing_of("Traceback")
-
-
-@pytest.fixture(scope="package", params=["daphne", "uvicorn"])
-def other(request: pytest.FixtureRequest) -> Edge:
-    """Where events leave through ASGI's `send`."""
-    edge: Edge = request.getfixturevalue(request.param)
-    return edge
-
-
-@pytest.fixture(scope="package")
-def other_writer(other: Edge) -> Writer:
-    return signed_in(other)
+def writer(server: Edge) -> Writer:
+    """Ada, there."""
+    return signed_in(server)

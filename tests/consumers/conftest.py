@@ -27,17 +27,22 @@ numbers = count(1)
 class Edge:
     """A server process on a free port."""
 
+    inherits = True  # the socket that listens
+
     def __init__(self, environment: dict[str, str], said: Path, *arguments: str) -> None:
         listening = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = listening.getsockname()[1]
         self.origin = f"http://127.0.0.1:{self.port}"
         self.url = f"ws://127.0.0.1:{self.port}/live/socket"
         self.said = said
+        inherited = [listening.fileno()] if self.inherits else []
+        if not inherited:
+            listening.close()
         self.process = subprocess.Popen(
-            [sys.executable, *self.command(listening.fileno()), *arguments],
+            [sys.executable, *self.command(*inherited), *arguments],
             cwd=ROOT,
             env=environment,
-            pass_fds=[listening.fileno()],
+            pass_fds=inherited,
             stderr=said.open("w"),
         )
         listening.close()
@@ -70,6 +75,48 @@ class Edge:
             return self.process.wait(timeout=PATIENCE)
         finally:
             self.process.kill()
+
+
+# Runs a module of Python with what comes behind its name. To import anything of consumers/server is an error there.
+ALONE = """
+import runpy, sys
+sys.modules["consumers.server"] = None
+runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
+"""
+
+
+class PlainDaphne(Edge):
+    """The same application on Daphne as it comes."""
+
+    def command(self, fd: int) -> list[str]:
+        return ["-c", ALONE, "daphne", "--fd", str(fd), "-v", "0", "asgi:application"]
+
+
+class Uvicorn(Edge):
+    """The same application on uvicorn."""
+
+    def command(self, fd: int) -> list[str]:
+        return ["-c", ALONE, "uvicorn", "--fd", str(fd), "--log-level", "error", "asgi:application"]
+
+
+class Runserver(Edge):
+    """`manage.py runserver`, which takes no socket. It does not start again by itself here."""
+
+    inherits = False
+
+    def command(self) -> list[str]:
+        return ["-c", ALONE, "manage", "runserver", "--noreload", f"127.0.0.1:{self.port}"]
+
+    def caught_up(self) -> bool:
+        try:
+            return super().caught_up()
+        except ConnectionRefusedError:  # it does not listen yet
+            return False
+
+
+on_every_server = pytest.mark.parametrize(
+    "edge", ["package_edge", "daphne", "uvicorn"], ids=["edge", "daphne", "uvicorn"], indirect=True
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -124,17 +171,28 @@ def package_edge(start_edge: Callable[..., Edge]) -> Edge:
 
 
 @pytest.fixture(scope="package")
+def daphne(start_edge: Callable[..., Edge]) -> Edge:
+    return start_edge(kind=PlainDaphne)
+
+
+@pytest.fixture(scope="package")
+def uvicorn(start_edge: Callable[..., Edge]) -> Edge:
+    return start_edge(kind=Uvicorn)
+
+
+@pytest.fixture(scope="package")
 def ada(database: None) -> User:
     """She writes."""
     return cast.ada()
 
 
 @pytest.fixture
-def edge(package_edge: Edge) -> Iterator[Edge]:
-    """The edge of most tests. Whatever a client does, no exception may show up in its log."""
-    before = os.path.getsize(package_edge.said)
-    yield package_edge
-    with package_edge.said.open() as said:
+def edge(request: pytest.FixtureRequest) -> Iterator[Edge]:
+    """The edge of most tests, or another server. Whatever a client does, no exception may show up in its log."""
+    edge: Edge = request.getfixturevalue(getattr(request, "param", "package_edge"))
+    before = os.path.getsize(edge.said)
+    yield edge
+    with edge.said.open() as said:
         said.seek(before)
         assert "Traceback" not in said.read()
 

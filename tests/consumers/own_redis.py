@@ -16,7 +16,7 @@ class Redis:
     def __init__(self, place: Path) -> None:
         who = account.current()
         who.own(place)
-        self._server = Valkey(programs.find(who), who, place, place, place / "log", durable=False)
+        self._server = Valkey(programs.find_programs(who), who, place, place, place / "log", durable=False)
         self._server.create()
         self.url = self._server.url
         self.client = redis.Redis.from_url(self.url)

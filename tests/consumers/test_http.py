@@ -57,7 +57,7 @@ def is_answered(connection: socket.socket) -> bool:
 
 def readers_of(site: Site) -> int:
     """The readers that the process knows of, of whatever transport."""
-    return int(re.search(r"^stop_press_sockets\S* (\d+)$", site.get("/metrics"), re.MULTILINE)[1])
+    return int(re.search(r"^stop_press_sockets\S* (\d+)\.0$", site.get("/metrics"), re.MULTILINE)[1])
 
 
 class TestBlocks:

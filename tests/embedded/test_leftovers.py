@@ -21,7 +21,7 @@ cluster(Path({place!r}), slow=True).create()
 
 def cluster(place: Path, slow: bool = False) -> Postgres:
     who = account.current()
-    found = programs.find(who)
+    found = programs.find_programs(who)
     if slow:
         found = replace(found, initdb=place / "initdb")
     return Postgres(found, who, place, place, place / "log", durable=False)

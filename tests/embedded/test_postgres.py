@@ -22,7 +22,7 @@ FORMER += ["--builtin-locale=C.UTF-8", "--locale=C", "--no-sync"]
 @pytest.fixture(scope="module")
 def url(place: Path) -> Iterator[str]:
     """The address of a server that was started on a cluster of before."""
-    who, found = account.current(), programs.find(account.current())
+    who, found = account.current(), programs.find_programs(account.current())
     postgres = Postgres(found, who, place, place, place / "log", durable=False)
     who.own(place)
     postgres.data.mkdir()

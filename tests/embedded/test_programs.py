@@ -72,22 +72,22 @@ def test_a_directory_without_the_programs_is_refused_by_name(place: Path, monkey
     (binaries / "initdb").unlink()
     monkeypatch.setenv("POSTGRES_BIN", str(binaries))
     with pytest.raises(Failed, match=r"POSTGRES_BIN names .*/half, which has no initdb"):
-        programs.find(account.current())
+        programs.find_programs(account.current())
     shutil.rmtree(binaries)
     with pytest.raises(Failed, match="which has no postgres"):
-        programs.find(account.current())
+        programs.find_programs(account.current())
 
 
 def test_programs_out_of_reach_are_copied_and_run(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(programs, "VAR", place / "var")
     monkeypatch.delenv("POSTGRES_BIN", raising=False)
     who = account.current()
-    found = programs.find(Locked(who.uid, who.gid, who.switched))
+    found = programs.find_programs(Locked(who.uid, who.gid, who.switched))
     assert found.postgres.is_relative_to(place)
     for program in (found.postgres, found.initdb, found.valkey):
         done = subprocess.run([program, "--version"], cwd="/", capture_output=True, **who.popen())
         assert done.returncode == 0, done.stderr
-    assert programs.find(Locked(who.uid, who.gid, who.switched)) == found
+    assert programs.find_programs(Locked(who.uid, who.gid, who.switched)) == found
 
 
 @root_only

@@ -24,14 +24,14 @@ def without_packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def test_psql_is_that_of_the_embedded_server() -> None:
-    assert Path(psql.find()).parent.joinpath("postgres").exists()
+    assert Path(psql.find_psql()).parent.joinpath("postgres").exists()
 
 
 def test_without_the_package_psql_is_the_systems(without_packages: Path) -> None:
     system = without_packages / "psql"
     system.write_text("#!/bin/sh\n")
     system.chmod(0o755)
-    assert psql.find() == str(system)
+    assert psql.find_psql() == str(system)
 
 
 @pytest.mark.django_db(transaction=True)

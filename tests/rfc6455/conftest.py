@@ -72,7 +72,7 @@ class Opener:
 def sockets(edge: Edge) -> int:
     """How many the edge says it holds."""
     with urllib.request.urlopen(f"{edge.origin}/metrics") as answer:
-        return int(re.search(r"^stop_press_sockets\{.*\} (\d+)$", answer.read().decode(), re.MULTILINE)[1])
+        return int(re.search(r"^stop_press_sockets\{.*\} (\d+)\.0$", answer.read().decode(), re.MULTILINE)[1])
 
 
 def open_files(edge: Edge) -> int:

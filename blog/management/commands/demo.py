@@ -27,8 +27,10 @@ class Command(BaseCommand):
                 "`manage.py live` embeds. Use --force if this one is no secret either."
             )
         demo.open_newsroom()
-        paths = demo.posts()
-        bar = tqdm(demo.publish(paths), total=len(paths), unit="post", file=sys.stderr, disable=not sys.stderr.isatty())
+        paths = demo.post_files()
+        bar = tqdm(
+            demo.publish_posts(paths), total=len(paths), unit="post", file=sys.stderr, disable=not sys.stderr.isatty()
+        )
         count = Counter(outcome for _, outcome in bar)
         made = ", ".join(f"{number} {outcome}" for outcome, number in count.items())
         self.stdout.write(f"Demo newsroom: {made}; {Book.objects.count()} books, {Tag.objects.count()} tags.")

@@ -9,8 +9,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm  # type: ignore[import-untyped]
 
-from blog.importing.documents import SUFFIXES, find
-from blog.importing.importer import Imported, NoAccount, Outcome, account, import_files
+from blog.importing.documents import SUFFIXES, find_documents
+from blog.importing.importer import Imported, NoAccount, Outcome, import_files, importing_account
 from blog.models import User
 
 
@@ -33,11 +33,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, path: Path, author: str | None, collection: str, **options: Any) -> None:
         if not path.exists():
             raise CommandError(f"There is no {path}.")
-        files = find(path)
+        files = find_documents(path)
         if not files:
             raise CommandError(f"{path} has no files to import ({', '.join(sorted(SUFFIXES))}).")
         try:
-            by = account(author)
+            by = importing_account(author)
         except NoAccount as problem:
             raise CommandError(str(problem)) from problem
         count = self._import(files, path if path.is_dir() else path.parent, by, collection)

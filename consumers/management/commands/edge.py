@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from consumers.server.edge import BACKLOG, serve
-from consumers.server.roles import Role, divided
+from consumers.server.roles import Role, serving
 
 
 class Command(BaseCommand):
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         if not settings.SECRET_KEY_LASTS:
             raise CommandError("SECRET_KEY is not set: nobody could stay signed in. Set it to a long random text.")
         _open_many_files()
-        application, live = divided(get_default_application(), role), role is not Role.WEB
+        application, live = serving(get_default_application(), role), role is not Role.WEB
         if fd is None:
             self.stdout.write(f"Serving {role.value} on http://{host}:{port}/")
             failure = serve(application, host=host, port=port, live=live)

@@ -22,7 +22,7 @@ from consumers.server.websocket.frame_parser import Message
 from consumers.server.websocket.handshake import HandshakeRequest
 from consumers.server.websocket.protocol import CLOSED, CONNECTING, OPEN, End, WebSocketProtocol
 from consumers.wire.batch import Encoding, framed
-from consumers.wire.close_codes import CLOSE_TIMEOUT, CloseCode, sentence
+from consumers.wire.close_codes import CLOSE_TIMEOUT, CloseCode, close_sentence
 
 logger = logging.getLogger(__name__)
 
@@ -148,7 +148,7 @@ class WebSocketConnection:
 
     def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
         try:
-            self._task = eager_task.run(coroutine)
+            self._task = eager_task.run_eagerly(coroutine)
         except Exception as error:
             self._has_failed(error)
         else:
@@ -268,7 +268,7 @@ class WebSocketConnection:
             self.transport.abortConnection()
         elif self._protocol.state is CONNECTING:
             self._reject(500 if code == frame_parser.INTERNAL_ERROR else 403)
-        elif frame := self._protocol.close(code, sentence(code)):
+        elif frame := self._protocol.close(code, close_sentence(code)):
             self._write_close(code, frame)
 
     def _reject(self, status: int) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Coroutine, Generator
 from typing import Any
 
 
-def run(coroutine: Coroutine[Any, Any, None]) -> "asyncio.Task[None] | None":
+def run_eagerly(coroutine: Coroutine[Any, Any, None]) -> "asyncio.Task[None] | None":
     """None where it is done. Raises what it raises."""
     try:
         awaited = coroutine.send(None)

@@ -16,7 +16,7 @@ FINAL, COMPRESSED, RESERVED, MASKED = 0x80, 0x40, 0x70, 0x80
 NORMAL, PROTOCOL_ERROR, INVALID_PAYLOAD, INTERNAL_ERROR = 1000, 1002, 1007, 1011
 SENDABLE = frozenset({*range(1000, 1004), *range(1007, 1014)})  # codes of the RFC that may be in a close frame
 TAIL = b"\x00\x00\xff\xff"  # what permessage-deflate leaves out (RFC 7692, 7.2.2)
-AFTERWORDS = (b"", TAIL, b"\0" + TAIL)  # what may follow a last block of deflate (RFC 7692, 7.2.3.4)
+ALLOWED_TRAILERS = (b"", TAIL, b"\0" + TAIL)  # what may follow a last block of deflate (RFC 7692, 7.2.3.4)
 
 SMALL_FRAGMENT = 256  # bytes; a message in smaller pieces costs what as many messages would
 
@@ -165,7 +165,7 @@ class FrameParser:
             inflated = inflate.decompress(payload + TAIL, self._limit + 1)
         except zlib.error as error:
             raise ProtocolError(INVALID_PAYLOAD, "This cannot be inflated.") from error
-        if inflate.unused_data not in AFTERWORDS:
+        if inflate.unused_data not in ALLOWED_TRAILERS:
             raise ProtocolError(INVALID_PAYLOAD, "There is more behind the last block.")
         if len(inflated) > self._limit:
             raise ProtocolError(CloseCode.TOO_LARGE, CloseCode.TOO_LARGE.sentence)

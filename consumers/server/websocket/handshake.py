@@ -61,7 +61,7 @@ class HandshakeError(Exception):
 # --- a usual head
 
 
-def read(head: bytes) -> HandshakeRequest | None:
+def parse_request(head: bytes) -> HandshakeRequest | None:
     """Returns the request of a whole head, or None where anything about it is unusual."""
     target = _TARGET.match(head)
     if target is None or len(head) > MAX_USUAL_BYTES or not head.endswith(END):

@@ -58,7 +58,7 @@ class Command(BaseCommand):
         Returns the address, and whether the demo's accounts are there.
         """
         data = stack.enter_context(DataDir(settings.DATA_DIR))
-        port = stack.enter_context(listening.listen(settings.HOST, settings.PORT))
+        port = stack.enter_context(listening.bind(settings.HOST, settings.PORT))
         services = stack.enter_context(
             BackingServices(
                 data.path,

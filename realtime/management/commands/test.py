@@ -69,7 +69,7 @@ def run(arguments: list[str], hold: bool = False) -> int:
                 "CELERY_RESULT_BACKEND": "",
                 "DATA_DIR": str(directory),
                 "SECRET_KEY": "only-for-tests",
-                "CHROMIUM": browser.find(),
+                "CHROMIUM": browser.find_browser(),
                 "DJANGO_SETTINGS_MODULE": "tests.settings",
             }
             _prepare(supervisor, services, environment)

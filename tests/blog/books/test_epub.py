@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from blog.books.epub import Binding, bind, detect_language, resolve_link
 from blog.models import Author, Authorship, Book, Post
 from blog.state import book_states, post_states
-from blog.text.xhtml import DEEPEST, xhtml
+from blog.text.xhtml import MAX_DEPTH, xhtml
 from tests.cast import a_post
 
 pytestmark = pytest.mark.django_db
@@ -234,7 +234,7 @@ def test_what_lies_too_deep_keeps_its_words():
     levels = 0
     while len(tree):
         tree, levels = tree[0], levels + 1
-    assert levels == DEEPEST
+    assert levels == MAX_DEPTH
 
 
 PIECES = ["<", ">", "&", "&#11;", "&#xFFFE;", "\x0b", "]]>", "<!--", "-->", "<?x", '"', "=", "바다", " ", "</"]

@@ -11,8 +11,8 @@ from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from blog.importing.documents import MAX_FILE_BYTES, Unreadable, find, read
-from blog.importing.importer import NoAccount, Outcome, account, import_files
+from blog.importing.documents import MAX_FILE_BYTES, Unreadable, find_documents, read_document
+from blog.importing.importer import NoAccount, Outcome, import_files, importing_account
 from blog.models import Author, Post, Tag, User
 from realtime import log
 
@@ -55,7 +55,7 @@ def announced() -> list[log.Event]:
 
 
 def outcomes(folder: Path, by: User) -> list[Outcome]:
-    return [imported.outcome for imported in import_files(find(folder), folder, by)]
+    return [imported.outcome for imported in import_files(find_documents(folder), folder, by)]
 
 
 # --- what a file says
@@ -80,24 +80,26 @@ def outcomes(folder: Path, by: User) -> list[Outcome]:
     ],
 )
 def test_the_title_is_the_first_thing_that_can_be_one(tmp_path: Path, text: str, title: str, rest: str | None) -> None:
-    document = read(write(tmp_path, "storm-warning.md", text), "storm-warning.md")
+    document = read_document(write(tmp_path, "storm-warning.md", text), "storm-warning.md")
     assert document.title == title
     assert rest is None or document.text == rest
 
 
 def test_a_long_first_line_is_cut_for_the_title_and_kept_in_the_text(tmp_path: Path) -> None:
-    document = read(write(tmp_path, "a.txt", "word " * 80 + "\n\nmore"), "a.txt")
+    document = read_document(write(tmp_path, "a.txt", "word " * 80 + "\n\nmore"), "a.txt")
     assert len(document.title) <= 100
     assert document.title.endswith("…")
     assert document.text.startswith("word word")
 
 
 def test_a_title_has_no_control_characters(tmp_path: Path) -> None:
-    assert read(write(tmp_path, "a.txt", "\x1b[1mBold\x1b[0m news\n\nText"), "a.txt").title == "[1mBold[0m news"
+    assert (
+        read_document(write(tmp_path, "a.txt", "\x1b[1mBold\x1b[0m news\n\nText"), "a.txt").title == "[1mBold[0m news"
+    )
 
 
 def test_front_matter_says_the_rest(tmp_path: Path) -> None:
-    document = read(write(tmp_path, "a.md", HARBOUR), "a.md")
+    document = read_document(write(tmp_path, "a.md", HARBOUR), "a.md")
     assert (document.title, document.author, document.tags) == ("The pier holds", "Mina Seo", ("Harbour", "항구"))
     assert document.date == datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 
@@ -112,23 +114,23 @@ def test_front_matter_says_the_rest(tmp_path: Path) -> None:
     ],
 )
 def test_dates_are_read_as_people_write_them(tmp_path: Path, date: str, moment: datetime) -> None:
-    assert read(write(tmp_path, "a.md", f"---\ndate: {date}\n---\nText"), "a.md").date == moment
+    assert read_document(write(tmp_path, "a.md", f"---\ndate: {date}\n---\nText"), "a.md").date == moment
 
 
 @pytest.mark.parametrize("tags", ["[sea, 2026, sea]", "sea, 2026,", "\n  - sea\n  - '#2026'"])
 def test_tags_are_a_list_or_a_line(tmp_path: Path, tags: str) -> None:
-    assert read(write(tmp_path, "a.md", f"---\ntags: {tags}\n---\nText"), "a.md").tags == ("sea", "2026")
+    assert read_document(write(tmp_path, "a.md", f"---\ntags: {tags}\n---\nText"), "a.md").tags == ("sea", "2026")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp949"])
 def test_common_encodings_are_read(tmp_path: Path, encoding: str) -> None:
-    document = read(write(tmp_path, "a.txt", "제목\r\n\r\n본문".encode(encoding)), "a.txt")
+    document = read_document(write(tmp_path, "a.txt", "제목\r\n\r\n본문".encode(encoding)), "a.txt")
     assert (document.title, document.text) == ("제목", "본문")
 
 
 def test_names_and_words_are_composed(tmp_path: Path) -> None:
     decomposed = unicodedata.normalize("NFD", "항구 소식\n\n바다")
-    document = read(write(tmp_path, "a.txt", decomposed), unicodedata.normalize("NFD", "항구.txt"))
+    document = read_document(write(tmp_path, "a.txt", decomposed), unicodedata.normalize("NFD", "항구.txt"))
     assert (document.title, document.text, document.source) == ("항구 소식", "바다", "항구.txt")
 
 
@@ -151,14 +153,18 @@ def test_names_and_words_are_composed(tmp_path: Path) -> None:
 )
 def test_a_broken_file_says_in_a_sentence_what_is_wrong(tmp_path: Path, content: bytes, reason: str) -> None:
     with pytest.raises(Unreadable, match=reason) as problem:
-        read(write(tmp_path, "a.md", content), "a.md")
+        read_document(write(tmp_path, "a.md", content), "a.md")
     assert str(problem.value).endswith(".")
 
 
 def test_only_text_files_are_found_in_all_folders_but_hidden_ones(tmp_path: Path) -> None:
     for name in ["b.md", "a/c.TXT", "a/d.markdown", "e.png", ".git/f.md", ".g.md"]:
         write(tmp_path, name, "x")
-    assert [path.relative_to(tmp_path).as_posix() for path in find(tmp_path)] == ["a/c.TXT", "a/d.markdown", "b.md"]
+    assert [path.relative_to(tmp_path).as_posix() for path in find_documents(tmp_path)] == [
+        "a/c.TXT",
+        "a/d.markdown",
+        "b.md",
+    ]
 
 
 # --- what becomes of it
@@ -325,13 +331,13 @@ def test_an_author_of_that_name_is_used_again(ada: User, tmp_path: Path) -> None
 def test_the_first_superuser_imports_else_the_first_who_may_publish(transactional_db: None) -> None:
     User.objects.create_user("cleo")
     with pytest.raises(NoAccount, match="createsuperuser"):
-        account()
+        importing_account()
     ada = User.objects.create_user("ada")
     ada.user_permissions.add(Permission.objects.get(codename="publish_post"))
-    assert account() == ada
+    assert importing_account() == ada
     root = User.objects.create_superuser("root")
-    assert account() == root
-    assert account("ada") == ada
+    assert importing_account() == root
+    assert importing_account("ada") == ada
 
 
 @pytest.mark.parametrize(("name", "problem"), [("nobody", "no account"), ("cleo", "may not publish")])

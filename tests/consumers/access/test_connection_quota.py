@@ -227,7 +227,7 @@ class TestMetrics:
         text = scrape(edge)
         for line in ('refused_total{process="', 'code="forbidden"} ', 'code="bad-message"} ', 'code="4503"} '):
             assert line in text
-        assert f'stop_press_sockets{{process="{edge.process.pid}"}} 1\n' in text
+        assert f'stop_press_sockets{{process="{edge.process.pid}"}} 1.0\n' in text
 
     def test_are_not_for_whom_a_proxy_speaks_for(self, edge: Edge):
         with pytest.raises(urllib.error.HTTPError, match="404"):

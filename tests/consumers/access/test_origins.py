@@ -39,7 +39,7 @@ def scope(origin: str | None = None, host: str = "news.example.org", scheme: str
 )
 def test_the_request_s_own_where_the_site_has_no_public_url(settings, asked: dict, allowed: bool):
     settings.PUBLIC_URL, settings.ORIGINS = "", []
-    assert origins.allowed(asked) is allowed
+    assert origins.is_allowed(asked) is allowed
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_the_request_s_own_where_the_site_has_no_public_url(settings, asked: dic
 )
 def test_the_public_url_s_and_those_listed(settings, asked: dict, allowed: bool):
     settings.PUBLIC_URL, settings.ORIGINS = "https://news.example.org", ["https://friend.example"]
-    assert origins.allowed(asked) is allowed
+    assert origins.is_allowed(asked) is allowed
 
 
 def test_a_page_of_the_site_is_welcome(edge: Edge):

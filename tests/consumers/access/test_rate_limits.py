@@ -32,7 +32,7 @@ def asked(edge: Edge, path: str, address: str = "") -> tuple[int, Message, str]:
 
 
 def count(edge: Edge, name: str) -> int:
-    found = re.search(rf"^stop_press_{name} (\d+)$", asked(edge, "/metrics")[2], re.MULTILINE)
+    found = re.search(rf"^stop_press_{name} (\d+)\.0$", asked(edge, "/metrics")[2], re.MULTILINE)
     return int(found[1]) if found else 0
 
 

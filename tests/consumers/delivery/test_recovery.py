@@ -12,7 +12,7 @@ from realtime import log
 from realtime.log import LogConnection
 from realtime.position import Position
 from tests import cast
-from tests.consumers.conftest import Edge
+from tests.consumers.conftest import Edge, on_every_server
 from tests.consumers.reader import Reader, offset
 from tests.consumers.written import fill, write
 from tests.waiting import until
@@ -45,6 +45,7 @@ def late(start_edge: Callable[..., Edge], long_ago: str) -> Iterator[Edge]:
     edge.stop()
 
 
+@on_every_server
 class TestFromTheRing:
     def test_what_was_missed_and_then_what_is_live(self, cleo: Reader, ada: User):
         since = here()
@@ -191,6 +192,7 @@ class TestFromTheLog:
             assert 1 <= reset["missed"] < 50, "only what is left is counted"
 
 
+@on_every_server
 class TestReset:
     def test_another_epoch(self, cleo: Reader):
         cleo.subscribe("books")
@@ -236,6 +238,7 @@ class TestReset:
         assert cleo.hear()["key"] == "tag.c"
 
 
+@on_every_server
 class TestWhileOthersPublish:
     def test_no_gap_nothing_twice_nothing_out_of_order(self, edge: Edge):
         """Readers come and go, each resuming where it stood, while writers commit all the time."""

@@ -21,7 +21,7 @@ from tests.waiting import until
 
 
 def program(name: str) -> Path:
-    return programs.find(account.current()).postgres.parent / name
+    return programs.find_programs(account.current()).postgres.parent / name
 
 
 def copy(source: str, target: str) -> None:
@@ -54,7 +54,9 @@ class Cluster:
     def __init__(self, place: Path) -> None:
         who = account.current()
         who.own(place)
-        self._postgres = Postgres(programs.find(who), who, place, place, place.parent / f"{place.name}.log", False)
+        self._postgres = Postgres(
+            programs.find_programs(who), who, place, place, place.parent / f"{place.name}.log", False
+        )
         self.url = self._postgres.url
         self._postgres.create()
         self.start()

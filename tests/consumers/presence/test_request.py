@@ -120,7 +120,7 @@ def presence(stream: Stream) -> dict[str, Any]:
 
 def test_presence_has_metrics(edge: Edge, cleo: Reader, topic: str):
     def gauge(name: str) -> int:
-        return int(re.search(rf"^stop_press_{name}\S* (\d+)$", Site(edge.origin).get("/metrics"), re.MULTILINE)[1])
+        return int(re.search(rf"^stop_press_{name}\S* (\d+)\.0$", Site(edge.origin).get("/metrics"), re.MULTILINE)[1])
 
     before = gauge("present")
     here(cleo, topic)

@@ -237,4 +237,6 @@ def gauges(edge: Edge) -> dict[str, int]:
     """What the edge says it holds at the moment."""
     with urllib.request.urlopen(f"{edge.origin}/metrics") as answer:
         text = answer.read().decode()
-    return {name: int(number) for name, number in re.findall(r"^stop_press_(sockets|topics)\{.*\} (\d+)$", text, re.M)}
+    return {
+        name: int(number) for name, number in re.findall(r"^stop_press_(sockets|topics)\{.*\} (\d+)\.0$", text, re.M)
+    }

@@ -38,7 +38,7 @@ class TwoEdges:
     """A port with two edges on it, as `live --edges 2` keeps them."""
 
     def __init__(self, environment: dict[str, str], said: Path) -> None:
-        listener = listening.listen("127.0.0.1", 0)
+        listener = listening.bind("127.0.0.1", 0)
         self.port = listener.getsockname()[1]
         self.url = f"ws://127.0.0.1:{self.port}/live/socket"
         self.listeners = listening.listeners_on_port(listener, 2)
@@ -197,7 +197,7 @@ class TestHalves:
         assert edge.stop() == 0
 
     def test_a_web_process_has_no_live_connections(self, two_edges: TwoEdges):
-        with contextlib.closing(listening.listen("127.0.0.1", 0)) as listener:
+        with contextlib.closing(listening.bind("127.0.0.1", 0)) as listener:
             web, port = two_edges.start(listener, "--no-live"), listener.getsockname()[1]
             live = ("/live/stream?topic=front", "/live/log?topic=front")
             assert [status(port, path) for path in ("/live/ticket", "/static/missing", *live)] == [200, 404, 404, 404]

@@ -64,7 +64,7 @@ def in_one_try_of(number: int, kept_its_pace: Callable[[], bool]) -> None:
 
 def count(edge: Edge, name: str) -> int:
     with urllib.request.urlopen(f"{edge.origin}/metrics") as answer:
-        return int(re.search(rf"^stop_press_{name}_total\S* (\d+)$", answer.read().decode(), re.MULTILINE)[1])
+        return int(re.search(rf"^stop_press_{name}_total\S* (\d+)\.0$", answer.read().decode(), re.MULTILINE)[1])
 
 
 def was_late(edge: Edge) -> bool:

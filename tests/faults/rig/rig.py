@@ -51,7 +51,7 @@ class Rig:
         for directory in (self._sockets, logs):
             directory.mkdir()
         who.own(self._sockets)
-        found = programs.find(who)
+        found = programs.find_programs(who)
         self.logs = logs
         self._postgres = Postgres(found, who, who.home(self.home), self._sockets, logs / "postgres", durable=True)
         self._valkey = Valkey(found, who, who.home(self.home), self._sockets, logs / "valkey", durable=True)

@@ -57,7 +57,7 @@ def said(*texts: str) -> bytes:
 
 def opened(application: Any, sockets: WebSockets | None = None) -> tuple[WebSocketConnection, TransportStub]:
     sockets, line = sockets or WebSockets(application), TransportStub()
-    asked = handshake.read(head())
+    asked = handshake.parse_request(head())
     assert asked is not None
     sockets.begin(line, asked)
     socket: Any = line.protocol

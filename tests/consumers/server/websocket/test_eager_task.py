@@ -26,7 +26,7 @@ async def test_what_does_not_wait_is_done_when_it_returns():
         await nothing()
         done.append(True)
 
-    assert eager_task.run(work()) is None
+    assert eager_task.run_eagerly(work()) is None
     assert done
 
 
@@ -35,7 +35,7 @@ async def test_what_fails_before_it_waits_fails_at_once():
         raise ValueError("on purpose")
 
     with pytest.raises(ValueError, match="on purpose"):
-        eager_task.run(work())
+        eager_task.run_eagerly(work())
 
 
 WAITS: dict[str, Callable[[], Awaitable[Any]]] = {
@@ -66,7 +66,7 @@ async def test_what_waits_goes_on_as_a_task(first: str, second: str):
         await WAITS[second]()
         steps.append(asyncio.current_task())
 
-    task = eager_task.run(work())
+    task = eager_task.run_eagerly(work())
     assert steps[0] == "begun"
     if first == second == "what is done already":
         assert task is None
@@ -88,7 +88,7 @@ async def test_it_hears_the_result_and_the_error_of_what_it_waits_for():
             heard.append(str(error))
         raise ValueError("on purpose")
 
-    task = eager_task.run(work())
+    task = eager_task.run_eagerly(work())
     answer.set_result(7)
     with pytest.raises(ValueError, match="on purpose"):
         await task
@@ -108,7 +108,7 @@ async def test_a_cancellation_reaches_it_wherever_it_waits(waits: int):
                 if number == waits - 1:
                     raise
 
-    task = eager_task.run(work())
+    task = eager_task.run_eagerly(work())
     for _ in range(waits):
         await asyncio.sleep(0)
         task.cancel()
@@ -125,7 +125,7 @@ async def test_two_who_wait_for_the_same_both_hear_of_it():
         await answer
         heard.append(number)
 
-    tasks = [eager_task.run(work(1)), asyncio.ensure_future(work(2)), eager_task.run(work(3))]
+    tasks = [eager_task.run_eagerly(work(1)), asyncio.ensure_future(work(2)), eager_task.run_eagerly(work(3))]
     await asyncio.sleep(0)
     answer.set_result(None)
     await asyncio.gather(*tasks)
@@ -140,5 +140,5 @@ async def test_a_lock_is_handed_on_in_order():
             await asyncio.sleep(0)
             order.append(number)
 
-    await asyncio.gather(*[eager_task.run(work(number)) for number in range(5)])
+    await asyncio.gather(*[eager_task.run_eagerly(work(number)) for number in range(5)])
     assert order == list(range(5))

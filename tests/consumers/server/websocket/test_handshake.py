@@ -28,7 +28,7 @@ BROWSER = head(
 
 
 def test_what_browsers_send_is_taken():
-    asked = handshake.read(BROWSER)
+    asked = handshake.parse_request(BROWSER)
     assert asked is not None
     assert (asked.path, asked.query, asked.key) == ("/live/socket", b"a=b&c", KEY.encode())
     assert (asked.extension, asked.subprotocols) == (handshake.compression(DEFLATE.encode()), ["live", "other"])
@@ -77,14 +77,14 @@ UNUSUAL = {
 
 @pytest.mark.parametrize("what", UNUSUAL)
 def test_what_is_unusual_is_left_to_the_parser_of_http(what: str):
-    assert handshake.read(UNUSUAL[what]) is None
+    assert handshake.parse_request(UNUSUAL[what]) is None
 
 
 @unhurried
 @given(st.binary(max_size=300))
 def test_whatever_comes_is_taken_or_left(data: bytes):
-    handshake.read(data)
-    handshake.read(USUAL[:-2] + data + b"\r\n\r\n")
+    handshake.parse_request(data)
+    handshake.parse_request(USUAL[:-2] + data + b"\r\n\r\n")
 
 
 @unhurried
@@ -94,7 +94,7 @@ def test_what_is_taken_another_parser_reads_alike(damage: list[tuple[int, bytes]
     data = bytearray(BROWSER)
     for place, instead in damage:
         data[place : place + 1] = instead
-    asked = handshake.read(bytes(data))
+    asked = handshake.parse_request(bytes(data))
     if asked is None:
         return
     path, headers = parsed(bytes(data))

@@ -17,7 +17,7 @@ LIMIT = 1000
 
 def connecting(sent: bytes = head(), frames: int = 0) -> WebSocketProtocol:
     """One whose client may send so many frames at once; 0 is no limit."""
-    request = handshake.read(sent)
+    request = handshake.parse_request(sent)
     assert request is not None
     return WebSocketProtocol(request, LIMIT, TokenBucket(frames and 1, frames))
 
