@@ -1,4 +1,4 @@
-"""Who may do what. The one place that knows which permission gives which right.
+"""Rights: this module alone knows which permission gives which right.
 
 Rights are words that pages and tickets use: "write" (own posts), "edit" (everybody's),
 "desk" (see what is not public yet: whoever has one of the two).
@@ -84,7 +84,7 @@ def needs(*wanted: str) -> Callable[[View], View]:
 
 
 def account(request: HttpRequest) -> User:
-    """Who sent the request, where somebody must have signed in to come this far."""
+    """Returns the account that sent the request; raises PermissionDenied where it is not signed in."""
     if not isinstance(request.user, User):
         raise PermissionDenied
     return request.user

@@ -46,7 +46,7 @@ class Imported(NamedTuple):
 
 
 class NoAccount(Exception):
-    """There is no account to import as; the message is a sentence."""
+    """No account can be imported as; the message says why in a sentence."""
 
 
 def importing_account(username: str | None = None) -> User:

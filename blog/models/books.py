@@ -117,7 +117,7 @@ def last_place() -> int:
 
 
 class Authorship(Announced):
-    """Who wrote which book, as what, and in which order they are named."""
+    """An author of a book: as what, since when, and in which place they are named."""
 
     author = models.ForeignKey(Author, models.CASCADE, verbose_name=_("author"))
     book = models.ForeignKey(Book, models.CASCADE, verbose_name=_("book"))

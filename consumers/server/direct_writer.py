@@ -39,12 +39,12 @@ def tune(listening: socket.socket) -> None:
 
 
 class DirectConnection(tcp.Server):
-    """A TCP connection whose outlet knows when bytes are held back for it."""
+    """A TCP connection that tells its writer when Twisted holds bytes back for it, and when no longer."""
 
     writer: "DirectWriter | None" = None
 
     def startReading(self) -> None:
-        """Straight from the event loop. By way of Twisted's reactor each read costs three contexts for its log."""
+        """Reads by the event loop itself: by way of Twisted's reactor each read costs three contexts for its log."""
         asyncio.get_running_loop().add_reader(self.fileno(), self._read)
 
     def stopReading(self) -> None:
@@ -61,23 +61,23 @@ class DirectConnection(tcp.Server):
             self.reactor._disconnectSelectable(self, why, True)
 
     def _getLogPrefix(self, applicationObject: object) -> str:
-        """Nobody reads Twisted's log."""
+        """Returns nothing: Twisted's own log is not read here, and making the prefix costs."""
         return ""
 
     def startWriting(self) -> None:
-        """Something was written through Twisted, or the end was asked for: what is sent now would overtake it."""
+        """Closes the way past Twisted: bytes wait, or the end was asked for, and what is sent now would overtake it."""
         super().startWriting()  # type: ignore[no-untyped-call]
         if self.writer is not None:
             self.writer.send = None
 
     def stopWriting(self) -> None:
-        """Nothing is held back any more; perhaps because all is over."""
+        """Opens the way past Twisted again, unless the connection is over: nothing is held back any more."""
         super().stopWriting()  # type: ignore[no-untyped-call]
         if self.writer is not None:
             self.writer.send = self.socket.send if self.writer.may_send() else None
 
     def begin(self, data: bytes) -> None:
-        """Sends the answer to a handshake, and opens the writer's way. What follows at once goes with it."""
+        """Sends the answer to a handshake and opens the way past Twisted; frames that follow at once leave with it."""
         if self.unsent:  # of an answer to an earlier request on this connection
             self.write(data)  # type: ignore[no-untyped-call]
             return
@@ -93,16 +93,17 @@ class DirectConnection(tcp.Server):
             self.writer.send = self.socket.send
 
     def is_over(self) -> bool:
+        """Returns whether the connection ends, or has ended."""
         return bool(self.disconnecting or self._aborting or not self.connected)
 
     @property
     def unsent(self) -> int:
-        """Bytes that Twisted holds back."""
+        """The bytes that Twisted holds back."""
         return int(self._tempDataLen + len(self.dataBuffer) - self.offset)
 
 
 class Backpressure:
-    """Knows whether a reader is behind: the producer, as Twisted calls it, of its connection."""
+    """Knows whether a client is lagging: Twisted calls it the producer of the connection."""
 
     __slots__ = ("_caught_up", "is_lagging")
 
@@ -111,6 +112,7 @@ class Backpressure:
         self._caught_up: asyncio.Future[None] | None = None
 
     async def drain(self) -> None:
+        """Waits until the client has taken what Twisted held back for it."""
         while self.is_lagging:
             self._caught_up = asyncio.get_running_loop().create_future()
             await self._caught_up
@@ -129,7 +131,7 @@ class Backpressure:
 
 
 class DirectWriter(Backpressure):
-    """Of a WebSocket."""
+    """Writes a WebSocket's frames straight to the kernel, and by Twisted what the kernel does not take."""
 
     __slots__ = ("_protocol", "_send", "_transport", "encoding")
 
@@ -148,6 +150,7 @@ class DirectWriter(Backpressure):
 
     @property
     def send(self) -> Callable[[bytes], int] | None:
+        """The socket's own `send`, while nothing is held back for this client; else None."""
         return self._send
 
     @send.setter
@@ -161,14 +164,16 @@ class DirectWriter(Backpressure):
         return bool(self._protocol.is_open)
 
     def may_send(self) -> bool:
+        """Returns whether bytes may go past Twisted."""
         return self._open and not self._transport.is_over() and not self._transport.unsent
 
     def write(self, frame_batch: FrameBatch) -> None:
+        """Sends the frames in this connection's encoding."""
         assert self.encoding is not None
         self.tell(frame_batch.encoded(self.encoding))
 
     def tell(self, data: bytes) -> None:
-        """Sends bytes at once, if nothing is held back before them."""
+        """Sends bytes at once, or buffers them where others wait before them."""
         if self.send is None:
             self.buffer(data)
             return
@@ -182,6 +187,7 @@ class DirectWriter(Backpressure):
             self.buffer(data[sent:])
 
     def buffer(self, data: bytes) -> None:
+        """Hands bytes to Twisted; aborts the connection where LIVE_MAX_UNSENT_BYTES wait already."""
         if not self._open:
             return
         if self._transport.unsent > settings.LIVE_MAX_UNSENT_BYTES:
@@ -190,16 +196,17 @@ class DirectWriter(Backpressure):
             self._transport.write(data)
 
     def close(self) -> None:
+        """Ends the connection because this process ends: 4012."""
         self._protocol.close(int(CloseCode.RESTARTING))
 
     def abort(self) -> None:
-        """No close frame could be sent any more: this is the bare end that stands for 4008."""
+        """Cuts the connection of a slow reader: no close frame could be sent, so the bare end stands for 4008."""
         counters.cut += 1
         self._transport.abortConnection()
 
 
 class DirectStreamWriter(DirectWriter):
-    """The same for an answer that goes on and on, once its headers are written."""
+    """Writes the blocks of a stream, once the headers of its answer are written."""
 
     __slots__ = ("_over",)
 
@@ -212,7 +219,7 @@ class DirectStreamWriter(DirectWriter):
 
     @classmethod
     def of(cls, request: WebRequest, over: Callable[[], None]) -> "DirectStreamWriter | None":
-        """None where the client is gone already."""
+        """Returns the writer of a request, or None where its client is gone already."""
         return cls(request, over) if request.channel is not None else None
 
     def _register(self) -> None:
@@ -227,6 +234,7 @@ class DirectStreamWriter(DirectWriter):
         self._over()
 
     def release(self) -> None:
+        """Ends the writing: what the answer still has goes through the server."""
         self.send = None
         if self._open:
             self._protocol.unregisterProducer()

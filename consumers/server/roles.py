@@ -21,6 +21,7 @@ class Role(Enum):
     WEB = "pages only"
 
     def has(self, path: str) -> bool:
+        """Returns whether a process of this role answers at the path."""
         match self:
             case Role.LIVE:
                 return path.startswith("/live/") or path in OF_EACH

@@ -187,7 +187,7 @@ def _length(data: bytes, at: int, short: int) -> tuple[int | None, int]:
 
 
 def unmasked(mask: bytes, payload: bytes) -> bytes:
-    """Of a mask that is not there yet nothing is asked: then the payload is not there either."""
+    """Returns the payload without its mask (RFC 6455, 5.3). An empty payload may come before its mask has."""
     size = len(payload)
     if not size or mask == b"\0\0\0\0":
         return payload
