@@ -49,7 +49,7 @@ class TestRequests:
             assert json.loads(body)["code"] == "too-fast"
             assert (headers["Retry-After"], headers["Cache-Control"]) == ("1", "no-store")
         assert asked(edge, paths[0], "198.51.100.8")[0] == 200
-        assert asked(edge, "/", "198.51.100.7")[0] == 200, "pages have no pace"
+        assert asked(edge, "/", "198.51.100.7")[0] == 200, "pages have no limit"
         assert count(edge, r'turned_away_total\{.*code="too-fast"\}') == len(late)
         until(lambda: asked(edge, paths[1], "198.51.100.7")[0] == 200)
 

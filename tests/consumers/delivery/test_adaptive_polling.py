@@ -1,4 +1,4 @@
-"""The watch: what is committed under a promise reaches every hub, without a ring."""
+"""Adaptive polling: what is committed under a lease reaches every hub, without a ring."""
 
 import asyncio
 from collections.abc import Iterator
@@ -25,24 +25,24 @@ from tests.waiting import PATIENCE
 numbers = count(1)
 
 
-def look(events: int = 0, promised: float = 0.0) -> LogRead:
+def found(events: int = 0, promised: float = 0.0) -> LogRead:
     return LogRead("k3f9ab", 1, 0, [object()] * events, promised)  # type: ignore[list-item]
 
 
-class Hub:
-    """A tail, and the names that it told of."""
+class TailOfAHub:
+    """A tail as a hub has one, and the names that it delivered."""
 
     def __init__(self) -> None:
         self.heard = ""
         self.is_ready = asyncio.Event()
         self.tail = LogTail(self._told, tuple)
         self.tail.start(asyncio.get_running_loop())
-        self._ears = asyncio.create_task(listen(self.tail.wake))
+        self._listening = asyncio.create_task(listen(self.tail.wake))
 
-    def _told(self, news: LogBatch | LogReset) -> None:
+    def _told(self, found: LogBatch | LogReset) -> None:
         self.is_ready.set()
-        if isinstance(news, LogBatch):
-            self.heard += "".join(entry.event.data.decode() for entry in news.entries)
+        if isinstance(found, LogBatch):
+            self.heard += "".join(entry.event.data.decode() for entry in found.entries)
 
     async def until(self, name: str) -> None:
         async with asyncio.timeout(PATIENCE):
@@ -50,13 +50,13 @@ class Hub:
                 await asyncio.sleep(0.01)
 
     def stop(self) -> None:
-        self._ears.cancel()
+        self._listening.cancel()
         self.tail.stop()
 
 
 @pytest.fixture
 def clean(database: None) -> Iterator[None]:
-    """No promise before, none afterwards."""
+    """No lease before, none afterwards."""
 
     def forget() -> None:
         with connection.cursor() as cursor:
@@ -72,7 +72,7 @@ def clean(database: None) -> Iterator[None]:
 
 @pytest.fixture
 def eager(clean: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A watch begins with the second event, and without bell or watch nothing is found in time."""
+    """Polling begins with the second event, and without bell or polling nothing is found in time."""
     monkeypatch.setattr(adaptive_polling, "MIN_EVENTS_PER_READ", 1)
     monkeypatch.setattr(adaptive_polling, "MIN_EVENTS_PER_SECOND", 0)
     monkeypatch.setattr(adaptive_polling, "MIN_BUSY_READS", 1)
@@ -84,18 +84,18 @@ def save_unrung() -> str:
     """Saves until a save was certainly not rung for; the name that it gave. On any thread."""
     connection.polling_lease = PollingLease()
     while not connection.polling_lease.is_open:  # it was open after the ring would have been
-        name = f"Watch {next(numbers)};"
+        name = f"Byline {next(numbers)};"
         Author.objects.create(name=name)
     connection.close()
     return name
 
 
-async def test_a_commit_under_a_promise_reaches_every_hub(eager: None):
-    hubs = [Hub() for _ in range(3)]
+async def test_a_commit_under_a_lease_reaches_every_hub(eager: None):
+    hubs = [TailOfAHub() for _ in range(3)]
     try:
         for hub in hubs:
             await hub.is_ready.wait()
-        for _ in range(3):  # promises, one after the other
+        for _ in range(3):  # leases, one after the other
             name = await asyncio.to_thread(save_unrung)
             for hub in hubs:
                 await hub.until(name)
@@ -104,19 +104,19 @@ async def test_a_commit_under_a_promise_reaches_every_hub(eager: None):
             hub.stop()
 
 
-async def test_where_the_promiser_was_killed_a_poll_finds_it(clean: None):
-    hub = Hub()
+async def test_where_the_holder_of_the_lease_was_killed_a_poll_finds_it(clean: None):
+    hub = TailOfAHub()
     try:
         await hub.is_ready.wait()
 
-        def promise_and_die() -> str:
+        def take_a_lease_and_die() -> str:
             Author.objects.create(name="Ada")
             with closing(LogConnection()) as log:
                 while not log.advance_and_read(MAX_OFFSET, lease=LEASE_SECONDS).promised:
                     Author.objects.create(name="Ada")  # the other hub was faster and moved it
             return save_unrung()
 
-        await hub.until(await asyncio.to_thread(promise_and_die))
+        await hub.until(await asyncio.to_thread(take_a_lease_and_die))
     finally:
         hub.stop()
 
@@ -133,7 +133,7 @@ async def handed_over(variants: tuple[Variant, ...]) -> list[int]:
     """How many events come at once, where three are committed together."""
     told: list[int] = []
     tail = LogTail(
-        lambda news: told.append(len(news.entries)) if isinstance(news, LogBatch) else None, lambda: variants
+        lambda found: told.append(len(found.entries)) if isinstance(found, LogBatch) else None, lambda: variants
     )
     tail._loop = asyncio.get_running_loop()
     with closing(tail.connection):
@@ -172,62 +172,62 @@ async def test_large_events_are_written_apart_though_nobody_renders(clean: None,
 def save_three() -> None:
     with transaction.atomic():
         for _ in range(3):
-            Author.objects.create(name=f"Watch {next(numbers)};")
+            Author.objects.create(name=f"Byline {next(numbers)};")
     connection.close()
 
 
-def test_one_transaction_with_many_events_promises_nothing():
-    one = AdaptivePolling()
-    one.note(look(events=1000), 100.0, 0.0)
-    assert one.offer() == 0
-    one.note(look(events=1), 100.01, 0.0)
-    assert one.offer() == 0
-    assert not one.is_on
+def test_one_transaction_with_many_events_takes_no_lease():
+    polling = AdaptivePolling()
+    polling.note(found(events=1000), 100.0, 0.0)
+    assert polling.offer() == 0
+    polling.note(found(events=1), 100.01, 0.0)
+    assert polling.offer() == 0
+    assert not polling.is_on
 
 
-def test_looks_in_a_row_that_find_much_begin_a_watch():
-    one = AdaptivePolling()
+def test_busy_reads_in_a_row_begin_to_poll():
+    polling = AdaptivePolling()
     for number in range(adaptive_polling.MIN_BUSY_READS + 1):
-        assert one.offer() == 0
-        one.note(look(events=adaptive_polling.MIN_EVENTS_PER_READ), 100.0 + number / 1000, 0.0)
-    assert one.offer() == LEASE_SECONDS
-    assert one.note(
-        look(events=adaptive_polling.MIN_EVENTS_PER_READ, promised=LEASE_SECONDS), 100.1, LEASE_SECONDS
+        assert polling.offer() == 0
+        polling.note(found(events=adaptive_polling.MIN_EVENTS_PER_READ), 100.0 + number / 1000, 0.0)
+    assert polling.offer() == LEASE_SECONDS
+    assert polling.note(
+        found(events=adaptive_polling.MIN_EVENTS_PER_READ, promised=LEASE_SECONDS), 100.1, LEASE_SECONDS
     )  # the others are rung for
-    assert one.is_on
+    assert polling.is_on
 
 
-def test_a_hundred_events_a_second_begin_no_watch():
-    one = AdaptivePolling()
+def test_a_hundred_events_a_second_begin_nothing():
+    polling = AdaptivePolling()
     for number in range(1000):
-        one.note(look(events=1 + number % 4), 100.0 + number / 40, 0.0)
-        assert one.offer() == 0
+        polling.note(found(events=1 + number % 4), 100.0 + number / 40, 0.0)
+        assert polling.offer() == 0
 
 
-def test_a_hub_keeps_what_another_has_promised_and_rings_for_nobody():
-    one = AdaptivePolling()
-    assert not one.note(look(promised=LEASE_SECONDS), monotonic(), 0.0)
-    assert one.is_on
+def test_a_hub_polls_under_the_lease_of_another_and_does_not_ring():
+    polling = AdaptivePolling()
+    assert not polling.note(found(promised=LEASE_SECONDS), monotonic(), 0.0)
+    assert polling.is_on
 
 
-def test_only_a_look_that_begins_after_the_promise_ends_the_watch():
-    one = AdaptivePolling()
-    one.note(look(promised=1e-9), monotonic(), 0.0)
-    end = one._until
-    one.note(look(), end - 0.001, 0.0)  # the server found it over, but this look may have begun before
-    assert one.is_on
-    one.note(look(), end, 0.0)
-    assert not one.is_on
+def test_only_a_read_that_begins_after_the_lease_ends_the_polling():
+    polling = AdaptivePolling()
+    polling.note(found(promised=1e-9), monotonic(), 0.0)
+    end = polling._until
+    polling.note(found(), end - 0.001, 0.0)  # the server found it over, but this read may have begun before
+    assert polling.is_on
+    polling.note(found(), end, 0.0)
+    assert not polling.is_on
 
 
-def test_a_watch_is_prolonged_while_enough_comes(monkeypatch: pytest.MonkeyPatch):
+def test_polling_is_prolonged_while_enough_comes(monkeypatch: pytest.MonkeyPatch):
     now = 100.0
     monkeypatch.setattr(adaptive_polling, "monotonic", lambda: now)
     busy, calm = AdaptivePolling(), AdaptivePolling()
-    for one in (busy, calm):
-        one.note(look(promised=LEASE_SECONDS), now, 0.0)
-        assert one.offer() == 0
-    busy.note(look(events=1000, promised=LEASE_SECONDS), now, 0.0)
-    calm.note(look(events=10, promised=LEASE_SECONDS), now, 0.0)
+    for polling in (busy, calm):
+        polling.note(found(promised=LEASE_SECONDS), now, 0.0)
+        assert polling.offer() == 0
+    busy.note(found(events=1000, promised=LEASE_SECONDS), now, 0.0)
+    calm.note(found(events=10, promised=LEASE_SECONDS), now, 0.0)
     now += LEASE_SECONDS * 0.6
     assert (busy.offer(), calm.offer()) == (LEASE_SECONDS, 0)

@@ -45,7 +45,7 @@ def is_hardly_noticed(edge: Edge, redis: Redis) -> None:
         assert cleo.hear()["key"] == "tag.before"
         redis.kill()
         promptly(SOON, lambda: way_of(cleo, ring=True))
-        promptly(0.8, lambda: way_of(cleo, ring=True), tries=5)  # in doubt it looks more often than every second
+        promptly(0.8, lambda: way_of(cleo, ring=True), tries=5)  # in doubt it reads more often than every second
     assert edge.said_nothing_of("ERROR")
     assert edge.said_nothing_of("Traceback")
     assert edge.stop() == 0

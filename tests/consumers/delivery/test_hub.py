@@ -1,4 +1,4 @@
-"""The hub and its ring, without a server around them."""
+"""The hub and its backlog, without a server around them."""
 
 import asyncio
 import random
@@ -21,7 +21,7 @@ HTML = Variant("html", "ko")
 
 
 class Page:
-    """An outlet that remembers."""
+    """A writer that remembers its frames."""
 
     encoding = None
     is_lagging = True  # so that whoever writes much asks whether it was taken

@@ -21,14 +21,14 @@ from tests.waiting import until
 def here() -> str:
     """The newest position, once everything committed has one."""
     sequencing = LogConnection()
-    look = sequencing.advance_and_read(0, 1)
+    found = sequencing.advance_and_read(0, 1)
     sequencing.close()
-    return str(Position(look.epoch, look.head))
+    return str(Position(found.epoch, found.head))
 
 
 @pytest.fixture(scope="module")
 def long_ago(database: None, ada: User) -> str:
-    """A place that a process started later does not hold in its ring."""
+    """A place that a process started later does not hold in its backlog."""
     since = here()
     cast.a_post(ada, "Long ago")
     fill(5000, "tag.flood")
@@ -131,7 +131,7 @@ class TestFromTheRing:
         assert (event["kind"], event["data"]["reason"]) == ("post.withdrawn", "a mistake")
 
     def test_a_withdrawn_text_is_gone_from_topics_that_the_withdrawal_is_not_on(self, cleo: Reader, dora: Reader):
-        """Somebody follows only a tag which the post had lost before: the ring has lost the text all the same."""
+        """Somebody follows only a tag which the post had lost before: the backlog has lost the text all the same."""
         cleo.subscribe("post.900000")
         since = here()
         write(("post.900000", ["post.900000", "tag.lost"], ["tag.lost"]), text="A secret")

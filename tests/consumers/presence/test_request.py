@@ -132,14 +132,14 @@ def test_presence_has_metrics(edge: Edge, cleo: Reader, topic: str):
 
 async def test_a_request_that_lasts_longer_than_a_lease_renews_it(monkeypatch):
     monkeypatch.setattr("consumers.presence.request.RENEW_INTERVAL", 0.01)
-    attendance = RequestPresence(Waiter(JSON, []), ["post.7001"])
-    attendance.begin(tickets.ANONYMOUS)
+    request = RequestPresence(Waiter(JSON, []), ["post.7001"])
+    request.begin(tickets.ANONYMOUS)
     (lease,) = tracker._presences["post.7001"].leases.values()
     first = lease.until
     async with asyncio.timeout(PATIENCE):
         while lease.until < first + 0.02:
             await asyncio.sleep(0.01)
-    attendance.end()
+    request.end()
     assert not tracker._presences["post.7001"].leases
     await tracker.stop()
 
