@@ -55,7 +55,7 @@ class Known:
     kind: str = ""
 
 
-def lock(cursor: Any, keys: Sequence[str], strength: Literal["SHARE", "UPDATE"]) -> dict[str, Known]:
+def lock_keys(cursor: Any, keys: Sequence[str], strength: Literal["SHARE", "UPDATE"]) -> dict[str, Known]:
     """Locks keys one after another and returns what is known of each. A key without a row gets one.
 
     `keys` are sorted by code points, and so are the rows, whatever the database's collation is.

@@ -19,7 +19,7 @@ from django.db import connections
 from realtime import log
 from realtime.bell import bell
 from realtime.errors import NotInTransaction, NotRegistered
-from realtime.outbox import Known, Row, insert, lock
+from realtime.outbox import Known, Row, insert, lock_keys
 from realtime.polling_lease import PollingLease
 
 LOADED = "loaded"  # the kind of a pending change that announces nothing: see loaded()
@@ -236,9 +236,9 @@ def _read(cursor: Any, families: Mapping[str, Sequence[Change]]) -> dict[str, se
         keys = shown.get(family, set())
         if own := families.get(family):
             if waiting:
-                lock(cursor, waiting, "SHARE")
+                lock_keys(cursor, waiting, "SHARE")
                 waiting = []
-            _know(own, lock(cursor, sorted(keys.union(change.key for change in own)), "UPDATE"))
+            _know(own, lock_keys(cursor, sorted(keys.union(change.key for change in own)), "UPDATE"))
             source = _sources[family]
             states = source.read(own)
             for change in own:
@@ -249,7 +249,7 @@ def _read(cursor: Any, families: Mapping[str, Sequence[Change]]) -> dict[str, se
         else:
             waiting += sorted(keys)
     if waiting:
-        lock(cursor, waiting, "SHARE")
+        lock_keys(cursor, waiting, "SHARE")
     return shown
 
 

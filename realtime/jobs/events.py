@@ -45,7 +45,7 @@ class TaskState:
 
 
 @dataclass(frozen=True)
-class _Seen:
+class _ReadTask:
     """What is read for an event: the state, and whose job it is, which no event says."""
 
     state: TaskState
@@ -81,11 +81,11 @@ class TaskLive(Live):
         """Listens to nothing."""
         pass
 
-    def read(self, changes: Sequence[Change]) -> Mapping[str, _Seen]:
+    def read(self, changes: Sequence[Change]) -> Mapping[str, _ReadTask]:
         """Returns each job, and whose it is."""
         versions = {change.id: change.version for change in changes}
         rows = Task.objects.filter(pk__in=versions)
-        return {str(row.pk): _Seen(task_state(row, versions[str(row.pk)]), row.by) for row in rows}
+        return {str(row.pk): _ReadTask(task_state(row, versions[str(row.pk)]), row.by) for row in rows}
 
     def build_events(self, change: Change) -> Iterator[NewEvent]:
         """Yields an event for each state that the transaction moved the job to."""
