@@ -116,7 +116,7 @@ def _rights_change(whose: Q, using: str) -> None:
         publish(KIND, f"user.{pk}", {RIGHTS: True}, using=using)
 
 
-def connect() -> None:
+def connect_account_signals() -> None:
     """Connects all receivers. Called once, by the declaration of accounts."""
     _on(pre_save, User, account_changes)
     _on(bulk_changed, User, accounts_change)

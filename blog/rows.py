@@ -112,7 +112,7 @@ def posts(queryset: "QuerySet[Post]", *version: Any) -> "QuerySet[Any, Any]":
     )
 
 
-def desk(queryset: "QuerySet[Post]", *version: Any) -> "QuerySet[Any, Any]":
+def desk_columns(queryset: "QuerySet[Post]", *version: Any) -> "QuerySet[Any, Any]":
     """Returns the queryset as the values of a DeskRow each."""
     return queryset.values_list("pk", "title", "state", "byline_id", "published_date", *version)
 

@@ -261,7 +261,7 @@ def publication_state(version: int | None = None) -> PublicationState:
 
 def desk_posts(posts: "QuerySet[Post]") -> list[DeskPost]:
     """Returns how far unpublished posts got, in the queryset's order: two queries."""
-    found = [rows.DeskRow(*row) for row in rows.desk(posts, log.version_of("post"))]
+    found = [rows.DeskRow(*row) for row in rows.desk_columns(posts, log.version_of("post"))]
     shown = load_embedded(f"author.{row.byline}" for row in found if row.byline is not None)
     return [desk_post(row, row.announced, shown) for row in found]
 

@@ -40,5 +40,5 @@ class RealtimeConfig(AppConfig):
         for check in (check_channel_layer, check_engine, check_announced, check_declarations):
             checks.register(check)
         autodiscover_modules("live")
-        registry.connect()
+        registry.connect_declared()
         signals.connect()

@@ -19,7 +19,7 @@ STAFF = FIELDS.index("is_staff")
 
 
 @dataclass(frozen=True)
-class SeenAccount:
+class ReadAccount:
     """An account under its lock."""
 
     fields: tuple[Any, ...]
@@ -42,14 +42,14 @@ class AccessLive(Live):
         yield ACCESS_KIND
 
     def connect(self) -> None:
-        account_signals.connect()
+        account_signals.connect_account_signals()
 
-    def read(self, changes: Sequence[Change]) -> Mapping[str, SeenAccount]:
+    def read(self, changes: Sequence[Change]) -> Mapping[str, ReadAccount]:
         """Returns each account with what its next ticket would say."""
         ids = [change.id for change in changes]
         rows = User.objects.filter(pk__in=ids).values_list("pk", *FIELDS)
         desk = permissions.holders(permissions.DESK, map(int, ids))
-        return {str(pk): SeenAccount(tuple(fields), _rights(tuple(fields), pk in desk)) for pk, *fields in rows}
+        return {str(pk): ReadAccount(tuple(fields), _rights(tuple(fields), pk in desk)) for pk, *fields in rows}
 
     def build_events(self, change: Change) -> Iterator[NewEvent]:
         before = dict(change.before.get(KIND, {}))
@@ -67,7 +67,7 @@ def _rights(fields: tuple[Any, ...], desk: bool) -> tuple[str, ...]:
     return tuple(right for right, has in held.items() if has and fields[ACTIVE])
 
 
-def _worth(was: tuple[Any, ...] | None, seen: SeenAccount | None, moved: bool) -> Any:
+def _worth(was: tuple[Any, ...] | None, seen: ReadAccount | None, moved: bool) -> Any:
     """What earlier tickets are worth. An account that is saved as it was changes nothing."""
     if seen is None or not seen.fields[ACTIVE]:
         gone = seen is None or moved or (was is not None and was != seen.fields)

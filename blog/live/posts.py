@@ -26,7 +26,7 @@ from realtime.topics import register as register_topic
 
 
 @dataclass(frozen=True)
-class SeenPost:
+class ReadPost:
     """A post under its lock: its row, and who of those that were touched likes it."""
 
     row: PostRow
@@ -39,10 +39,10 @@ class LikedBy(Relation):
     def was(self, row: Any) -> bool:
         return True
 
-    def now(self, seen: SeenPost, state: PostState) -> Mapping[int, bool]:
+    def now(self, seen: ReadPost, state: PostState) -> Mapping[int, bool]:
         return dict.fromkeys(seen.likers, True)
 
-    def data(self, change: Change, seen: SeenPost, state: PostState) -> Likes | None:
+    def data(self, change: Change, seen: ReadPost, state: PostState) -> Likes | None:
         return Likes(state.id, state.likes, state.version) if self.effect(change, seen, state) else None
 
     def kinds(self) -> Iterator[Kind]:
@@ -76,19 +76,19 @@ class PostLive(Live):
         super().register_topics()
         register_topic("desk", may_follow_desk, single=True)
 
-    def read(self, changes: Sequence[Change]) -> Mapping[str, SeenPost]:
+    def read(self, changes: Sequence[Change]) -> Mapping[str, ReadPost]:
         likers = _likers(changes, self.likes.kind)
         rows = POSTS.rows(int(change.id) for change in changes)
-        return {str(row.id): SeenPost(row, likers.get(row.id, ())) for row in rows}
+        return {str(row.id): ReadPost(row, likers.get(row.id, ())) for row in rows}
 
-    def embedded_keys(self, seen: SeenPost) -> Iterable[str]:
+    def embedded_keys(self, seen: ReadPost) -> Iterable[str]:
         """The byline, the tags and the book."""
         return shown_by_post(seen.row)
 
-    def state_of(self, seen: SeenPost, version: int, shown: Mapping[str, Any]) -> PostState:
+    def state_of(self, seen: ReadPost, version: int, shown: Mapping[str, Any]) -> PostState:
         return post_state(seen.row, version, shown)
 
-    def is_public(self, seen: SeenPost) -> bool:
+    def is_public(self, seen: ReadPost) -> bool:
         return seen.row.state == Post.State.PUBLISHED
 
     def gone(self, change: Change) -> Withdrawn:
@@ -109,7 +109,7 @@ class PostLive(Live):
 
     def build_desk_events(self, change: Change) -> Iterator[NewEvent]:
         """Yields what the desk is told: it lists what is not public yet."""
-        seen: SeenPost | None = change.state
+        seen: ReadPost | None = change.state
         was_public = self.was_public(change)
         is_public = seen is not None and self.is_public(seen)
         if seen is None:

@@ -44,7 +44,7 @@ class TaskState:
 
 
 @dataclass(frozen=True)
-class _Seen:
+class _ReadTask:
     """The state of a row, and the user who asked for the job: a topic is named after them, no event shows them."""
 
     state: TaskState
@@ -79,11 +79,11 @@ class TaskLive(Live):
     def connect(self) -> None:
         """Connects nothing: no signal of the model announces a job."""
 
-    def read(self, changes: Sequence[Change]) -> Mapping[str, _Seen]:
+    def read(self, changes: Sequence[Change]) -> Mapping[str, _ReadTask]:
         """Returns the rows of the changed jobs, by id: one query."""
         versions = {change.id: change.version for change in changes}
         rows = Task.objects.filter(pk__in=versions)
-        return {str(row.pk): _Seen(task_state(row, versions[str(row.pk)]), row.by) for row in rows}
+        return {str(row.pk): _ReadTask(task_state(row, versions[str(row.pk)]), row.by) for row in rows}
 
     def build_events(self, change: Change) -> Iterator[NewEvent]:
         """Yields an event for each kind that was published, on the job's topic, its user's and the desk's."""

@@ -47,7 +47,7 @@ class Withdrawn:
     version: int
 
 
-class Seen(NamedTuple):
+class ReadRow(NamedTuple):
     """An object as it was read. `embedded`: by field of the state, the keys of the others that it shows there."""
 
     row: Any
@@ -140,7 +140,7 @@ class Live:
         rows = list(self.model._base_manager.filter(**{f"{self.id_field}__in": ids}))
         return {str(getattr(seen.row, self.id_field)): seen for seen in self.see(rows)}
 
-    def see(self, rows: Sequence[Any]) -> list[Seen]:
+    def see(self, rows: Sequence[Any]) -> list[ReadRow]:
         """Returns rows with the keys of what they show: a query for each relation, however many rows they are."""
         relations = {relation.name: relation for relation in self.own_relations}
         keys: dict[str, Mapping[Any, Sequence[str]]] = {}
@@ -150,7 +150,7 @@ class Live:
                 keys[name] = relations[name].members([row.pk for row in rows])
             else:
                 keys[name] = _foreign_keys(rows, source, live)
-        return [Seen(row, {name: found.get(row.pk, ()) for name, found in keys.items()}) for row in rows]
+        return [ReadRow(row, {name: found.get(row.pk, ()) for name, found in keys.items()}) for row in rows]
 
     def embedded_keys(self, seen: Any) -> Iterable[str]:
         """Returns the keys of the others that an object shows inside."""

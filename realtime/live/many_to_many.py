@@ -19,7 +19,7 @@ from django.db.models import ManyToManyField, Model
 
 
 @dataclass
-class Action:
+class RelationAction:
     """An add(), remove(), clear() or set() of one object's relation, while it is under way.
 
     `source` and `target` are the attributes of a row that name this object and the other one. `told` has the
@@ -44,7 +44,7 @@ class Action:
         )
 
 
-_under_way: ContextVar[tuple[Action, ...]] = ContextVar("many_to_many_actions", default=())
+_under_way: ContextVar[tuple[RelationAction, ...]] = ContextVar("many_to_many_actions", default=())
 
 
 def is_told(row: Model) -> bool:
@@ -66,7 +66,7 @@ def note_told(instance: Model, through: type[Model], targets: Iterable[Any]) -> 
 @contextmanager
 def _acting(manager: Any, clears: bool = False, told: Collection[Any] | None = None) -> Iterator[None]:
     through = manager.through._meta
-    action = Action(
+    action = RelationAction(
         instance=manager.instance,
         through=manager.through,
         source=through.get_field(manager.source_field_name).attname,

@@ -36,7 +36,7 @@ def live_of(model: type[Model]) -> Live:
     raise NotRegistered(f"{model.__name__} is not declared.")
 
 
-def connect() -> None:
+def connect_declared() -> None:
     """Fills the registries and listens to the models. Called once, when all models and declarations are loaded."""
     by_model = {live.model: live for live in _declared.values()}
     for live in _declared.values():

@@ -15,8 +15,9 @@ from pathlib import Path
 from realtime.embedded.child import die_with_parent
 
 BASE = Path(__file__).resolve().parent.parent.parent
-# Variables that would lead a command to the servers of this test run, or of the shell that runs it.
+# Variables that would lead a command to the servers or settings of this test run, or of the shell that runs it.
 LEADING_ELSEWHERE = (
+    "DJANGO_SETTINGS_MODULE",
     "POSTGRES_URL",
     "DATABASE_URL",
     "REDIS_URL",
