@@ -112,7 +112,7 @@ class TopicPresence:
         self._changed, self._ended = True, now
 
     def disconnect(self, occupant: Occupant, now: float) -> None:
-        """Ends the lease of a broken connection; keeps its user for GRACE_SECONDS: it may come back, anywhere."""
+        """Ends the lease of a broken connection, and keeps its user for GRACE_SECONDS, to come back on any process."""
         lease = self.leases.pop(occupant, None)
         if lease is None:
             return
