@@ -18,7 +18,7 @@ KINDS = {
     "what the socket says: WebSocket frames, handshake": (r"consumers/server/(websocket/|receive_queue|sniffing)"),
     "readers: subscription, position, recovery, limits": (
         r"consumers/(websocket|presence/|access/|throttle|wire/(client_frames|queries|close_codes)"
-        r"|delivery/(subscription|recovery)|server/timeouts)"
+        r"|delivery/(subscription|recovery)|server/(timeouts|http_channel))"
     ),
     "the hub: events, frames, audiences": r"consumers/",
     "HTTP: the request before the handshake": r"daphne/http_protocol|twisted/web/|twisted/protocols/",
@@ -53,7 +53,7 @@ class StackSamples:
         `loop` is the share of the loop's thread, `each` the cost of the whole process for one of what it does.
         """
         shares = {name: loop * count / max(1, self.total) for name, count in self.kinds.most_common()}
-        shares["other threads: the tail, which looks at the log"] = 1 - loop
+        shares["other threads: the tail, which polls the log"] = 1 - loop
         rows = ([name, f"{share:.1%}", f"{each * share:,.2f}"] for name, share in shares.items())
         return tables.table(("kind", "share", "costs"), rows)
 

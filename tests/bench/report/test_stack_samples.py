@@ -5,11 +5,11 @@ from pathlib import Path
 from bench.report.stack_samples import REST, SEND, StackSamples, kind
 
 LOOP = "_run_once (asyncio/base_events.py:1922);_run (asyncio/events.py:80)"
-AUDIENCE = Path(__file__).resolve().parents[3] / "consumers" / "delivery" / "audience.py"
+RECIPIENTS = Path(__file__).resolve().parents[3] / "consumers" / "delivery" / "recipients.py"
 
 
 def line_that_sends() -> int:
-    lines = enumerate(AUDIENCE.read_text().splitlines(), 1)
+    lines = enumerate(RECIPIENTS.read_text().splitlines(), 1)
     return next(number for number, text in lines if ":= socket.send(data)" in text)
 
 
@@ -23,8 +23,8 @@ def test_a_stack_is_of_the_kind_of_its_innermost_frame_that_has_one():
 
 
 def test_the_line_that_writes_to_sockets_is_told_from_what_surrounds_it():
-    assert kind([*LOOP.split(";"), f"_send (consumers/delivery/audience.py:{line_that_sends()})"]) == SEND
-    assert kind([*LOOP.split(";"), "_send (consumers/delivery/audience.py:1)"]).startswith("the hub")
+    assert kind([*LOOP.split(";"), f"_send (consumers/delivery/recipients.py:{line_that_sends()})"]) == SEND
+    assert kind([*LOOP.split(";"), "_send (consumers/delivery/recipients.py:1)"]).startswith("the hub")
 
 
 def test_waiting_and_other_threads_are_no_samples_of_the_loop():
