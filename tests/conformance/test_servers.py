@@ -31,7 +31,7 @@ DAPHNES = ("daphne", "runserver")
 def counted(server: Edge, name: str) -> int:
     """One of the figures of /metrics."""
     with urllib.request.urlopen(f"{server.origin}/metrics") as answer:
-        found = re.search(rf"^stop_press_{name}\S* (\d+)$", answer.read().decode(), re.MULTILINE)
+        found = re.search(rf"^stop_press_{name}\S* (\d+)\.0$", answer.read().decode(), re.MULTILINE)
     assert found, name
     return int(found[1])
 

@@ -174,7 +174,9 @@ def test_nothing_is_left_of_who_goes(connect: Opener):
 def test_errors_are_counted_by_their_codes(connect: Opener):
     def counted(code: int) -> int:
         with urllib.request.urlopen(f"{connect.edge.origin}/metrics") as answer:
-            found = re.search(rf'^stop_press_closed_total\{{.*code="{code}"\}} (\d+)\.0$', answer.read().decode(), re.M)
+            found = re.search(
+                rf'^stop_press_closed_total\{{.*code="{code}".*\}} (\d+)\.0$', answer.read().decode(), re.M
+            )
             return int(found[1]) if found else 0
 
     for sent, code in ((frame(3), 1002), (frame(TEXT, b"\xff"), 1007), (announced(TEXT, 1 << 40), 4509)):
