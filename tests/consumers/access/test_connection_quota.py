@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import select
 import signal
 import struct
@@ -225,8 +226,8 @@ class TestMetrics:
         with closing(Reader(edge.url, origin="https://evil.example")) as stranger:
             stranger.end()
         text = scrape(edge)
-        for line in ('refused_total{process="', 'code="forbidden"} ', 'code="bad-message"} ', 'code="4503"} '):
-            assert line in text
+        for name, code in ("refused", "forbidden"), ("errors", "bad-message"), ("closed", "4503"):
+            assert re.search(rf'^stop_press_{name}_total\{{.*code="{code}".*\}} [1-9]', text, re.MULTILINE)
         assert f'stop_press_sockets{{process="{edge.process.pid}"}} 1.0\n' in text
 
     def test_are_not_for_whom_a_proxy_speaks_for(self, edge: Edge):
