@@ -9,7 +9,7 @@ and taken back in a `finally`: it belongs to one thread or coroutine, outlives n
 rows it speaks, so that rows which a receiver changes meanwhile still speak for themselves.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -35,21 +35,27 @@ class RelationAction:
     clears: bool = False
     told: Collection[Any] | None = None
 
-    def covers(self, row: Model) -> bool:
-        """Returns whether m2m_changed tells of this row."""
-        return (
-            type(row) is self.through
-            and getattr(row, self.source) == self.value
-            and (self.told is None or getattr(row, self.target) in self.told)
-        )
+    def untold(self, rows: Iterable[Model]) -> list[Model]:
+        """Returns those of the rows that m2m_changed does not tell of."""
+        through, source, value, target, told = self.through, self.source, self.value, self.target, self.told
+        return [
+            row
+            for row in rows
+            if type(row) is not through
+            or getattr(row, source) != value
+            or (told is not None and getattr(row, target) not in told)
+        ]
 
 
 _under_way: ContextVar[tuple[RelationAction, ...]] = ContextVar("many_to_many_actions", default=())
 
 
-def is_told(row: Model) -> bool:
-    """Returns whether an action under way tells of this row, so that the row's own signals have nothing to say."""
-    return any(action.covers(row) for action in _under_way.get())
+def untold(rows: Sequence[Model]) -> Sequence[Model]:
+    """Returns those of the rows that no action under way tells of, so that their own signals have to."""
+    for action in reversed(_under_way.get()):
+        if rows:
+            rows = action.untold(rows)
+    return rows
 
 
 def note_told(instance: Model, through: type[Model], targets: Iterable[Any]) -> bool:
@@ -65,12 +71,11 @@ def note_told(instance: Model, through: type[Model], targets: Iterable[Any]) -> 
 
 @contextmanager
 def _acting(manager: Any, clears: bool = False, told: Collection[Any] | None = None) -> Iterator[None]:
-    through = manager.through._meta
     action = RelationAction(
         instance=manager.instance,
         through=manager.through,
-        source=through.get_field(manager.source_field_name).attname,
-        target=through.get_field(manager.target_field_name).attname,
+        source=manager.source_field.attname,
+        target=manager.target_field.attname,
         value=manager.related_val[0],
         clears=clears,
         told=told,

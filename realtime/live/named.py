@@ -49,4 +49,4 @@ class NamedLive(Live):
         """Yields the event of a change, unless the object is gone."""
         if change.state is not None:
             state = self.state_of(change.state, change.version, {})
-            yield NewEvent(self.kind("updated"), self.topics_of(state), state)
+            yield NewEvent(self._updated, self.topics_of(state), state)

@@ -20,7 +20,7 @@ from django.db.models.signals import m2m_changed, post_save, pre_delete, pre_sav
 
 from realtime.kinds import Kind
 from realtime.live.announced import bulk_changed, bulk_made, doomed
-from realtime.live.many_to_many import is_told, note_actions, note_told
+from realtime.live.many_to_many import note_actions, note_told, untold
 from realtime.live.net import Net, net
 from realtime.live.receivers import on
 from realtime.publish import Change, loaded, publish, publish_all
@@ -97,7 +97,7 @@ class Relation:
         """The kind of event that tells of its changes."""
         return f"{self.live.family}.{self.word}.changed"
 
-    @property
+    @cached_property
     def id_field(self) -> str:
         """The field of a part that its key, and its place in a list of changes, is made of."""
         return self.part.id_field if self.part else "pk"
@@ -110,8 +110,9 @@ class Relation:
 
     def now(self, seen: Any, state: Any) -> Mapping[Any, Any]:
         """Returns what the parts that are there now show, by id."""
-        attribute = "id" if self.id_field == "pk" else self.id_field
-        return {getattr(part, attribute): part for part in getattr(state, self.name)}
+        if self.id_field == "pk":
+            return {part.id: part for part in getattr(state, self.name)}
+        return {getattr(part, self.id_field): part for part in getattr(state, self.name)}
 
     def effect(self, change: Change, seen: Any, state: Any) -> Net:
         """Returns what the whole transaction did to the relation."""
@@ -122,7 +123,13 @@ class Relation:
         effect = self.effect(change, seen, state)
         if not effect:
             return None
-        return self.data_type(f"{self.live.family}.{self.word}", **vars(effect), **{self.live.family: state})
+        return self.data_type(
+            self._label, effect.added, effect.removed, effect.changed, effect.cleared, effect.more, state
+        )
+
+    @cached_property
+    def _label(self) -> str:
+        return f"{self.live.family}.{self.word}"
 
     @cached_property
     def data_type(self) -> type[Any]:
@@ -217,7 +224,7 @@ class Relation:
 
     def row_goes(self, instance: Any, using: str, origin: Any, **kwargs: Any) -> None:
         """pre_delete, also of each row that a cascade takes along."""
-        if is_told(instance):
+        if not untold([instance]):
             return
         row, was = self._doomed_rows(origin, using).get(instance.pk, (instance, True))
         publish(self.kind, self._key(row), {self._name(row): was}, using=using)
@@ -229,10 +236,10 @@ class Relation:
 
     def rows_made(self, rows: Sequence[Any], using: str, **kwargs: Any) -> None:
         """bulk_made: nothing was there."""
-        untold = [row for row in rows if not is_told(row)]
+        rows = untold(rows)
         if self.id_field != "pk":
-            prefetch_related_objects(untold, self.target)
-        publish_all(self.kind, self._noted(untold, _nothing), using)
+            prefetch_related_objects(rows, self.target)
+        publish_all(self.kind, self._noted(rows, _nothing), using)
 
     def rows(self, using: str, **which: Any) -> "QuerySet[Any]":
         """Returns rows of the relation with their parts."""
