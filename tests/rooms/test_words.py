@@ -18,8 +18,6 @@ SHARED = {
     "Command": "Django asks for this name in each command",
     "Event": "a row of the log: the table, and what is read of it",
     "Hello": "the frame of that name, as a client sends it and as the server answers it",
-    "connect": "connects the receivers of its module's signals; called with the module's name",
-    "desk": "the view of that page, and the columns that it reads; called with the module's name",
     "register": "fills the registry of its module; called with the module's name",
     "trim": "what is trimmed, and the Celery task that does it on schedule",
 }
