@@ -18,7 +18,7 @@ def without_packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     def absent(_: object) -> None:
         raise Failed("There is no PostgreSQL.")
 
-    monkeypatch.setattr(programs, "find", absent)
+    monkeypatch.setattr(programs, "find_programs", absent)
     monkeypatch.setenv("PATH", str(tmp_path))
     return tmp_path
 
