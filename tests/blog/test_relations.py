@@ -1,4 +1,4 @@
-"""Who has the word on a relation: m2m_changed, for the rows of its own actions and for no others."""
+"""A change of a relation is told once: by m2m_changed for the rows of its own actions, by the rows for all others."""
 
 import threading
 from collections.abc import Callable, Iterator

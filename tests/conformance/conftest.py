@@ -58,7 +58,7 @@ def servers(start_edge: Callable[..., Edge]) -> Iterator[dict[str, Edge]]:  # no
 
 @pytest.fixture(scope="package", params=SERVERS)
 def name(request: pytest.FixtureRequest) -> str:
-    """Of a server."""
+    """The name of a server."""
     return str(request.param)
 
 

@@ -15,7 +15,7 @@ class Place(Announced):
 
 
 class Guest(Announced):
-    """Somebody who has signed the book."""
+    """A person who has signed the book."""
 
     name = models.CharField(max_length=100)
     places = models.ManyToManyField(Place, through="Visit", related_name="guests")

@@ -131,7 +131,7 @@ class TestFromTheRing:
         assert (event["kind"], event["data"]["reason"]) == ("post.withdrawn", "a mistake")
 
     def test_a_withdrawn_text_is_gone_from_topics_that_the_withdrawal_is_not_on(self, cleo: Reader, dora: Reader):
-        """Somebody follows only a tag which the post had lost before: the backlog has lost the text all the same."""
+        """A reader follows only a tag which the post had lost before: the backlog has lost the text all the same."""
         cleo.subscribe("post.900000")
         since = here()
         write(("post.900000", ["post.900000", "tag.lost"], ["tag.lost"]), text="A secret")
