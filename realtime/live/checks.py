@@ -10,10 +10,14 @@ from django.db.models import Model
 from django.template import TemplateDoesNotExist
 from django.template.loader import get_template
 
+from realtime.errors import BadTopic
 from realtime.live.announced import Announced
 from realtime.live.declaration import Live, related_models
 from realtime.live.receivers import senders
 from realtime.live.registry import declared
+from realtime.topics import normal
+
+TOPIC_HINT = "Letters, digits, '.', '-' and '_'; a field of the State in braces."
 
 
 def check_announced(**kwargs: Any) -> list[CheckMessage]:
@@ -52,9 +56,39 @@ def mistakes(live: Live) -> Iterator[CheckMessage]:
         yield Error(f"{name} has relations, but no primary key in its keys.", id="realtime.E008")
     known = {field.name for field in fields(live.State)}
     for topic in live.topics:
+        if not _is_topic(topic):
+            yield Error(f"{name}: {topic!a} is not a topic.", hint=TOPIC_HINT, id="realtime.E007")
+            continue
         for _, member, _, _ in string.Formatter().parse(topic):
             if member and member.partition(".")[0] not in known:
                 yield Error(f"{name}: the topic {topic} names nothing of the State.", id="realtime.E007")
+    if "version" not in known:
+        hint = "Add `version: int`; it is filled in. Clients know by it which of two events is the newer one."
+        yield Error(f"{name}.State has no version.", hint=hint, id="realtime.E010")
+    for field in _untold_relations(live):
+        hint = "Name it in relations: a page that shows it would not hear of its changes."
+        yield Error(f"{name}.State.{field} is a many-to-many field that is not told of.", hint=hint, id="realtime.E009")
+
+
+def _is_topic(topic: str) -> bool:
+    """Returns whether the topic is one when its braces are filled in."""
+    try:
+        normal(
+            "".join(
+                text + ("x" if member is not None else "") for text, member, _, _ in string.Formatter().parse(topic)
+            )
+        )
+    except (BadTopic, ValueError):  # ValueError: a brace that is not closed
+        return False
+    return True
+
+
+def _untold_relations(live: Live) -> Iterator[str]:
+    if _is_overridden(live, "state_of"):
+        return
+    told = {relation.name for relation in live.own_relations}
+    many = {field.name for field in live.model._meta.many_to_many}
+    yield from (field.name for field in fields(live.State) if live.sources.get(field.name, field.name) in many - told)
 
 
 def _is_overridden(live: Live, method: str) -> bool:

@@ -27,6 +27,7 @@ from operator import attrgetter
 from string import Formatter
 from typing import Any, ClassVar, NamedTuple
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model, QuerySet, prefetch_related_objects
 from django.utils import timezone
 
@@ -101,7 +102,10 @@ class Live:
         return f"{self.family}.{word}"
 
     def bind(self, declared: "Mapping[type[Model], Live]") -> None:
-        """Learns of all declarations: which of them are shown inside this one."""
+        """Learns of all declarations: which of them are shown inside this one. Raises ImproperlyConfigured."""
+        for attribute in ("topics", "relations"):
+            if isinstance(getattr(self, attribute), str):
+                raise ImproperlyConfigured(f"{type(self).__name__}.{attribute} is a text: write a tuple, with a comma.")
         self.own_relations = tuple(Relation(each) if isinstance(each, str) else each for each in self.relations)
         for relation in self.own_relations:
             relation.bind(self, declared)

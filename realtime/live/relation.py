@@ -70,10 +70,13 @@ class Relation:
 
     @cached_property
     def field(self) -> "ManyToManyField[Any, Any]":
-        """The model's field of that name."""
-        field = self.live.model._meta.get_field(self.name)
-        assert isinstance(field, ManyToManyField)
-        return field
+        """The model's field of that name. Raises ImproperlyConfigured."""
+        options = self.live.model._meta
+        found = {field.name: field for field in options.many_to_many}
+        if self.name not in found:
+            names = ", ".join(found) or "none"
+            raise ImproperlyConfigured(f"{options.object_name} has no many-to-many field {self.name}; it has {names}.")
+        return found[self.name]
 
     @cached_property
     def through(self) -> type[Model]:

@@ -97,6 +97,54 @@ def test_a_topic_that_names_nothing_is_found() -> None:
     assert mistakes(Bad, PlaceLive) == ["realtime.E007"]
 
 
+@pytest.mark.parametrize("topic", ["all guests", "", "guest.{id", "x" * 101])
+def test_a_topic_that_is_none_is_found(topic: str) -> None:
+    class Bad(Good):
+        topics = (topic,)
+
+    assert mistakes(Bad, PlaceLive) == ["realtime.E007"]
+
+
+def test_a_many_to_many_field_that_is_shown_and_not_told_of_is_found() -> None:
+    class Bad(Good):
+        relations = ()
+
+    assert mistakes(Bad, PlaceLive) == ["realtime.E009"]
+
+
+def test_a_state_without_a_version_is_found() -> None:
+    @dataclass(frozen=True)
+    class State:
+        id: int
+        name: str
+
+    class Bad(Live):
+        model = Guest
+        topics = ("guests",)
+
+    Bad.State = State
+    assert mistakes(Bad) == ["realtime.E010"]
+
+
+@pytest.mark.parametrize("attribute", ["topics", "relations"])
+def test_a_forgotten_comma_is_refused(attribute: str) -> None:
+    class Bad(Good):
+        pass
+
+    setattr(Bad, attribute, "places")
+    with pytest.raises(ImproperlyConfigured, match=rf"^Bad\.{attribute} is a text: write a tuple, with a comma\.$"):
+        mistakes(Bad, PlaceLive)
+
+
+@pytest.mark.parametrize("name", ["placez", "name"])
+def test_a_relation_that_the_model_does_not_have_is_refused_by_name(name: str) -> None:
+    class Bad(Good):
+        relations = (name,)
+
+    with pytest.raises(ImproperlyConfigured, match=f"^Guest has no many-to-many field {name}; it has places\\.$"):
+        mistakes(Bad, PlaceLive)
+
+
 def test_a_through_model_that_does_not_announce_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(receivers, "senders", {Visit, Group})
     monkeypatch.setattr(checks, "senders", receivers.senders)
