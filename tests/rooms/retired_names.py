@@ -21,7 +21,8 @@ FILES = {
     ),
     "tests/faults": "bad.py beside.py found.py press.py stepped.py",
     "frontend/static/js": (
-        "climb.js following.js fresh.js greeter.js hold.js ladder.js pulse.js refill.js regions.js wakes.js"
+        "blocks.js climb.js following.js fresh.js greeter.js hold.js inbox.js keys.js ladder.js live.entry.js people.js"
+        " pulse.js refill.js refusal.js regions.js store.js ticks.js wakes.js"
     ),
 }
 

@@ -23,7 +23,7 @@ from realtime.tickets import ANONYMOUS
 from tests.conformance.site import Site
 from tests.conformance.transports import Refused, Stream, page
 from tests.consumers.conftest import Edge
-from tests.consumers.presence.test_tracker import come, heard, here, told
+from tests.consumers.presence.test_tracker import come, hear_presence, heard, here
 from tests.consumers.reader import Reader
 from tests.consumers.witness import Witness
 from tests.waiting import PATIENCE, until
@@ -57,40 +57,40 @@ class TestRequests:
         self, other_edge: Edge, ben: Reader, topic: str
     ):
         here(ben, topic, "typing")
-        told(ben, readers=1)
+        hear_presence(ben, readers=1)
         site, ada = Site(other_edge.origin), ticket_of("ada", "desk")
         with closing(Stream(site, [topic, "front"], here=topic)) as cleo:
-            assert told(ben, readers=2)["people"] == [{"name": "ben", "state": "typing"}]
+            assert hear_presence(ben, readers=2)["people"] == [{"name": "ben", "state": "typing"}]
             frame = presence(cleo)
             assert (frame["topic"], frame["readers"]) == (topic, 2)
             assert "people" not in frame
             with closing(Stream(site, [topic], ticket=ada, here=topic)) as hers:
-                assert [each["name"] for each in told(ben, readers=3)["people"]] == ["ada", "ben"]
+                assert [each["name"] for each in hear_presence(ben, readers=3)["people"]] == ["ada", "ben"]
                 assert [each["name"] for each in presence(hers)["people"]] == ["ada", "ben"]
 
     def test_who_polls_is_present_all_the_time(self, other_edge: Edge, ben: Reader, topic: str):
         here(ben, topic)
-        told(ben, readers=1)
+        hear_presence(ben, readers=1)
         poll = partial(page, Site(other_edge.origin), [topic], here=topic)
         poll(wait="0.8")
-        told(ben, readers=2)
+        hear_presence(ben, readers=2)
         poll(wait="0.8")
         assert not heard(ben, 1.5), "between two questions, too"
 
     def test_one_person_counts_once_on_whatever(self, edge: Edge, ben: Reader, topic: str):
         here(ben, topic)
-        told(ben, readers=1)
+        hear_presence(ben, readers=1)
         site = Site(edge.origin)
         hers = {"ticket": ticket_of("ada", "desk"), "here": topic}
         with closing(Stream(site, [topic], **hers)) as one, closing(Stream(site, [topic], **hers)) as two:
             assert presence(one)["readers"] == presence(two)["readers"] == 2
-            assert told(ben, readers=2)
+            assert hear_presence(ben, readers=2)
             page(site, [topic], wait="0.8", **hers)
             assert not heard(ben, 1.2)
 
     def test_who_does_not_say_so_is_not_counted(self, edge: Edge, cleo: Reader, topic: str):
         here(cleo, topic)
-        told(cleo, readers=1)
+        hear_presence(cleo, readers=1)
         with closing(Stream(Site(edge.origin), [topic])) as stream:
             page(Site(edge.origin), [topic], wait="0.8")
             assert not heard(cleo, 1)
@@ -124,7 +124,7 @@ def test_presence_has_metrics(edge: Edge, cleo: Reader, topic: str):
 
     before = gauge("present")
     here(cleo, topic)
-    told(cleo)
+    hear_presence(cleo)
     assert gauge("present") == before + 1
     assert gauge("crowds") >= 1
     assert gauge("presence_alone") == 0

@@ -46,7 +46,7 @@ def here(reader: Reader, topic: str, state: str = "viewing") -> None:
     reader.say("here", topic=topic, state=state)
 
 
-def told(reader: Reader, seconds: float = SOON, **wanted: Any) -> dict[str, Any]:
+def hear_presence(reader: Reader, seconds: float = SOON, **wanted: Any) -> dict[str, Any]:
     """The next presence frame that says this."""
     end = time.monotonic() + seconds
     frame: dict[str, Any] = {}
@@ -134,13 +134,13 @@ def own_redis() -> Iterator[Redis]:
 class TestCounting:
     def test_across_processes(self, edge: Edge, other_edge: Edge, cleo: Reader, comes, topic: str):
         here(cleo, topic)
-        assert told(cleo) == {"type": "presence", "topic": topic, "readers": 1}
+        assert hear_presence(cleo) == {"type": "presence", "topic": topic, "readers": 1}
         dora = comes(other_edge)
         here(dora, topic)
         for reader in (cleo, dora):
-            assert told(reader)["readers"] == 2, "the first that dora hears counts everybody"
+            assert hear_presence(reader)["readers"] == 2, "the first that dora hears counts everybody"
         here(dora, topic, "gone")
-        assert told(cleo)["readers"] == 1
+        assert hear_presence(cleo)["readers"] == 1
         here(cleo, topic, "gone")
         assert not heard(dora, 1.2), "whoever has gone is told nothing more"
 
@@ -148,24 +148,24 @@ class TestCounting:
         tabs = [comes(edge, "ada"), comes(edge, "ada"), comes(other_edge, "ada")]
         for tab in tabs:
             here(tab, topic)
-            assert told(tab)["readers"] == 1
+            assert hear_presence(tab)["readers"] == 1
         here(tabs[0], topic, "gone")
         here(comes(other_edge), topic)
-        assert told(tabs[1])["readers"] == told(tabs[2])["readers"] == 2
+        assert hear_presence(tabs[1])["readers"] == hear_presence(tabs[2])["readers"] == 2
 
     def test_one_socket_counts_once_however_often_it_says_so(self, cleo: Reader, topic: str):
         for state in ("viewing", "typing", "viewing"):
             here(cleo, topic, state)
-        assert told(cleo)["readers"] == 1
+        assert hear_presence(cleo)["readers"] == 1
         assert heard(cleo, 1.2) == []
 
     def test_unsubscribing_is_going(self, cleo: Reader, dora: Reader, topic: str):
         for reader in (cleo, dora):
             reader.subscribe(topic)
             here(reader, topic)
-        told(cleo, readers=2)
+        hear_presence(cleo, readers=2)
         dora.say("unsubscribe", topics=[topic])
-        assert told(cleo)["readers"] == 1
+        assert hear_presence(cleo)["readers"] == 1
 
     def test_a_crowd_is_told_once_a_second(self, edge: Edge, other_edge: Edge, comes, topic: str):
         witness = Witness(come(edge), topic)
@@ -180,7 +180,7 @@ class TestCounting:
     def test_who_does_not_ask_is_not_told(self, cleo: Reader, dora: Reader, topic: str):
         dora.subscribe(topic)
         here(cleo, topic)
-        told(cleo)
+        hear_presence(cleo)
         assert dora.is_told_nothing()
 
 
@@ -190,15 +190,15 @@ class TestNames:
         cleo, dora = comes(edge, "cleo"), comes(other_edge)
         for reader in (cleo, dora, ada):
             here(reader, topic)
-        told(dora, readers=3)
+        hear_presence(dora, readers=3)
         here(ben, topic, "typing")
         people = [{"name": "ada", "state": "viewing"}, {"name": "ben", "state": "typing"}]
         for author in (ada, ben):
-            assert told(author, readers=4)["people"] == people, "cleo is counted and not named"
+            assert hear_presence(author, readers=4)["people"] == people, "cleo is counted and not named"
         for reader in (cleo, dora):
-            assert "people" not in told(reader, readers=4)
+            assert "people" not in hear_presence(reader, readers=4)
         here(ben, topic, "unsaved")
-        assert told(ada)["people"][1] == {"name": "ben", "state": "unsaved"}
+        assert hear_presence(ada)["people"][1] == {"name": "ben", "state": "unsaved"}
         assert cleo.is_told_nothing(), "who may not know what they do is not told that they do something"
         assert dora.is_told_nothing()
 
@@ -206,22 +206,24 @@ class TestNames:
         ada, one, two = comes(edge, "ada", "desk"), comes(edge, "ben", "desk"), comes(other_edge, "ben", "desk")
         here(ada, topic)
         here(one, topic, "unsaved")
-        told(ada, people=[{"name": "ada", "state": "viewing"}, {"name": "ben", "state": "unsaved"}])
+        hear_presence(ada, people=[{"name": "ada", "state": "viewing"}, {"name": "ben", "state": "unsaved"}])
         here(two, topic, "typing")
-        assert told(two)["people"][1]["state"] == "unsaved"
+        assert hear_presence(two)["people"][1]["state"] == "unsaved"
         here(one, topic, "viewing")
-        assert told(ada)["people"][1]["state"] == "typing"
+        assert hear_presence(ada)["people"][1]["state"] == "typing"
 
     def test_an_expired_ticket_takes_the_name_along(self, edge: Edge, comes, topic: str):
         ada, ben = comes(edge, "ada", "desk", seconds=4), comes(edge, "ben", "desk")
         for author in (ada, ben):
             here(author, "desk")
             here(author, topic)
-        told(ben, topic="desk", readers=2)
-        told(ada, topic=topic, readers=2)
-        assert told(ben, topic="desk", readers=1)["people"] == [{"name": "ben", "state": "viewing"}]
-        assert told(ben, topic=topic, readers=2, people=[{"name": "ben", "state": "viewing"}]), "now she is anonymous"
-        assert "people" not in told(ada, topic=topic)
+        hear_presence(ben, topic="desk", readers=2)
+        hear_presence(ada, topic=topic, readers=2)
+        assert hear_presence(ben, topic="desk", readers=1)["people"] == [{"name": "ben", "state": "viewing"}]
+        assert hear_presence(ben, topic=topic, readers=2, people=[{"name": "ben", "state": "viewing"}]), (
+            "now she is anonymous"
+        )
+        assert "people" not in hear_presence(ada, topic=topic)
 
     def test_who_signs_out_or_loses_the_right_is_gone_at_once_and_told_no_names(
         self, edge: Edge, other_edge: Edge, comes, topic: str
@@ -240,15 +242,15 @@ class TestNames:
             for reader in (ben, tab):
                 seen: set[str] = set()
                 while seen != {topic, "desk"}:
-                    seen.add(told(reader, readers=2)["topic"])
+                    seen.add(hear_presence(reader, readers=2)["topic"])
             if way == "signs out":
                 browser.post("/sign-out/")
-                assert told(ben, topic=topic, readers=1), "sooner than a broken connection would be believed"
+                assert hear_presence(ben, topic=topic, readers=1), "sooner than a broken connection would be believed"
                 assert tab.end()[0] == 4401
             else:
                 erin.user_permissions.clear()
-                assert "people" not in told(tab, topic=topic)
-                assert told(ben, topic="desk", readers=1, people=[{"name": "ben", "state": "viewing"}])
+                assert "people" not in hear_presence(tab, topic=topic)
+                assert hear_presence(ben, topic="desk", readers=1, people=[{"name": "ben", "state": "viewing"}])
                 here(ben, "desk", "typing")
                 assert not [frame for frame in heard(tab, 1.2) if frame["type"] == "presence"]
 
@@ -262,7 +264,7 @@ def test_only_what_may_be_followed(cleo: Reader, bad: str):
 
 def test_names_of_topics_are_composed(cleo: Reader):
     here(cleo, "tag.cafe\u0301")
-    assert told(cleo)["topic"] == "tag.caf\u00e9"
+    assert hear_presence(cleo)["topic"] == "tag.caf\u00e9"
 
 
 def test_a_socket_is_on_so_many_topics_and_no_more(start_edge: Callable[..., Edge]):
@@ -291,8 +293,8 @@ class TestBreaks:
         abort = [comes(other_edge), comes(other_edge, "ben", "desk"), comes(other_edge, "mina")]
         for reader in (cleo, ada, *abort):
             here(reader, topic)
-        told(cleo, readers=5)
-        told(ada, readers=5, people=[{"name": name, "state": "viewing"} for name in ("ada", "ben")])
+        hear_presence(cleo, readers=5)
+        hear_presence(ada, readers=5, people=[{"name": name, "state": "viewing"} for name in ("ada", "ben")])
         for reader in abort:
             reader.close()
         assert not heard(cleo, 5)
@@ -324,7 +326,7 @@ class TestBreaks:
         readers = [comes(edge) for _ in range(30)]
         for reader in readers:
             here(reader, "front")
-        told(readers[0], readers=30)
+        hear_presence(readers[0], readers=30)
         turns = own_redis.calls("smembers")  # who came in the middle of one is told first, and written in the next
         until(lambda: own_redis.calls("smembers") >= turns + 2)
         written, read, began = own_redis.calls("hset"), own_redis.calls("smembers"), time.monotonic()
